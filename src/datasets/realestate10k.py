@@ -1,0 +1,138 @@
+"""Pairs of frames of one video with their cameras: which pair, and then its images."""
+
+import logging
+import os
+from collections import Counter, OrderedDict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..utils.random import generator
+from .poses import load_poses
+from .video import VideoReader, crop_and_resize, find_videos
+
+logger = logging.getLogger(__name__)
+
+OPEN_VIDEOS = 8  # a process keeps so many files open
+MINIMUM_POSES = 3  # a pair, and the last frame, which is never used
+
+
+class Pair(NamedTuple):
+    """A choice of two frames. sequence: number in the poses file. target, cond: indices of the sequence's poses."""
+
+    sequence: int
+    target: int
+    cond: int
+
+
+class PairDataset(Dataset):
+    """One random pair of frames from every usable sequence an epoch; map-style, without an end.
+
+    Sample k = 0, 1, 2, ... belongs to epoch k // len(dataset) and is a function of (seed, k) only, so that a training that
+    goes on at sample k, in any number of processes, sees what it would have seen. A sample is a dict of tensors:
+    `target_image`, `cond_image` uint8 (3, image_size, image_size); `target_pose`, `cond_pose` float32 (4, 4)
+    camera-to-world; `focal_y` float32 (), of the target as a fraction of the image's height; `sequence`, `target_frame`,
+    `cond_frame` int64 (), the `Pair`.
+
+    Sequences that cannot give a pair are left out; `excluded` counts them by reason. Their numbers stay as in the poses
+    file. max_gap: poses between the two frames at most; None: any distance. ValueError if no sequence is left.
+    """
+
+    def __init__(
+        self, poses_path: str | Path, videos_dir: str | Path, image_size: int, seed: int = 0, max_gap: int | None = None
+    ) -> None:
+        if max_gap is not None and max_gap < 1:
+            raise ValueError(f"max_gap: found {max_gap}, expected at least 1 pose")
+        self.poses = load_poses(poses_path)
+        self.image_size, self.seed, self.max_gap = image_size, seed, max_gap
+        self._video_paths = find_videos(videos_dir)
+        self._videos = VideoCache(OPEN_VIDEOS)
+        self._order = (-1, np.empty(0, np.int64))  # epoch, its permutation
+        self._lengths = self.poses.lengths()
+        present = np.array([video in self._video_paths for video in self.poses.videos()])
+        long_enough = self._lengths >= MINIMUM_POSES
+        self.numbers = np.flatnonzero(present & long_enough)  # of the usable sequences, in the poses file
+        self.excluded = Counter({"video missing": int((~present).sum())})
+        self.excluded["fewer than three poses"] = int((present & ~long_enough).sum())
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.excluded.items())
+        if not len(self.numbers):
+            raise ValueError(
+                f"{poses_path}: none of {len(self.poses)} sequences has a pair of frames in {videos_dir}: {reasons}"
+            )
+        logger.info("%s: %d of %d sequences are used; left out: %s", poses_path, len(self), len(self.poses), reasons)
+
+    def __len__(self) -> int:
+        """Samples an epoch: the usable sequences."""
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        return self.load(self.choose(index))
+
+    def choose(self, index: int) -> Pair:
+        """The pair of sample `index` >= 0; reads no image."""
+        if index < 0:
+            raise IndexError(f"sample {index}: expected 0 or more")
+        epoch, position = divmod(int(index), len(self))
+        if self._order[0] != epoch:
+            self._order = epoch, generator(self.seed, "order", epoch).permutation(self.numbers)
+        number = int(self._order[1][position])
+        usable = int(self._lengths[number]) - 1
+        return Pair(number, *choose_pair(generator(self.seed, "pair", index), usable, self.max_gap))
+
+    def load(self, pair: Pair) -> dict[str, Tensor]:
+        """The sample of a pair. Raises ValueError or FileNotFoundError with the video's name if it cannot be read."""
+        sequence = self.poses.sequence(pair.sequence)
+        frames = [pair.target, pair.cond]
+        reader = self._videos.reader(self._video_paths[sequence.video])
+        images = crop_and_resize(reader.read(sequence.timestamps[frames]), self.image_size)
+        target_image, cond_image = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+        target_pose, cond_pose = torch.eye(4).repeat(2, 1, 1)
+        target_pose[:3], cond_pose[:3] = torch.tensor(sequence.poses[frames], dtype=torch.float32)
+        return {
+            "target_image": target_image,
+            "cond_image": cond_image,
+            "target_pose": target_pose,
+            "cond_pose": cond_pose,
+            "focal_y": torch.tensor(sequence.focal_y[pair.target], dtype=torch.float32),
+            "sequence": torch.tensor(pair.sequence),
+            "target_frame": torch.tensor(pair.target),
+            "cond_frame": torch.tensor(pair.cond),
+        }
+
+
+def choose_pair(source: np.random.Generator, frames: int, max_gap: int | None = None) -> tuple[int, int]:
+    """Two different frames out of `frames` >= 2, at most `max_gap` apart: every such ordered pair is equally likely."""
+    gaps = np.arange(1, min(frames - 1, max_gap or frames) + 1)
+    pairs = np.cumsum(frames - gaps)  # that are so far apart or nearer, not counting the direction
+    drawn = source.integers(pairs[-1])
+    gap = gaps[np.searchsorted(pairs, drawn, side="right")]
+    first = int(source.integers(frames - gap))
+    second = first + int(gap)
+    return (second, first) if source.integers(2) else (first, second)
+
+
+class VideoCache:
+    """The most recently used videos, kept open. A forked or pickled copy opens its own: file positions are not shared."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._process = os.getpid()
+        self._readers: OrderedDict[Path, VideoReader] = OrderedDict()
+
+    def __reduce__(self) -> tuple:
+        return VideoCache, (self.size,)
+
+    def reader(self, path: Path) -> VideoReader:
+        """The reader of a video, opened if need be; the least recently used one is closed when there are too many."""
+        if self._process != os.getpid():
+            self._process, self._readers = os.getpid(), OrderedDict()
+        if path not in self._readers:
+            self._readers[path] = VideoReader(path)
+            if len(self._readers) > self.size:
+                self._readers.popitem(last=False)[1].close()
+        self._readers.move_to_end(path)
+        return self._readers[path]

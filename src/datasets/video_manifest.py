@@ -1,0 +1,103 @@
+"""What became of each video that was to be fetched: a JSON Lines file, one line an answer; a video's last line holds."""
+
+import fcntl
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..utils.files import atomic_path
+
+MANIFEST = "manifest.jsonl"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What an answer means. Videos of a `final` status are not asked for again unless the user wants it."""
+
+    meaning: str
+    final: bool
+
+
+STATUSES = {
+    "there": Status("complete", True),
+    "gone": Status("removed from the site", True),
+    "private": Status("hidden by the owner", True),
+    "members-only": Status("for paying viewers", True),
+    "blocked": Status("not shown in this country; elsewhere, use --retry-failed", True),
+    "unavailable": Status("no reason given; if many: update yt-dlp and deno, then use --retry-failed", True),
+    "needs-cookies": Status("the site wants a sign-in: use --cookies or --cookies-from-browser", False),
+    "rate-limited": Status("too many requests: wait an hour, then use a larger --sleep and a smaller --parallel", False),
+    "no-format": Status("nothing small enough offered: update yt-dlp, and install deno if it is missing", False),
+    "failed": Status("trouble with the network or the site", False),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the manifest. The last four describe the file of a video that is there."""
+
+    video: str
+    url: str
+    status: str  # a key of STATUSES
+    when: str  # UTC, ISO 8601
+    reason: str = ""  # in the site's or yt-dlp's words
+    file: str | None = None  # in the manifest's folder
+    height: int | None = None  # pixels
+    codec: str | None = None  # as FFmpeg calls it: h264, vp9, av1
+    bytes: int | None = None
+
+
+def read_manifest(path: str | Path) -> dict[str, Entry]:
+    """What is known of each video, by its name. A file that is not there is an empty manifest.
+
+    A last line that a killed process left unfinished is ignored. Raises ValueError naming the line for any other damage.
+    """
+    path = Path(path)
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    lines = text.split("\n")
+    entries = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            if line:
+                entry = Entry(**json.loads(line))
+                STATUSES[entry.status]
+                entries[entry.video] = entry
+        except (ValueError, TypeError, KeyError) as error:
+            if number < len(lines):
+                raise ValueError(f"{path}, line {number}: not an entry of a manifest ({error}); delete that line") from error
+    return entries
+
+
+@contextmanager
+def open_manifest(folder: Path) -> Iterator[tuple[dict[str, Entry], Callable[[Entry], None]]]:
+    """The manifest of a folder, made if need be: its entries, and a function that adds one to them and to the file.
+
+    Raises ValueError if another process has it open.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / MANIFEST
+    with (folder / ".manifest.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however that ends
+        except BlockingIOError:
+            raise ValueError(f"{folder}: another process is downloading there; wait until it ends") from None
+        except OSError:
+            logging.getLogger(__name__).warning("%s: a file system without locks; run only one download there", folder)
+        entries = read_manifest(path)
+        with atomic_path(path) as temporary:  # without lines that no longer hold, and without an unfinished one
+            temporary.write_text("".join(map(_line, entries.values())), encoding="utf-8")
+        with path.open("a", encoding="utf-8") as file:
+
+            def add(entry: Entry) -> None:
+                entries[entry.video] = entry
+                file.write(_line(entry))
+                file.flush()
+
+            yield entries, add
+
+
+def _line(entry: Entry) -> str:
+    return json.dumps({name: value for name, value in asdict(entry).items() if value is not None}) + "\n"

@@ -1,0 +1,187 @@
+"""The command compute-tsed: TSED of our samples, or of anyone's frames with known cameras."""
+
+import argparse
+import json
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..trajectory import SPEC
+from ..utils.command_line import add_instance_data
+from ..utils.files import atomic_path
+from .camera_files import find_images, read_cameras
+from .matching import MATCHERS, Matcher
+from .report import build_report, plural, summarize, table, write_report
+from .scoring import FrameSequence, PairScore, score_sequence
+from .tsed import T_ERROR, T_MATCHES
+
+
+@dataclass(frozen=True)
+class Job:
+    """One sequence of frames to score."""
+
+    sequence: str  # the same for all runs of a sequence
+    name: str
+    images: Path  # folder
+    poses: Path
+    result: Path  # folder
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of a job: a report, or None and an error; lines for the user."""
+
+    job: Job
+    report: dict | None
+    lines: tuple[str, ...]
+    complete: bool
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Score sequences, write each one's tsed.json and tsed.png, print a table; ValueError if anything was missing."""
+    options = _parse(arguments)
+    matcher = MATCHERS[options.matcher]()
+    matcher.settings()  # a missing library is said at once
+    jobs = _sample_jobs(options.instance_data, options.output) if options.output else _frame_jobs(options)
+    outcomes = []
+    with ThreadPoolExecutor(options.workers) as pool:  # matching runs outside Python's lock
+        running = pool.map(lambda job: _score(job, matcher, options.t_error, options.t_matches), jobs)
+        for outcome in tqdm(running, total=len(jobs), unit="sequence", disable=len(jobs) < 2):
+            if outcome.report is not None:
+                write_report(outcome.report, outcome.job.result)  # here, as matplotlib wants a single thread
+            outcomes.append(outcome)
+    for outcome in outcomes:
+        for line in outcome.lines:
+            print(f"{outcome.job.name}: {line}", file=sys.stderr)
+    _print_results(outcomes, options.summary)
+    incomplete = [outcome for outcome in outcomes if not outcome.complete]
+    if incomplete:
+        raise ValueError(f"incomplete: {len(incomplete)} of {plural(len(outcomes), 'sequence')} not whole, as said above")
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="TSED, the share of neighbouring frames that agree with their cameras.")
+    parser.add_argument(
+        "-o",
+        "--output",
+        nargs="+",
+        type=Path,
+        metavar="DIR",
+        help="folders samples/<id> in the instance data, or a folder of such folders; all runs of each are scored; results go "
+        "to samples/<id>/evaluation/<run>",
+    )
+    parser.add_argument("--images", nargs="+", type=Path, metavar="DIR", help="instead of -o: folders of anyone's frames")
+    parser.add_argument(
+        "--poses",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="the cameras of each --images: a sampling-spec.json, a COLMAP model's folder, a transforms.json (nerfstudio, "
+        "Blender), or a RealEstate10K text file",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="DIR",
+        help="with --images: where the results go, in a folder named like the images' (default: evaluation, beside the images)",
+    )
+    parser.add_argument(
+        "--t-error",
+        type=float,
+        default=T_ERROR,
+        help="median distance below which a pair is consistent, pixels (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--t-matches", type=int, default=T_MATCHES, help="matches that a consistent pair has at least (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--matcher",
+        choices=sorted(MATCHERS),
+        default="sift",
+        help="sift: OpenCV's; colmap: COLMAP's, needs pycolmap (default: sift)",
+    )
+    parser.add_argument("--summary", type=Path, metavar="FILE", help="write means, intervals and each sequence's TSED as JSON")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count(), metavar="N", help="sequences at once (default: processors, %(default)s)"
+    )
+    add_instance_data(parser)
+    options = parser.parse_args(arguments)
+    if bool(options.output) == bool(options.images) or len(options.images or []) != len(options.poses or []):
+        parser.error("expected either -o, or --images and as many --poses")
+    if not options.t_error > 0 or options.t_matches < 1 or options.workers < 1:
+        parser.error("--t-error must be above 0, --t-matches and --workers at least 1")
+    return options
+
+
+def _sample_jobs(instance_data: Path, outputs: list[Path]) -> list[Job]:
+    """A job for each run of each sequence; a folder without a specification stands for the sequences in it."""
+    jobs = []
+    for output in outputs:
+        folder = instance_data / output
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder}: no such folder; expected samples/<id> with {SPEC}")
+        if (folder / SPEC).is_file():
+            sequences = [folder]
+        else:
+            sequences = sorted(path.parent for path in folder.glob(f"*/{SPEC}"))
+        if not sequences:
+            raise FileNotFoundError(f"{folder}: no {SPEC} in it or in a folder in it; scripts/make-trajectory.py writes one")
+        for sequence in sequences:
+            jobs += _run_jobs(sequence)
+    return jobs
+
+
+def _run_jobs(sequence: Path) -> list[Job]:
+    name = sequence.resolve().name
+    runs = sorted(path.parent for path in sequence.glob("samples/*/images")) or [sequence / "samples" / "00000000"]
+    return [
+        Job(name, f"{name}/{run.name}", run / "images", sequence / SPEC, sequence / "evaluation" / run.name) for run in runs
+    ]
+
+
+def _frame_jobs(options: argparse.Namespace) -> list[Job]:
+    jobs = []
+    for images, poses in zip(options.images, options.poses, strict=True):
+        images = images.resolve()
+        result = (options.results or images.parent / "evaluation") / images.name
+        if result in [job.result for job in jobs]:
+            raise ValueError(f"{images}: results of two sequences would go to {result}; expected folders with different names")
+        jobs.append(Job(str(images), images.name, images, poses, result))
+    return jobs
+
+
+def _score(job: Job, matcher: Matcher, t_error: float, t_matches: int) -> Outcome:
+    """Score one sequence; a sequence that cannot be read does not stop the others."""
+    try:
+        cameras = read_cameras(job.poses)
+        images, without_pose = find_images(cameras, job.images)
+        scores = score_sequence(FrameSequence(images, cameras), matcher, job.result / f"matches-{matcher.name}.npz")
+        report = build_report(scores, matcher, t_error, t_matches)
+    except (ValueError, OSError) as error:
+        return Outcome(job, None, (f"not scored: {error}",), False)
+    return Outcome(job, report, _lines(scores, without_pose), report["count"]["missing"] == 0)
+
+
+def _lines(scores: list[PairScore], without_pose: list[Path]) -> tuple[str, ...]:
+    lines = dict.fromkeys(problem for score in scores for problem in score.problems)  # a frame is in two pairs
+    if without_pose:
+        lines[f"left out: {plural(len(without_pose), 'image')} without a pose, the first {without_pose[0].name}"] = None
+    return tuple(lines)
+
+
+def _print_results(outcomes: list[Outcome], summary_file: Path | None) -> None:
+    scored = [outcome for outcome in outcomes if outcome.report is not None]
+    if not scored:
+        return
+    summary = summarize([(outcome.job.sequence, outcome.report) for outcome in scored])
+    print(table([(outcome.job.name, outcome.report) for outcome in scored], summary))
+    for outcome in scored:
+        print(f"{outcome.job.result / 'tsed.json'}")
+    if summary_file:
+        each = {outcome.job.name: outcome.report["tsed"] for outcome in scored}
+        with atomic_path(summary_file) as temporary:
+            temporary.write_text(json.dumps(summary | {"tsed_of": each}, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,179 @@
+"""TSED's results: tsed.json and tsed.png of a sequence, and the table and the mean over many."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
+
+from .. import __version__
+from ..utils.files import atomic_path
+from .matching import Matcher
+from .scoring import PairScore
+from .tsed import CURVE_END, CURVE_ERRORS, area_under_curve, is_consistent, median_distance, tsed, tsed_curve
+
+BOOTSTRAP_DRAWS = 10_000
+CONFIDENCE = 0.95
+
+
+def build_report(scores: Sequence[PairScore], matcher: Matcher, t_error: float, t_matches: int) -> dict:
+    """The content of tsed.json; docs/tsed.md explains its keys. None where a number does not exist."""
+    distances = [score.distances for score in scores]
+    pairs = [_pair_report(score, t_error, t_matches) for score in scores]
+    medians = [pair["median_sed"] for pair in pairs if pair["median_sed"] is not None]
+    curve = tsed_curve(distances, CURVE_ERRORS, t_matches)
+    return {
+        "tsed": _number(tsed(distances, t_error, t_matches)),
+        "t_error": t_error,
+        "t_matches": t_matches,
+        "matcher": matcher.name,
+        "area_under_curve": _number(area_under_curve(distances, CURVE_END, t_matches)),
+        "mean_median_sed": _number(np.mean(medians)) if medians else None,
+        "count": {
+            "pairs": len(scores),
+            "scored": sum(score.distances is not None for score in scores),
+            "consistent": sum(pair["consistent"] is True for pair in pairs),
+            "no_baseline": sum(score.distances is None and not score.missing for score in scores),
+            "missing": sum(score.missing for score in scores),
+        },
+        "curve": [[float(error), _number(value)] for error, value in zip(CURVE_ERRORS, curve, strict=True)],
+        "pairs": pairs,
+        "matcher_settings": matcher.settings(),
+        "photonvs": __version__,
+    }
+
+
+def _pair_report(score: PairScore, t_error: float, t_matches: int) -> dict:
+    distances = np.array([]) if score.distances is None else score.distances
+    with np.errstate(invalid="ignore"):  # between infinite distances there is no number
+        quartiles = np.nanquantile(distances, [0.25, 0.75]) if np.any(~np.isnan(distances)) else [math.nan] * 2
+    pair = {
+        "frames": list(score.frames),
+        "matches": score.matches,
+        "median_sed": _number(median_distance(distances)),
+        "quartiles_sed": [_number(value) for value in quartiles],
+        "consistent": is_consistent(score.distances, t_error, t_matches),
+    }
+    return pair | ({"problem": "; ".join(score.problems)} if score.problems else {})
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def write_report(report: dict, folder: Path) -> None:
+    """Write tsed.json and tsed.png, each whole or not at all."""
+    with atomic_path(folder / "tsed.json") as temporary:
+        temporary.write_text(_report_text(report), encoding="utf-8")
+    with atomic_path(folder / "tsed.png") as temporary:
+        _plot(report).savefig(temporary, format="png", dpi=120)
+
+
+def _report_text(report: dict) -> str:
+    """JSON with a line for each key, pair and point of the curve."""
+    lines = []
+    for key, value in report.items():
+        items = [json.dumps(item, allow_nan=False) for item in value] if isinstance(value, list) else None
+        text = json.dumps(value, allow_nan=False) if not items else "[\n  " + ",\n  ".join(items) + "\n ]"
+        lines.append(f" {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _plot(report: dict) -> Figure:
+    """TSED over T_error, and the medians along the sequence."""
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    curve, along = figure.subplots(1, 2)
+    errors, values = np.array(report["curve"], dtype=np.float64).T  # None becomes NaN
+    curve.plot(errors, values)
+    curve.set(xlabel="T_error (pixels)", ylabel="TSED", xlim=(0, CURVE_END), ylim=(-0.02, 1.02))
+    curve.axvline(report["t_error"], color="grey", linestyle=":")
+    _plot_pairs(along, report["pairs"], report["t_error"])
+    return figure
+
+
+def _plot_pairs(axes: Axes, pairs: list[dict], t_error: float) -> None:
+    """Median and quartiles of each pair; pairs that have none are crosses on the line of T_error."""
+    medians = np.array([pair["median_sed"] for pair in pairs], dtype=np.float64)  # None becomes NaN
+    quartiles = np.array([pair["quartiles_sed"] for pair in pairs], dtype=np.float64).reshape(-1, 2)
+    verdicts = np.array([str(pair["consistent"]) for pair in pairs])
+    axes.axhline(t_error, color="grey", linestyle=":")
+    axes.vlines(np.arange(len(pairs)), *quartiles.T, color="lightgrey", linewidth=4)
+    for verdict, color, label in (
+        ("True", "tab:blue", "consistent"),
+        ("False", "tab:red", "inconsistent"),
+        ("None", "tab:grey", "not scored"),
+    ):
+        positions = np.flatnonzero(verdicts == verdict)
+        without = positions[np.isnan(medians[positions])]
+        axes.plot(positions, medians[positions], "o", color=color, label=f"{label}: {len(positions)}")
+        axes.plot(without, np.full(len(without), t_error), "x", color=color)
+    axes.set(xlabel="pair (frames n, n + 1)", ylabel="median distance (pixels)", yscale="log")
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.legend(fontsize="small")
+
+
+def summarize(reports: Sequence[tuple[str, dict]], seed: int = 0) -> dict:
+    """Means over sequences of TSED, area under the curve and mean median, each with its bootstrap confidence interval.
+
+    reports: (sequence, report); several reports of a sequence (its runs) are averaged first. The interval is the percentile
+    interval of the mean under resampling of sequences (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13).
+    """
+    summary: dict = {}
+    for key in ("tsed", "area_under_curve", "mean_median_sed"):
+        runs: dict[str, list[float]] = {}
+        for sequence, report in reports:
+            if report[key] is not None:
+                runs.setdefault(sequence, []).append(report[key])
+        values = np.array([np.mean(numbers) for numbers in runs.values()], dtype=np.float64)
+        summary[key] = {"mean": _number(values.mean()) if len(values) else None, "sequences": len(values)}
+        summary[key]["interval"] = confidence_interval(values, seed)
+    return summary
+
+
+def confidence_interval(values: np.ndarray, seed: int = 0) -> list[float] | None:
+    """Bootstrap interval [low, high] of the mean of `values` (n,); None for fewer than two of them."""
+    if len(values) < 2:
+        return None
+    generator = np.random.default_rng(seed)
+    means = np.array([values[generator.integers(len(values), size=len(values))].mean() for _ in range(BOOTSTRAP_DRAWS)])
+    tail = (1 - CONFIDENCE) / 2
+    return [float(value) for value in np.quantile(means, [tail, 1 - tail])]
+
+
+def table(reports: Sequence[tuple[str, dict]], summary: dict) -> str:
+    """A line for each sequence, and for several the mean with its interval."""
+    width = max(len("sequence"), *(len(name) for name, _ in reports))
+    columns = f"{'TSED':>7}{'area':>8}{'median':>9}{'pairs':>7}{'scored':>8}{'no baseline':>13}{'missing':>9}"
+    first = reports[0][1]
+    lines = [f"T_error {first['t_error']:g} pixels, T_matches {first['t_matches']}, matcher {first['matcher']}"]
+    lines.append(f"{'sequence':{width}}{columns}")
+    for name, report in reports:
+        numbers = f"{_text(report['tsed']):>7}{_text(report['area_under_curve']):>8}{_text(report['mean_median_sed']):>9}"
+        count = report["count"]
+        counts = f"{count['pairs']:7}{count['scored']:8}{count['no_baseline']:13}{count['missing']:9}"
+        lines.append(f"{name:{width}}{numbers}{counts}")
+    if len(reports) > 1:
+        for key, label in (("tsed", "TSED"), ("area_under_curve", "area"), ("mean_median_sed", "median")):
+            lines.append(f"mean {label}: {_mean_text(summary[key])}")
+    return "\n".join(lines)
+
+
+def _mean_text(mean: dict) -> str:
+    text = f"{_text(mean['mean'])} over {plural(mean['sequences'], 'sequence')}"
+    if mean["interval"]:
+        low, high = mean["interval"]
+        text += f" ({CONFIDENCE:.0%} bootstrap interval {_text(low)} to {_text(high)})"
+    return text
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def plural(count: int, word: str) -> str:
+    """1 image, 2 images."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

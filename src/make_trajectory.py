@@ -1,0 +1,259 @@
+"""The command that writes a camera path as a sampling specification, beside the given image; it can draw it too."""
+
+import argparse
+import inspect
+import math
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from . import trajectory_presets as presets
+from .datasets.video import crop_and_resize, read_frames
+from .trajectory import (
+    GIVEN_IMAGES,
+    IMAGE_SUFFIXES,
+    SPEC,
+    TRUE_IMAGES,
+    SamplingSpec,
+    conditioning,
+    find_images,
+    spec_text,
+    write_spec,
+)
+from .utils.command_line import add_instance_data
+from .utils.files import atomic_path
+from .utils.pictures import png_bytes
+
+OPTION_HELP = {
+    "frames": (int, "N", "frames of the path, the given one included"),
+    "radius": (float, "LENGTH", "of the circle"),
+    "distance": (float, "LENGTH", "to travel, or from the point looked at (spin: at the start)"),
+    "angle": (float, "DEGREES", "to sweep in all"),
+}
+UNITS = (
+    "Lengths have the unit of the training data: RealEstate10K's is arbitrary, typically 0.05 to 0.3 from frame to frame. "
+    "Poses are camera-to-world; the camera has x right, y up and looks along -z."
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; raises ValueError or OSError with one line for the user, and then has overwritten nothing."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not (options.output or options.json or options.plot):
+        parser.error("nothing to write: give -o samples/NAME, --json FILE or --plot FILE")
+    if (options.image or options.video) and not options.output:
+        parser.error("images go into a sample's folder: give -o samples/NAME")
+    path = options.build(options)
+    spec = _make_spec(options, path)
+    if options.plot:
+        plot_path(options.plot, spec)
+        print(options.plot)
+    if options.output:
+        images = (
+            _frames_of(options.video, path, options.given) if options.video else _photos(options.given, options.image or [])
+        )
+        _write_sample(options.instance_data / options.output, spec, images, options.force)
+    if options.json:
+        _refuse_overwriting([options.json] if _differs(options.json, spec) else [], options.force)
+        write_spec(options.json, spec)
+        print(options.json)
+    print(describe(spec))
+
+
+def describe(spec: SamplingSpec) -> str:
+    """One line: the number of frames, the given ones, the path's length, its largest steps."""
+    lengths = np.linalg.norm(np.diff(spec.poses[:, :3, 3], axis=0), axis=1)
+    turns = np.einsum("nij,nij->n", spec.poses[1:, :3, :3], spec.poses[:-1, :3, :3])  # trace of the rotation between frames
+    degrees = np.degrees(np.arccos(np.clip((turns - 1) / 2, -1, 1)))
+    given = ", ".join(str(index) for index in spec.given)
+    return (
+        f"{len(spec.poses)} frames, given: {given}; path length {lengths.sum():.3g}, "
+        f"largest step {lengths.max(initial=0):.3g} and {degrees.max(initial=0):.3g} degrees"
+    )
+
+
+def plot_path(path: str | Path, spec: SamplingSpec) -> None:
+    """Draw the path from above and from the right, in the first camera's frame: places, viewing directions, frame numbers."""
+    poses = np.linalg.inv(spec.poses[0]) @ spec.poses
+    places, directions = poses[:, :3, 3], -poses[:, :3, 2]
+    arrow = max(float(np.ptp(places, axis=0).max()), 0.1) / 6
+    figure = Figure(figsize=(11, 5.5), layout="constrained")
+    axes_pair = figure.subplots(1, 2)
+    views = (
+        ("seen from above", (0, 1), (2, -1), "right", "forward"),
+        ("seen from the right", (2, -1), (1, 1), "forward", "up"),
+    )
+    for axes, (title, across, upward, across_name, upward_name) in zip(axes_pair, views, strict=True):
+        x, y = places[:, across[0]] * across[1], places[:, upward[0]] * upward[1]
+        u, v = directions[:, across[0]] * across[1], directions[:, upward[0]] * upward[1]
+        axes.plot(x, y, "-", color="0.8")
+        axes.quiver(x, y, u, v, angles="xy", scale_units="xy", scale=1 / arrow, width=0.004, color="tab:blue")
+        axes.update_datalim(np.stack([x + arrow * u, y + arrow * v], axis=1))  # the tips count too
+        axes.plot(x, y, "o", markersize=4, color="tab:blue", label="generated")
+        axes.plot(x[list(spec.given)], y[list(spec.given)], "s", markersize=8, color="tab:orange", label="given")
+        for index in range(0, len(x), math.ceil(len(x) / 20)):
+            axes.annotate(str(index), (x[index], y[index]), xytext=(4, 4), textcoords="offset points", fontsize=8)
+        axes.set(title=title, xlabel=f"{across_name} of the first camera", ylabel=f"{upward_name} of the first camera")
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.margins(0.15)
+    axes_pair[0].legend()
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+
+
+def _make_spec(options: argparse.Namespace, path: presets.CameraPath) -> SamplingSpec:
+    focal_y = path.focal_y
+    if options.field_of_view is not None:
+        if not 0 < options.field_of_view < 180:
+            raise ValueError(f"--field-of-view {options.field_of_view:g}: expected more than 0 and less than 180 degrees")
+        focal_y = 0.5 / math.tan(math.radians(options.field_of_view) / 2)
+    elif options.focal_y is not None:
+        focal_y = options.focal_y
+    elif focal_y is None:
+        focal_y = presets.PAPER_FOCAL_Y
+    return SamplingSpec(focal_y, path.poses, *conditioning(len(path.poses), options.condition, tuple(options.given)))
+
+
+def _photos(given: list[int], images: list[Path]) -> dict[Path, bytes]:
+    """The given images as they are, by where they go in a sample's folder; nothing if there are no images."""
+    if images and len(images) != len(given):
+        raise ValueError(f"{len(images)} images for {len(given)} given frames; expected one for each, in the order of --given")
+    photos = {}
+    for index, image in zip(given, images, strict=False):
+        if not image.is_file():
+            raise FileNotFoundError(f"{image}: no such image file")
+        if image.suffix.lower() not in IMAGE_SUFFIXES:
+            raise ValueError(f"{image}: expected an image file ({' '.join(IMAGE_SUFFIXES)})")
+        photos[GIVEN_IMAGES / f"{index:04d}{image.suffix.lower()}"] = image.read_bytes()
+    return photos
+
+
+def _frames_of(video: Path, path: presets.CameraPath, given: list[int]) -> dict[Path, bytes]:
+    """The video's frames along the path, by where they go: all of them to compare with, the given ones also as such."""
+    frames = [png_bytes(frame) for frame in crop_and_resize(read_frames(video, path.timestamps))]
+    true = {TRUE_IMAGES / f"{index:04d}.png": frame for index, frame in enumerate(frames)}
+    return true | {GIVEN_IMAGES / f"{index:04d}.png": frames[index] for index in given if index < len(frames)}
+
+
+def _write_sample(directory: Path, spec: SamplingSpec, images: dict[Path, bytes], force: bool) -> None:
+    """Write the specification, and images by their place in the folder; whatever would be lost is refused first."""
+    spec_path = directory / SPEC
+    existing = {folder: find_images(directory / folder) for folder in (GIVEN_IMAGES, TRUE_IMAGES)}
+    of_same_frame = {other for image in images for other in existing[image.parent].get(int(image.stem), [])}
+    replaced = [path for path in of_same_frame if path.read_bytes() != images.get(path.relative_to(directory))]
+    _refuse_overwriting(([spec_path] if _differs(spec_path, spec) else []) + sorted(replaced), force)
+    for image, content in images.items():
+        with atomic_path(directory / image) as temporary:
+            temporary.write_bytes(content)
+    for path in replaced:
+        if path.relative_to(directory) not in images:  # the same frame under another suffix
+            path.unlink()
+    write_spec(spec_path, spec)
+    for folder, count in Counter(image.parent for image in images).items():
+        print(f"{directory / folder}: {count} images")
+    print(spec_path)
+    if not images and not set(spec.given) <= set(existing[GIVEN_IMAGES]):
+        names = ", ".join(f"{index:04d}.png" for index in spec.given)
+        print(f"next: put the given image into {directory / GIVEN_IMAGES} as {names} (or jpg, webp, …)")
+
+
+def _differs(path: Path, spec: SamplingSpec) -> bool:
+    """Whether there is a file that writing the specification would change."""
+    return path.exists() and path.read_bytes() != spec_text(spec).encode()
+
+
+def _refuse_overwriting(paths: list[Path], force: bool) -> None:
+    if paths and not force:
+        names = ", ".join(str(path) for path in paths)
+        raise ValueError(
+            f"{names}: exists with another content, which would be lost; choose another name, or --force to replace it"
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=f"Write a camera path as sampling-spec.json. {UNITS} PATH --help lists the options of each path."
+    )
+    kinds = parser.add_subparsers(metavar="PATH", required=True, help="one of:")
+    for name, preset in presets.PRESETS.items():
+        kind = _add_kind(kinds, name, inspect.cleandoc(preset.__doc__))
+        parameters = inspect.signature(preset).parameters
+        for option, parameter in parameters.items():
+            kind_type, unit, text = OPTION_HELP[option]
+            text = f"{text} (default: {parameter.default:g})"
+            kind.add_argument(f"--{option}", type=kind_type, metavar=unit, default=parameter.default, help=text)
+        kind.set_defaults(build=lambda options, preset=preset, names=tuple(parameters): _preset_poses(options, preset, names))
+    _add_realestate10k(kinds)
+    kind = _add_kind(kinds, "matrices", "Your own 4x4 camera-to-world matrices, or the poses of another sampling-spec.json.")
+    kind.add_argument(
+        "file", type=Path, metavar="FILE", help=".npy (n, 4, 4), or .json: a list of 4x4 lists, or an object's `poses`"
+    )
+    text = "of the file's cameras: blender: x right, y up, looking along -z; opencv: x right, y down, looking along +z"
+    kind.add_argument("--axes", choices=("blender", "opencv"), default="blender", help=f"{text} (default: blender)")
+    kind.set_defaults(build=lambda options: presets.matrices(options.file, options.axes))
+    return parser
+
+
+def _preset_poses(options: argparse.Namespace, preset: Callable[..., np.ndarray], names: tuple[str, ...]) -> presets.CameraPath:
+    return presets.CameraPath(preset(**{name: getattr(options, name) for name in names}))
+
+
+def _add_realestate10k(kinds: argparse._SubParsersAction) -> None:
+    kind = _add_kind(kinds, "realestate10k", "The path of a RealEstate10K sequence, with its focal length.")
+    kind.add_argument("--sequence", required=True, metavar="FILE|ID", help="its text file, or with --poses its id")
+    kind.add_argument(
+        "--poses", type=Path, metavar="FILE", help="poses.npy that holds the sequence (extract-poses.py writes it)"
+    )
+    kind.add_argument("--frames", type=int, default=20, metavar="N", help="frames of the path (default: 20)")
+    kind.add_argument("--every", type=int, default=1, metavar="N", help="use every N-th pose (default: 1)")
+    kind.add_argument("--start", type=int, default=0, metavar="N", help="number of the first pose, from 0 (default: 0)")
+    text = "the sequence's video: its frames become the given images, and, in true-ims, what evaluation compares with"
+    kind.add_argument("--video", type=Path, metavar="FILE", help=text)
+    kind.set_defaults(
+        build=lambda options: presets.realestate10k(
+            options.sequence, options.poses, options.frames, options.every, options.start
+        )
+    )
+
+
+def _add_kind(kinds: argparse._SubParsersAction, name: str, description: str) -> argparse.ArgumentParser:
+    """A subcommand with the options that all have."""
+    summary = description.splitlines()[0]
+    kind = kinds.add_parser(name, help=summary, description=f"{description} {UNITS}")
+    kind.add_argument(
+        "-o", "--output", type=Path, metavar="samples/NAME", help="folder to write to, relative to --instance-data"
+    )
+    kind.add_argument(
+        "--image",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="given image, copied as it is; one for each of --given, in that order",
+    )
+    kind.add_argument("--json", type=Path, metavar="FILE", help="write the specification to this file")
+    kind.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the path into this picture, .png, .svg or .pdf (replaced)"
+    )
+    text = "numbers of the frames that are given, 0 among them (default: 0)"
+    kind.add_argument("--given", type=int, nargs="+", default=[0], metavar="N", help=text)
+    text = (
+        "what each frame is generated from: previous: the one before; last-K: the K before; all: all before; keyframes-K: "
+        "first every K-th, each from the keyframe before, then the others, from the keyframes around them (default: previous)"
+    )
+    kind.add_argument("--condition", default="previous", metavar="RULE", help=text)
+    focal = kind.add_mutually_exclusive_group()
+    text = (
+        f"focal length as a fraction of the square frame's height (default: the file's, otherwise {presets.PAPER_FOCAL_Y:.4f})"
+    )
+    focal.add_argument("--focal-y", type=float, metavar="FRACTION", help=text)
+    focal.add_argument(
+        "--field-of-view", type=float, metavar="DEGREES", help="vertical, of the square frame; instead of --focal-y"
+    )
+    kind.set_defaults(video=None)
+    kind.add_argument("--force", action="store_true", help="replace a specification or image that differs")
+    add_instance_data(kind)
+    return kind

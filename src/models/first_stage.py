@@ -1,0 +1,233 @@
+"""The first stage, images to latents and back: the VQGAN of the published system, or pixels moved into channels.
+
+Every first stage has `encode` ((n, 3, S, S) in [-1, 1] -> (n, c, L, L)), `decode` (back) and `config`, a FirstStageConfig.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..config import FirstStageConfig
+
+GROUPS = 32  # of every group normalization
+
+
+def latent_shape(config: FirstStageConfig) -> tuple[int, int]:
+    """(channels, size in pixels) of the latents; raises ValueError for settings that no first stage can be built from."""
+    if config.kind == "pixels":
+        channels, shrink = 3 * config.pixel_block**2, config.pixel_block
+    elif config.kind == "vqgan":
+        channels, shrink = config.latent_channels, 2 ** (len(config.channel_multipliers) - 1)
+        unfit = [width for width in _widths(config) if width < 1 or width % GROUPS]
+        if unfit or not config.channel_multipliers:
+            raise ValueError(
+                f"first_stage.channels {config.channels} times first_stage.channel_multipliers "
+                f"{list(config.channel_multipliers)}: expected multiples of {GROUPS} (the groups of normalization)"
+            )
+        if min(config.latent_channels, config.codebook_size, config.residual_blocks) < 1:
+            raise ValueError("first_stage: latent_channels, codebook_size and residual_blocks must be above 0")
+    else:
+        raise ValueError(f"first_stage.kind {config.kind!r}: expected vqgan or pixels")
+    if shrink < 1 or config.image_size < shrink or config.image_size % shrink:
+        raise ValueError(f"first_stage.image_size {config.image_size}: expected a multiple of {shrink}, a latent pixel's side")
+    return channels, config.image_size // shrink
+
+
+def build_first_stage(config: FirstStageConfig) -> nn.Module:
+    """A first stage with random weights (`pixels` has none), in training mode; raises ValueError for unfit settings."""
+    latent_shape(config)
+    return VQGAN(config) if config.kind == "vqgan" else PixelBlocks(config)
+
+
+class PixelBlocks(nn.Module):
+    """Blocks of pixels moved into channels: lossless, no weights. (n, 3, S, S) <-> (n, 3 block^2, S/block, S/block)."""
+
+    def __init__(self, config: FirstStageConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def encode(self, images: Tensor) -> Tensor:
+        return F.pixel_unshuffle(images, self.config.pixel_block)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Clamped to [-1, 1]."""
+        return F.pixel_shuffle(latents, self.config.pixel_block).clamp(-1, 1)
+
+
+class VQGAN(nn.Module):
+    """The autoencoder of Esser et al. 2021 with attention only at its coarsest level; names as in published weights."""
+
+    def __init__(self, config: FirstStageConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.quantize = Codebook(config.codebook_size, config.latent_channels)
+        self.quant_conv = nn.Conv2d(config.latent_channels, config.latent_channels, 1)
+        self.post_quant_conv = nn.Conv2d(config.latent_channels, config.latent_channels, 1)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Images in [-1, 1] -> latents *before* quantization."""
+        return self.quant_conv(self.encoder(images))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Every latent pixel is replaced by the nearest code and decoded; images in about [-1, 1], not clamped."""
+        return self.decoder(self.post_quant_conv(self.quantize(latents)))
+
+
+class Codebook(nn.Module):
+    """Vector quantization: (n, c, h, w) -> the nearest codes, the same shape."""
+
+    def __init__(self, size: int, channels: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(size, channels)
+        nn.init.uniform_(self.embedding.weight, -1 / size, 1 / size)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.embedding(self.indices(latents)).movedim(-1, 1)
+
+    def indices(self, latents: Tensor) -> Tensor:
+        """Number of the nearest code (Euclidean): (n, c, h, w) -> (n, h, w), int64."""
+        codes = self.embedding.weight
+        half_norms = codes.square().sum(dim=1) / 2
+        # |z - e|^2 / 2 = |e|^2 / 2 - z.e + a constant; an image at a time: all distances of a batch would fill the memory.
+        nearest = [(half_norms - image.movedim(0, -1) @ codes.T).argmin(dim=-1) for image in latents]
+        return torch.stack(nearest)
+
+
+class Encoder(nn.Module):
+    """(n, 3, S, S) -> (n, latent_channels, L, L)."""
+
+    def __init__(self, config: FirstStageConfig) -> None:
+        super().__init__()
+        widths = _widths(config)
+        self.conv_in = nn.Conv2d(3, config.channels, 3, padding=1)
+        self.down = nn.ModuleList()
+        before = config.channels
+        for level, width in enumerate(widths):
+            stage = _residual_blocks(before, width, config.residual_blocks)
+            if level < len(widths) - 1:
+                stage["downsample"] = Downsample(width)
+            self.down.append(stage)
+            before = width
+        self.mid = _middle(before)
+        self.norm_out = _group_norm(before)
+        self.conv_out = nn.Conv2d(before, config.latent_channels, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.conv_in(images)
+        for stage in self.down:
+            x = _run(stage, x)
+        return self.conv_out(F.silu(self.norm_out(_run(self.mid, x))))
+
+
+class Decoder(nn.Module):
+    """(n, latent_channels, L, L) -> (n, 3, S, S)."""
+
+    def __init__(self, config: FirstStageConfig) -> None:
+        super().__init__()
+        widths = _widths(config)
+        before = widths[-1]
+        self.conv_in = nn.Conv2d(config.latent_channels, before, 3, padding=1)
+        self.mid = _middle(before)
+        stages = []
+        for level in range(len(widths) - 1, -1, -1):
+            stage = _residual_blocks(before, widths[level], config.residual_blocks + 1)
+            before = widths[level]
+            if level > 0:
+                stage["upsample"] = Upsample(before)
+            stages.insert(0, stage)
+        self.up = nn.ModuleList(stages)
+        self.norm_out = _group_norm(before)
+        self.conv_out = nn.Conv2d(before, 3, 3, padding=1)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        x = _run(self.mid, self.conv_in(latents))
+        for stage in reversed(self.up):
+            x = _run(stage, x)
+        return self.conv_out(F.silu(self.norm_out(x)))
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions with normalization and a skip: (n, in_channels, h, w) -> (n, out_channels, h, w)."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.norm1 = _group_norm(in_channels)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.norm2 = _group_norm(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.nin_shortcut = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.conv1(F.silu(self.norm1(x)))
+        hidden = self.conv2(F.silu(self.norm2(hidden)))
+        return hidden + (x if self.nin_shortcut is None else self.nin_shortcut(x))
+
+
+class Attention(nn.Module):
+    """Self-attention over pixels, one head: (n, channels, h, w) -> the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = _group_norm(channels)
+        self.q, self.k, self.v, self.proj_out = (nn.Conv2d(channels, channels, 1) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        normalized = self.norm(x)
+        queries, keys, values = (layer(normalized).flatten(2).transpose(1, 2)[:, None] for layer in (self.q, self.k, self.v))
+        found = F.scaled_dot_product_attention(queries, keys, values)[:, 0]  # (n, h * w, channels)
+        return x + self.proj_out(found.transpose(1, 2).reshape(x.shape))
+
+
+class Downsample(nn.Module):
+    """Halve the size: a strided convolution, padded at the right and below only."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.pad(x, (0, 1, 0, 1)))
+
+
+class Upsample(nn.Module):
+    """Double the size: pixels repeated, then a convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+def _widths(config: FirstStageConfig) -> list[int]:
+    """Channels of each level."""
+    return [config.channels * multiplier for multiplier in config.channel_multipliers]
+
+
+def _group_norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(GROUPS, channels, eps=1e-6)
+
+
+def _residual_blocks(in_channels: int, out_channels: int, count: int) -> nn.ModuleDict:
+    before = [in_channels] + [out_channels] * (count - 1)
+    return nn.ModuleDict({"block": nn.Sequential(*(ResidualBlock(width, out_channels) for width in before))})
+
+
+def _middle(channels: int) -> nn.ModuleDict:
+    return nn.ModuleDict(
+        {
+            "block_1": ResidualBlock(channels, channels),
+            "attn_1": Attention(channels),
+            "block_2": ResidualBlock(channels, channels),
+        }
+    )
+
+
+def _run(modules: nn.ModuleDict, x: Tensor) -> Tensor:
+    """The modules one after the other, in the order they were added."""
+    for module in modules.values():
+        x = module(x)
+    return x

@@ -1,0 +1,175 @@
+"""The two-view score network: one U-Net (NCSN++, Song et al. 2021) over both views, which meet in cross-attention.
+
+Yu et al. 2023, section 3.2. It maps inputs, log sigma and rays to raw outputs; what these mean is `denoiser.py`'s part.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..config import DenoiserConfig, DiffusionConfig
+from .blocks import NEAR_ZERO, Attention, CrossAttention, FIRResample, ResidualBlock, convolution, group_norm, linear
+
+SIGMAS = 2000  # entries of the table of noise levels that checkpoints carry
+
+
+class FourierFeatures(nn.Module):
+    """sin and cos of 2 pi W log sigma with frozen random W (Tancik et al. 2020): (n,) -> (n, 2 * channels)."""
+
+    def __init__(self, channels: int, scale: float) -> None:
+        super().__init__()
+        self.W = nn.Parameter(torch.randn(channels) * scale, requires_grad=False)
+
+    def forward(self, log_sigma: Tensor) -> Tensor:
+        angles = log_sigma[:, None] * self.W * (2 * math.pi)
+        return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+class Combiner(nn.Module):
+    """Adds the downsampled input, mapped to the level's channels, to its features."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.Conv_0 = convolution(in_channels, out_channels, size=1)
+
+    def forward(self, inputs: Tensor, x: Tensor) -> Tensor:
+        return self.Conv_0(inputs) + x
+
+
+class Level(nn.Module):
+    """What an encoder and a decoder level share: residual blocks, one self-attention and one cross-attention (or neither)."""
+
+    def __init__(self, config: DenoiserConfig, level: int, block_channels: list[int]) -> None:
+        """block_channels: input channels of each residual block."""
+        super().__init__()
+        channels = level_channels(config)[level]
+        self.resblocks = nn.ModuleList(ResidualBlock(before, channels, 4 * config.channels) for before in block_channels)
+        self.attends = config.latent_size >> level in config.attention_resolutions
+        if self.attends:
+            heads = config.attention_heads, config.head_channels
+            self.attn = Attention(channels, *heads)
+            self.cross_attn = CrossAttention(channels, *heads, extra_channels=config.ray_channels[level])
+
+    def attend(self, x: Tensor, rays: list[tuple[Tensor, Tensor, Tensor]], level: int) -> Tensor:
+        return self.cross_attn(self.attn(x), rays[level]) if self.attends else x
+
+
+class ScoreNetwork(nn.Module):
+    """Raw outputs for both views: (2n, c, L, L) inputs, all targets and then all conditioning views, -> the same shape."""
+
+    def __init__(self, config: DenoiserConfig, diffusion: DiffusionConfig) -> None:
+        super().__init__()
+        width, embedding = level_channels(config)[-1], 4 * config.channels
+        # Not used by the network: published checkpoints carry the table, ascending.
+        log_range = math.log(diffusion.sigma_min), math.log(diffusion.sigma_max)
+        self.register_buffer("sigmas", torch.linspace(*log_range, SIGMAS, dtype=torch.float64).exp().float())
+        self.temb_modules = nn.ModuleList(
+            [
+                FourierFeatures(config.channels, config.fourier_scale),
+                linear(2 * config.channels, embedding),
+                linear(embedding, embedding),
+            ]
+        )
+        self.input_conv = convolution(config.latent_channels, config.channels)
+        self.encoder_modules, skips = make_encoder(config)
+        self.central_block = nn.ModuleList(
+            [
+                ResidualBlock(width, width, embedding),
+                Attention(width, config.attention_heads, config.head_channels),
+                ResidualBlock(width, width, embedding),
+            ]
+        )
+        self.decoder_modules = make_decoder(config, skips)
+        # Levels below the last one that attends need no rays (and a layer without use would stop distributed training).
+        self.ray_levels = max(level for level, encoder in enumerate(self.encoder_modules) if encoder.attends) + 1
+        rays = [config.ray_channels[0], *config.ray_channels]
+        for level in range(self.ray_levels):
+            layer = convolution(rays[level], rays[level + 1], stride=2 if level else 1)
+            self.add_module(f"conditioning_conv_{level}", layer)
+        self.down, self.up = FIRResample("down"), FIRResample("up")
+
+    def forward(self, inputs: Tensor, log_sigma: Tensor, rays: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """inputs: (2n, c, L, L). log_sigma: (2n,). rays: embeddings (ref, target, cond), (n or 1, ray_channels[0], L, L)."""
+        embedding = self.embed_noise(log_sigma)
+        rays = self.ray_pyramid(rays)
+        skips = self.encode(inputs, embedding, rays)
+        x = self.central_block[0](skips[-1], embedding)
+        x = self.central_block[2](self.central_block[1](x), embedding)
+        return self.decode(x, skips, embedding, rays)
+
+    def embed_noise(self, log_sigma: Tensor) -> Tensor:
+        """The activated noise embedding: (n,) -> (n, 4 * channels)."""
+        fourier, first, second = self.temb_modules
+        return F.silu(second(F.silu(first(fourier(log_sigma)))))
+
+    def ray_pyramid(self, rays: tuple[Tensor, Tensor, Tensor]) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Ray embeddings at every level that attends: a list of (ref, target, cond)."""
+        sizes = [len(part) for part in rays]
+        x, pyramid = torch.cat(rays), []
+        for level in range(self.ray_levels):
+            x = getattr(self, f"conditioning_conv_{level}")(F.silu(x))
+            pyramid.append(x.split(sizes))
+        return pyramid
+
+    def encode(self, inputs: Tensor, embedding: Tensor, rays: list[tuple[Tensor, Tensor, Tensor]]) -> list[Tensor]:
+        """Every intermediate result on the way down; the last one is the bottom's."""
+        skips = [self.input_conv(inputs)]
+        for level, encoder in enumerate(self.encoder_modules):
+            for block in encoder.resblocks:
+                skips.append(encoder.attend(block(skips[-1], embedding), rays, level))
+            if level < len(self.encoder_modules) - 1:
+                inputs = self.down(inputs)
+                skips.append(encoder.combiner(inputs, encoder.downres(skips[-1], embedding)))
+        return skips
+
+    def decode(self, x: Tensor, skips: list[Tensor], embedding: Tensor, rays: list[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
+        """The outputs of all levels, each upsampled to the next and added; empties `skips`."""
+        outputs = None
+        for level in range(len(self.decoder_modules) - 1, -1, -1):
+            decoder = self.decoder_modules[level]
+            for block in decoder.resblocks:
+                x = block(torch.cat([x, skips.pop()], dim=1), embedding)
+            x = decoder.attend(x, rays, level)
+            output = decoder.conv3x3(F.silu(decoder.group_norm(x)))
+            outputs = output if outputs is None else self.up(outputs) + output
+            if level > 0:
+                x = decoder.final_res(x, embedding)
+        return outputs
+
+
+def level_channels(config: DenoiserConfig) -> list[int]:
+    """Channels of each level."""
+    return [config.channels * multiplier for multiplier in config.channel_multipliers]
+
+
+def make_encoder(config: DenoiserConfig) -> tuple[nn.ModuleList, list[int]]:
+    """The levels on the way down, and the channels of every result that the decoder gets."""
+    widths, skips, levels = level_channels(config), [config.channels], nn.ModuleList()
+    for level, width in enumerate(widths):
+        encoder = Level(config, level, [skips[-1]] + [width] * (config.residual_blocks - 1))
+        skips += [width] * config.residual_blocks
+        if level < len(widths) - 1:
+            encoder.downres = ResidualBlock(width, width, 4 * config.channels, "down")
+            encoder.combiner = Combiner(config.latent_channels, width)
+            skips.append(width)
+        levels.append(encoder)
+    return levels, skips
+
+
+def make_decoder(config: DenoiserConfig, skips: list[int]) -> nn.ModuleList:
+    """The levels on the way up, the finest first; takes the encoder's channels from the end of `skips`."""
+    widths, levels = level_channels(config), []
+    before = widths[-1]
+    for level in range(len(widths) - 1, -1, -1):
+        width = widths[level]
+        block_channels = [skips.pop() + (width if block else before) for block in range(config.residual_blocks + 1)]
+        decoder = Level(config, level, block_channels)
+        decoder.group_norm = group_norm(width)
+        decoder.conv3x3 = convolution(width, config.latent_channels, scale=NEAR_ZERO)
+        if level > 0:
+            decoder.final_res = ResidualBlock(width, width, 4 * config.channels, "up")
+        levels.insert(0, decoder)
+        before = width
+    return nn.ModuleList(levels)

@@ -1,0 +1,171 @@
+"""Reading and writing weights: published files, our training checkpoints, and safetensors files, by the same functions.
+
+A training checkpoint has the published layout (a torch.save dict) and three keys more: `format`, `config`, and the names
+need no `module.`. Without `config` a file holds the published model. A safetensors file says what it is in its metadata:
+{"format": "1", "kind": "denoiser" or "first_stage", "config": JSON}.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..config import Config, config_from_dict
+from ..utils.checkpoint import FORMAT, first_line, read_checkpoint
+from ..utils.files import atomic_path
+from .denoiser import Denoiser, build_denoiser
+from .first_stage import build_first_stage
+
+OTHER = {"denoiser": "load_first_stage (a first stage)", "first_stage": "load_denoiser (a denoiser)"}
+
+
+def load_denoiser(path: str | Path, weights: str = "ema", device: str | torch.device = "cpu") -> Denoiser:
+    """A denoiser in eval mode, from a published .pth, our training checkpoint or a .safetensors file.
+
+    weights: "ema" (moving average; what sampling uses) or "raw" (as the optimizer left them); a safetensors file has one
+    set of weights, and this is not looked at. Raises FileNotFoundError, or ValueError (one line: the file, what is wrong).
+    """
+    path = Path(path)
+    if weights not in ("ema", "raw"):
+        raise ValueError(f"weights {weights!r}: expected ema or raw")
+    if path.suffix == ".safetensors":
+        state, settings = _read_safetensors(path, "denoiser")
+        return _finish(_build_denoiser(path, settings), state, path, device)
+    checkpoint = read_checkpoint(path)
+    if "score_sde_model" not in checkpoint:
+        raise ValueError(f"{path}: {_describe(checkpoint, 'denoiser')}")
+    if checkpoint.get("format", FORMAT) != FORMAT:
+        raise ValueError(f"{path}: checkpoint format {checkpoint['format']!r}; this version reads format {FORMAT}")
+    denoiser = _build_denoiser(path, checkpoint.get("config", {}))
+    state = _tensors(checkpoint["score_sde_model"], path)
+    if weights == "ema":
+        state |= _ema_state(denoiser, checkpoint.get("ema"), path)
+    return _finish(denoiser, state, path, device)
+
+
+def load_first_stage(path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
+    """A first stage in eval mode, from a published .ckpt or a .safetensors file; float32, whatever the file has.
+
+    A .ckpt has no settings: it holds the published VQGAN. Raises FileNotFoundError, or ValueError (one line).
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        state, settings = _read_safetensors(path, "first_stage")
+        settings = {"first_stage": settings}
+    else:
+        checkpoint = read_checkpoint(path)
+        if "state_dict" not in checkpoint:
+            raise ValueError(f"{path}: {_describe(checkpoint, 'first_stage')}")
+        state, settings = _tensors(checkpoint["state_dict"], path), {}
+        state = {name: tensor for name, tensor in state.items() if not name.startswith("loss.")}  # the training's discriminator
+    with _naming(path):
+        first_stage = build_first_stage(_config(settings).first_stage)
+    return _finish(first_stage, state, path, device)
+
+
+def save_weights(path: str | Path, module: nn.Module, dtype: torch.dtype | None = None) -> None:
+    """Write a denoiser's or a first stage's weights and settings to a .safetensors file, whole or not at all.
+
+    dtype: of the floating tensors in the file, for example torch.float16 for half the size; None: as they are.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"{path}: weights are written as .safetensors files; give a name that ends so")
+    kind = "denoiser" if isinstance(module, Denoiser) else "first_stage"
+    metadata = {"format": str(FORMAT), "kind": kind, "config": json.dumps(asdict(module.config))}
+    tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in module.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def _describe(checkpoint: dict[str, Any], wanted: str) -> str:
+    """What is wrong with a checkpoint that doesn't hold the wanted network."""
+    if "score_sde_model" in checkpoint or "state_dict" in checkpoint:
+        return f"no {wanted.replace('_', ' ')}; give it to {OTHER[wanted]}"
+    keys = ", ".join(sorted(str(key) for key in checkpoint if isinstance(key, str))[:5])
+    expected = "score_sde_model" if wanted == "denoiser" else "state_dict"
+    return f"expected a checkpoint with {expected}, found the keys {keys or '(none)'}"
+
+
+def _build_denoiser(path: Path, settings: object) -> Denoiser:
+    with _naming(path):
+        return build_denoiser(_config(settings))
+
+
+def _config(settings: object) -> Config:
+    if not isinstance(settings, dict):
+        raise ValueError(f"config: expected a dict, found {type(settings).__name__}")
+    return config_from_dict(settings)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Put the file's name in front of what is wrong with the settings in it, on one line."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
+
+
+def _tensors(state: object, path: Path) -> dict[str, Tensor]:
+    """A state dict with the names that DistributedDataParallel and torch.compile insert taken out."""
+    if not isinstance(state, dict) or not all(isinstance(item, Tensor) for item in state.values()):
+        raise ValueError(f"{path}: expected names and tensors, found something else among the weights")
+    wrappers = "module", "_orig_mod"
+    return {".".join(part for part in str(name).split(".") if part not in wrappers): item for name, item in state.items()}
+
+
+def _ema_state(denoiser: Denoiser, ema: object, path: Path) -> dict[str, Tensor]:
+    """The moving averages, by name: `shadow_params` is a bare list in the order of the trained parameters."""
+    averages = ema.get("shadow_params") if isinstance(ema, dict) else None
+    if not isinstance(averages, list) or not averages:
+        raise ValueError(f'{path}: no EMA weights; load with weights="raw" to use the weights as the optimizer left them')
+    names = [name for name, parameter in denoiser.named_parameters() if parameter.requires_grad]
+    if len(averages) != len(names):
+        raise ValueError(f"{path}: {len(averages)} EMA weights (shadow_params), the model in its config has {len(names)}")
+    return _tensors(dict(zip(names, averages, strict=True)), path)
+
+
+def _read_safetensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and settings of a file written by `save_weights`."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != str(FORMAT):
+                raise ValueError(
+                    f"{path}: metadata format {metadata.get('format')!r}; expected {str(FORMAT)!r}, as save_weights writes"
+                )
+            if metadata.get("kind") != kind:
+                other = OTHER[kind] if metadata.get("kind") in OTHER else "(unknown)"
+                raise ValueError(f"{path}: no {kind.replace('_', ' ')}, but {metadata.get('kind')!r}; give it to {other}")
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata.get("config", ""))  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a safetensors file, or a damaged one ({first_line(error)})") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: the config in the metadata is not JSON ({error})") from error
+
+
+def _finish(module: nn.Module, state: dict[str, Tensor], path: Path, device: str | torch.device) -> Any:
+    """The module with the weights, in eval mode on the device; raises ValueError for names or shapes that don't fit."""
+    expected = module.state_dict()
+    missing, unexpected = [name for name in expected if name not in state], [name for name in state if name not in expected]
+    for problem, names in (("missing", missing), ("unexpected", unexpected)):
+        if names:
+            raise ValueError(
+                f"{path}: {len(names)} {problem} weights, the first {names[0]}: the file is of another model than its config"
+            )
+    for name, tensor in expected.items():
+        if state[name].shape != tensor.shape:
+            found, fits = list(state[name].shape), list(tensor.shape)
+            raise ValueError(f"{path}: weight {name} has shape {found}, expected {fits}: the file is of another model")
+    module.load_state_dict(state)
+    return module.eval().to(device)

@@ -1,0 +1,201 @@
+"""Sampling: the frames of a trajectory, each drawn from the diffusion model given one or more frames that exist already.
+
+`sample_trajectory` is the program, `main` its command line. What lies in a run's folder and how it is kept consistent:
+`sampling_outputs.py`. How a frame is drawn: `sampling_batch.py`.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from .config import config_to_dict
+from .diffusion.samplers import DEFAULT_SAMPLER, SAMPLERS
+from .models import Denoiser, build_first_stage, load_denoiser, load_first_stage
+from .sampling_batch import PRECISIONS, Frame, choose_method, device_of, draw_frames, latent_shape, next_batch
+from .sampling_outputs import Run, fingerprint, open_runs
+from .utils.checkpoint import find_denoiser, find_first_stage
+from .utils.command_line import add_instance_data
+from .utils.pictures import read_square, to_frame, to_tensor
+
+
+@torch.inference_mode()
+def sample_trajectory(
+    directories: Iterable[str | Path],
+    denoiser: Denoiser,
+    first_stage: nn.Module,
+    *,
+    sampler: str = DEFAULT_SAMPLER,
+    steps: int | None = None,
+    seed: int = 0,
+    precision: str = "float32",
+    runs: Iterable[int] = (0,),
+    batch_size: int = 8,
+    frames_per_second: float = 10.0,
+    weights: dict | None = None,
+    progress: bool = True,
+) -> list[Run]:
+    """Make all frames of these runs of each folder samples/<id>; what is there already is kept, so a stopped run goes on.
+
+    steps: noise levels (None: the sampler's default). precision: of the score network, a name in PRECISIONS. runs: run numbers.
+    batch_size: (frame, conditioning view) pairs in one network evaluation; the frames of all runs and folders share batches.
+    weights: plain values that identify the weights; run.json records them, with the other settings that make a difference.
+
+    Returns the runs; `run.made` holds the frames made now. A frame's noise depends on seed, run number and pose index alone;
+    drawn in another batch, on another device, it is the same frame up to the network's rounding.
+    Raises ValueError or FileNotFoundError for a bad task or setting, frames made with other settings, or a result with NaN.
+    """
+    method = choose_method(sampler, steps, seed, precision)
+    if batch_size < 1 or not frames_per_second > 0:
+        raise ValueError(f"batch size {batch_size}, {frames_per_second} frames a second: expected at least 1 and more than 0")
+    opened = open_runs(directories, runs)
+    config = config_to_dict(denoiser.config)
+    model = {part: config[part] for part in ("first_stage", "denoiser", "diffusion")}
+    for run in opened:
+        run.claim({**asdict(method), "weights": weights, "config": model})
+    _encode_given(opened, denoiser, first_stage)
+    _decode_missing(opened, denoiser, first_stage)
+    _write_summaries(opened, frames_per_second)
+
+    waiting = [Frame(run, index) for run in opened for index in run.frames() if not run.latent_path(index).is_file()]
+    with _progress_bar(sum(len(frame.views) for frame in waiting) * method.evaluations, progress) as bar:
+        while waiting:
+            batch = next_batch(waiting, batch_size)
+            for frame, latent in zip(batch, draw_frames(batch, denoiser, method, batch_size, bar.update), strict=True):
+                frame.run.write_latent(frame.index, latent)
+            waiting = [frame for frame in waiting if frame not in batch]
+            touched = list(dict.fromkeys(frame.run for frame in batch))
+            _decode_missing(touched, denoiser, first_stage)
+            _write_summaries(touched, frames_per_second)
+    return opened
+
+
+def _encode_given(runs: list[Run], denoiser: Denoiser, first_stage: nn.Module) -> None:
+    """Save the latents of given images, in every run that lacks them."""
+    encoded: dict[Path, Tensor] = {}
+    for run in runs:
+        for index, path in run.given.items():
+            if run.latent_path(index).is_file():
+                continue
+            if path not in encoded:
+                image = to_tensor(read_square(path, denoiser.config.first_stage.image_size))
+                encoded[path] = first_stage.encode(image.to(device_of(denoiser)))[0]
+                if encoded[path].shape != latent_shape(denoiser):
+                    raise ValueError(
+                        f"the first stage makes latents of shape {tuple(encoded[path].shape)}, the score network expects "
+                        f"{latent_shape(denoiser)}; use the --first-stage that the score network was trained with"
+                    )
+            run.write_latent(index, encoded[path])
+
+
+def _decode_missing(runs: list[Run], denoiser: Denoiser, first_stage: nn.Module) -> None:
+    """Save the images of latents that have none; one by one, so that an image depends on its own latent only."""
+    for run in runs:
+        for index in run.frames():
+            if run.latent_path(index).is_file() and not run.image_path(index).is_file():
+                latent = run.read_latent(index, latent_shape(denoiser)).to(device_of(denoiser))
+                run.write_image(index, to_frame(first_stage.decode(latent[None])))
+
+
+def _write_summaries(runs: list[Run], frames_per_second: float) -> None:
+    for run in runs:
+        if run.complete():
+            run.write_summary(frames_per_second)
+
+
+def _progress_bar(total: int, enabled: bool) -> tqdm:
+    """A bar over network evaluations with the remaining time; away from a terminal, a line every half minute."""
+    terminal = sys.stderr.isatty()
+    interval = 0.1 if terminal else 30.0
+    return tqdm(
+        total=total,
+        unit="eval",
+        disable=not (enabled and total),
+        mininterval=interval,
+        maxinterval=max(10.0, interval),
+        bar_format=None if terminal else "sampling: {percentage:.0f} %, {remaining} left, {rate_fmt}\n",
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command scripts/sample-trajectory.py."""
+    options = _parser().parse_args(arguments)
+    directories = [options.instance_data / name for name in options.output]
+    numbers = range(options.runs) if options.run is None else [options.run]
+    open_runs(directories, numbers)  # a mistake in the task shall not wait until the weights are loaded
+    denoiser, first_stage, weights = _load_models(options)
+    runs = sample_trajectory(
+        directories,
+        denoiser,
+        first_stage,
+        sampler=options.sampler,
+        steps=options.steps,
+        seed=options.seed,
+        precision=options.precision,
+        runs=numbers,
+        batch_size=options.batch_size,
+        frames_per_second=options.fps,
+        weights=weights,
+    )
+    for run in runs:
+        made = f"{len(run.made)} of {len(run.frames())} frames made now" if run.made else "complete already, nothing to do"
+        print(f"{run.folder}: {made}; images/, latents/, video.mp4, contact-sheet.png")
+
+
+def _load_models(options: argparse.Namespace) -> tuple[Denoiser, nn.Module, dict]:
+    """The networks on the chosen device, and what identifies their weights."""
+    device = _device(options.device)
+    path = options.checkpoint or find_denoiser(options.instance_data, options.epoch)
+    denoiser = load_denoiser(path, weights=options.weights, device=device)
+    weights = {"kind": options.weights, "denoiser": {"file": path.name, "sha256": fingerprint(path)}}
+    if options.first_stage is None and denoiser.config.first_stage.kind == "pixels":
+        return denoiser, build_first_stage(denoiser.config.first_stage).to(device), weights
+    path = options.first_stage or find_first_stage(options.instance_data)
+    weights["first_stage"] = {"file": path.name, "sha256": fingerprint(path)}
+    return denoiser, load_first_stage(path, device=device), weights
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:  # AssertionError: a torch without CUDA
+        raise ValueError(
+            f"device {name!r} cannot be used ({str(error).splitlines()[0]}); use for example cpu or cuda"
+        ) from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sample-trajectory.py",
+        description="Make the frames that a camera moving along a path sees, from one or more photos. The folder samples/ID "
+        "holds sampling-spec.json (the cameras) and init-ims/NNNN.png (the given photos; NNNN: the pose's index). Photos of "
+        "any size will do: their centre square is used, and focal_y in the specification is a fraction of that square's "
+        "height. Results: samples/ID/samples/RUN/. Started again, the command goes on where it was stopped.",
+    )
+    add = parser.add_argument
+    add("-o", "--output", nargs="+", required=True, metavar="samples/ID", help="folders to sample, relative to --instance-data")
+    add("--sampler", choices=SAMPLERS, default=DEFAULT_SAMPLER, help="default: %(default)s; published: predictor-corrector")
+    defaults = ", ".join(f"{name} {sampler.steps}" for name, sampler in SAMPLERS.items())
+    add("-s", "--steps", type=int, help=f"noise levels of the sampler (default: {defaults})")
+    add("--seed", type=int, default=0, help="of the noise; same seed, same frames (default: %(default)s)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--runs", type=int, default=1, metavar="N", help="make runs 0 to N-1, different draws (default: 1)")
+    which.add_argument("--run", type=int, metavar="NUMBER", help="make this run alone, say beside one with other settings")
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument("-e", "--epoch", type=int, help="use the checkpoint of this epoch (default: published, else newest)")
+    weights.add_argument("--checkpoint", type=Path, metavar="FILE", help="score network's weights (default: in checkpoints/)")
+    add("--first-stage", type=Path, metavar="FILE", help="first stage's weights (default: found in --instance-data)")
+    add("--weights", choices=("ema", "raw"), default="ema", help="averaged or last weights of the checkpoint (default: ema)")
+    add("--batch-size", type=int, default=8, metavar="N", help="pairs of frame and conditioning frame at once (default: 8)")
+    add("--device", help="for example cpu or cuda (default: a GPU if there is one)")
+    add("--precision", choices=PRECISIONS, default="float32", help="of the score network (default: float32)")
+    add("--fps", type=float, default=10.0, metavar="N", help="frames a second of a newly written video.mp4 (default: 10)")
+    add_instance_data(parser)
+    return parser

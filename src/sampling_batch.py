@@ -1,0 +1,171 @@
+"""Drawing frames: which can be drawn together, what they are conditioned on, their noise, and the sampler on top of it.
+
+Nothing is written here; `sampling.py` decides what is to be drawn and keeps it.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .diffusion.samplers import DEFAULT_SAMPLER, find_sampler
+from .diffusion.sde import VarianceExploding
+from .models import Denoiser
+from .sampling_outputs import Run
+from .utils.random import generator
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Method:
+    """How frames are drawn; it is recorded with them."""
+
+    sampler: str  # a name in SAMPLERS
+    steps: int  # noise levels
+    seed: int
+    precision: str  # of the score network; the sampler's own arithmetic and the first stage are float32
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of the score for one frame."""
+        return find_sampler(self.sampler).evaluations(self.steps)
+
+    def autocast(self, device: torch.device) -> AbstractContextManager:
+        """The context in which the score network runs."""
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(device.type, PRECISIONS[self.precision])
+
+
+def choose_method(
+    sampler: str = DEFAULT_SAMPLER, steps: int | None = None, seed: int = 0, precision: str = "float32"
+) -> Method:
+    """A method, checked; steps None: the sampler's default. Raises ValueError naming what is wrong."""
+    default_steps = find_sampler(sampler).steps
+    steps = default_steps if steps is None else steps
+    if steps < 1 or seed < 0:
+        raise ValueError(f"steps {steps}, seed {seed}: expected steps of at least 1 and a seed of at least 0")
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
+    return Method(sampler, steps, seed, precision)
+
+
+class Frame(NamedTuple):
+    """A frame to draw: the pose with this index, in this run."""
+
+    run: Run
+    index: int
+
+    @property
+    def views(self) -> tuple[int, ...]:
+        """Indices of the frames that it is conditioned on."""
+        return self.run.spec.dependencies[self.index]
+
+
+@dataclass(frozen=True)
+class Views:
+    """The conditioning views of a batch of frames: those of the first frame, then those of the second, …"""
+
+    counts: list[int]  # of each frame
+    latents: Tensor  # (views, channels, size, size)
+    rays: tuple[Tensor, Tensor, Tensor]  # ref, target, cond embeddings, each (views, ray channels, size, size)
+
+
+def next_batch(waiting: list[Frame], batch_size: int) -> list[Frame]:
+    """The first of `waiting` whose views all exist: at most `batch_size` views together, but always one frame."""
+    missing = set(waiting)
+    batch: list[Frame] = []
+    room = batch_size
+    for frame in waiting:
+        fits = len(frame.views) <= room or not batch
+        if fits and not any(Frame(frame.run, view) in missing for view in frame.views):
+            batch.append(frame)
+            room -= len(frame.views)
+        if room <= 0:
+            break
+    return batch
+
+
+def draw_frames(
+    batch: list[Frame], denoiser: Denoiser, method: Method, batch_size: int, progress: Callable[[int], object]
+) -> Tensor:
+    """Draw the latents of several frames together: (frames, channels, size, size) float32.
+
+    batch_size: (frame, view) pairs in one network evaluation; progress(n): called when n more pairs are to be evaluated.
+    Raises ValueError if the device has too little memory.
+    """
+    views = gather_views(batch, denoiser, method)
+    sde = VarianceExploding.from_config(denoiser.config.diffusion)
+    noise = frame_noise(batch, method.seed)
+
+    def score(x: Tensor, sigma: Tensor) -> Tensor:
+        progress(len(views.latents))
+        return mean_score(denoiser, x, sigma, views, method, batch_size)
+
+    prior = noise((len(batch), *latent_shape(denoiser))).to(device_of(denoiser)) * sde.sigma_max
+    try:
+        return find_sampler(method.sampler).function(score, prior, sde, method.steps, noise=noise)
+    except torch.OutOfMemoryError as error:
+        raise ValueError(
+            f"the device's memory is not enough for a batch of {min(batch_size, len(views.latents))}; use a smaller "
+            "--batch-size or --precision bfloat16"
+        ) from error
+
+
+def frame_noise(batch: list[Frame], seed: int) -> Callable[[tuple[int, ...]], Tensor]:
+    """noise(shape) for a batch: unit variance, (frames, …) float32 on the CPU, each frame's from a generator of its own.
+
+    A frame's noise depends on seed, run number and pose index only: not on its batch, the device or an interruption.
+    """
+    sources = [generator(seed, "frame", frame.run.number, frame.index) for frame in batch]
+
+    def noise(shape: tuple[int, ...]) -> Tensor:
+        return torch.from_numpy(np.stack([source.standard_normal(tuple(shape[1:]), np.float32) for source in sources]))
+
+    return noise
+
+
+def gather_views(batch: list[Frame], denoiser: Denoiser, method: Method) -> Views:
+    """Latents and ray embeddings of all conditioning views; the rays depend on the cameras only, so once a frame is enough."""
+    device = device_of(denoiser)
+    pairs = [(frame.run, frame.index, view) for frame in batch for view in frame.views]
+    latents = torch.stack([run.read_latent(view, latent_shape(denoiser)) for run, _, view in pairs])
+    targets = torch.from_numpy(np.stack([run.spec.poses[index] for run, index, _ in pairs]))
+    conds = torch.from_numpy(np.stack([run.spec.poses[view] for run, _, view in pairs]))
+    focal_y = torch.tensor([run.spec.focal_y for run, _, _ in pairs], dtype=targets.dtype)
+    with method.autocast(device):
+        ref, target, cond = (rays.float() for rays in denoiser.embed_cameras(targets, conds, focal_y))
+    return Views([len(frame.views) for frame in batch], latents.to(device), (ref, target, cond))
+
+
+def mean_score(denoiser: Denoiser, x: Tensor, sigma: Tensor, views: Views, method: Method, batch_size: int) -> Tensor:
+    """The score of each frame, averaged over its views: (frames, channels, size, size), float32.
+
+    As published, several views enter as the mean of the scores given each alone. x: shaped like the result. sigma: 0-dim.
+    """
+    counts = torch.tensor(views.counts, device=x.device)
+    inputs = x.repeat_interleave(counts, dim=0), views.latents, *views.rays
+    scores = []
+    for part_x, part_views, *rays in zip(*(tensor.split(batch_size) for tensor in inputs), strict=True):
+        with method.autocast(x.device):
+            scores.append(denoiser.score(part_x, part_views, sigma.expand(len(part_x)), tuple(rays)).float())
+    if max(views.counts) == 1:
+        return torch.cat(scores)
+    # Not index_add: on a GPU its order of summation, and so its rounding, changes from call to call.
+    return torch.stack([of_frame.mean(dim=0) for of_frame in torch.cat(scores).split(views.counts)])
+
+
+def device_of(denoiser: Denoiser) -> torch.device:
+    """Where the network is."""
+    return next(denoiser.parameters()).device
+
+
+def latent_shape(denoiser: Denoiser) -> tuple[int, int, int]:
+    """(channels, size, size) of a frame's latent."""
+    settings = denoiser.config.denoiser
+    return settings.latent_channels, settings.latent_size, settings.latent_size

@@ -1,0 +1,7 @@
+"""Train the score network on frame pairs."""
+
+from photonvs.training import main
+from photonvs.utils.command_line import run
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,188 @@
+"""Camera paths: the three of the paper, the film maker's moves, any RealEstate10K sequence, plain matrices from a file.
+
+Every path is (n, 4, 4) float64 camera-to-world (conventions in `cameras.py`); the first pose is the given image's camera. The
+presets' world has y up. Lengths have no metric unit: the model only knows the scale of its training data, and
+RealEstate10K's is arbitrary, another one in each sequence. For an idea of it: in the published example the camera moves by 0.06
+to 0.29 from frame to frame and by 4.7 in all; in the paper's three custom paths by 0.31 to 0.35 and by about 3.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .cameras import OPENCV_TO_BLENDER
+from .datasets.poses import load_poses, read_realestate10k_text
+from .trajectory import check_poses, number_from_json, poses_from_json, read_json
+
+RIGHT, UP = np.array([1.0, 0, 0]), np.array([0, 1.0, 0])
+PAPER_FOCAL_Y = 0.9727365374565125  # of the paper's three custom trajectories
+
+
+class CameraPath(NamedTuple):
+    """A path found in a file, and what else the file says of it."""
+
+    poses: np.ndarray  # (n, 4, 4) float64 camera-to-world
+    focal_y: float | None = None  # fraction of the frame's height
+    timestamps: np.ndarray | None = None  # (n,) int64, microseconds of a video's time
+
+
+def orbit(frames: int = 10, radius: float = 2.0, angle: float = 90.0) -> np.ndarray:
+    """Around a point straight ahead, `radius` away, kept in the middle; to the right (negative angle: left)."""
+    theta = _sweep(frames, angle)
+    return _looking_at_origin(radius * np.sin(theta), 0 * theta, radius * np.cos(theta))
+
+
+def spin(frames: int = 10, radius: float = 0.5, distance: float = 2.0, angle: float = 360.0) -> np.ndarray:
+    """A level circle of `radius` that swings right and forward first, looking at a point `distance` ahead of the first frame.
+
+    The angle is divided by the number of frames, so that after a full circle the next frame would be the first again.
+    """
+    theta = _sweep(frames + 1, angle)[:-1]
+    return _looking_at_origin(radius * np.sin(theta), 0 * theta, distance - radius + radius * np.cos(theta))
+
+
+def hop(frames: int = 10, radius: float = 1.0, distance: float = 2.0, angle: float = 180.0) -> np.ndarray:
+    """An arc of `radius` up and to the left, in the plane `distance` before the point that it looks at; level horizon."""
+    phi = _sweep(frames, angle)
+    return _looking_at_origin(radius * np.cos(phi), radius * np.sin(phi), distance + 0 * phi)
+
+
+def dolly(frames: int = 10, distance: float = 2.0) -> np.ndarray:
+    """Forward (negative distance: back)."""
+    return _moved(z=-_steps(frames) * distance)
+
+
+def truck(frames: int = 10, distance: float = 2.0) -> np.ndarray:
+    """To the right, looking straight ahead (negative distance: left)."""
+    return _moved(x=_steps(frames) * distance)
+
+
+def pedestal(frames: int = 10, distance: float = 1.0) -> np.ndarray:
+    """Up, looking straight ahead (negative distance: down)."""
+    return _moved(y=_steps(frames) * distance)
+
+
+def spiral(frames: int = 10, radius: float = 0.5, distance: float = 1.0, angle: float = 360.0) -> np.ndarray:
+    """Forward in a spiral that widens to `radius`, looking straight ahead; anticlockwise (negative angle: clockwise)."""
+    step, phi = _steps(frames), _sweep(frames, angle)
+    return _moved(x=radius * step * np.cos(phi), y=radius * step * np.sin(phi), z=-distance * step)
+
+
+def pan(frames: int = 10, angle: float = 30.0) -> np.ndarray:
+    """Turning in place, to the right (negative angle: left)."""
+    theta = _sweep(frames, angle)
+    right = np.stack([np.cos(theta), 0 * theta, np.sin(theta)], axis=1)
+    return _poses(np.zeros(3), right, np.cross(right, UP))
+
+
+def tilt(frames: int = 10, angle: float = 20.0) -> np.ndarray:
+    """Turning in place, up (negative angle: down)."""
+    theta = _sweep(frames, angle)
+    backward = np.stack([0 * theta, -np.sin(theta), np.cos(theta)], axis=1)
+    return _poses(np.zeros(3), RIGHT, backward)
+
+
+PRESETS: dict[str, Callable[..., np.ndarray]] = {
+    preset.__name__: preset for preset in (orbit, spin, hop, dolly, truck, pedestal, spiral, pan, tilt)
+}
+
+
+def realestate10k(
+    sequence: str, poses: str | Path | None = None, frames: int = 20, every: int = 1, start: int = 0
+) -> CameraPath:
+    """The path of a RealEstate10K sequence: `frames` of its poses from number `start`, every `every`-th.
+
+    sequence: a RealEstate10K text file, or with `poses` (a poses.npy) the id of a sequence in it. ValueError when the
+    sequence is too short, unknown, or its focal length changes (a specification has only one).
+    """
+    if poses is None:
+        if not Path(sequence).is_file():
+            raise FileNotFoundError(f"{sequence}: no such RealEstate10K text file; with an id, give its poses.npy by --poses")
+        found, where = read_realestate10k_text(Path(sequence)), sequence
+    else:
+        sequences, where = load_poses(poses), f"sequence {sequence} of {poses}"
+        if sequence not in sequences:
+            raise ValueError(f"{poses}: no sequence {sequence} among its {len(sequences)}")
+        found = sequences[sequence]
+    length = len(found.timestamps)
+    if frames < 1 or every < 1 or start < 0 or start + (frames - 1) * every >= length:
+        raise ValueError(
+            f"{where}: {frames} frames from {start}, every {every}, need {start + (frames - 1) * every + 1} poses; "
+            f"it has {length}: start from 0 or later and use fewer frames or a smaller step"
+        )
+    chosen = slice(start, start + (frames - 1) * every + 1, every)
+    focal_y = np.asarray(found.focal_y[chosen], dtype=np.float64)
+    if np.ptp(focal_y) > 1e-3 * focal_y[0]:
+        raise ValueError(f"{where}: focal_y changes from {focal_y.min():g} to {focal_y.max():g}; expected one for all frames")
+    camera_to_world = np.tile(np.eye(4), (frames, 1, 1))
+    camera_to_world[:, :3] = found.poses[chosen]
+    return CameraPath(camera_to_world, float(focal_y[0]), found.timestamps[chosen])
+
+
+def matrices(path: str | Path, axes: str = "blender") -> CameraPath:
+    """The path in a file of camera-to-world matrices: .npy (n, 4, 4), or .json (a list of 4x4 lists or an object's `poses`).
+
+    axes: of the file's cameras: blender (x right, y up, looking along -z) or opencv (x right, y down, looking along +z).
+    Also the object's focal_y, if it has one. Raises ValueError for anything that is not rigid.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; expected .npy or .json with 4x4 matrices")
+    content = None if path.suffix == ".npy" else read_json(path)
+    named = content if isinstance(content, dict) else {"poses": content}
+    try:
+        poses = _load_array(path) if path.suffix == ".npy" else poses_from_json(named.get("poses"))
+        check_poses(poses)
+        focal_y = number_from_json(named["focal_y"], "focal_y") if "focal_y" in named else None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return CameraPath(poses @ OPENCV_TO_BLENDER if axes == "opencv" else poses, focal_y)
+
+
+def _load_array(path: Path) -> np.ndarray:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except EOFError as error:
+        raise ValueError("an empty file") from error
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"an array of {array.dtype}; expected real numbers (n, 4, 4)")
+    return array.astype(np.float64)
+
+
+def _steps(frames: int) -> np.ndarray:
+    """From 0 (the first frame) to 1 (the last), evenly."""
+    if frames < 2:
+        raise ValueError(f"{frames} frames; expected at least 2, the given one included")
+    return np.linspace(0, 1, frames)
+
+
+def _sweep(frames: int, angle: float) -> np.ndarray:
+    """From 0 to `angle` degrees, evenly, in radians."""
+    return np.radians(_steps(frames) * angle)
+
+
+def _moved(x: np.ndarray | float = 0.0, y: np.ndarray | float = 0.0, z: np.ndarray | float = 0.0) -> np.ndarray:
+    """Cameras at these places, all looking along -z."""
+    return _poses(np.stack(np.broadcast_arrays(x, y, z), axis=1), RIGHT, np.cross(RIGHT, UP))
+
+
+def _looking_at_origin(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Cameras at these places, their x axis level."""
+    positions = np.stack([x, y, z], axis=1)
+    if np.hypot(x, z).min() <= 1e-9 * np.abs(positions).max():
+        raise ValueError(
+            "the path passes through, above or below the point that it looks at; choose another radius or distance"
+        )
+    right = np.cross(UP, positions)
+    right /= np.linalg.norm(right, axis=1, keepdims=True)
+    return _poses(positions, right, positions / np.linalg.norm(positions, axis=1, keepdims=True))
+
+
+def _poses(positions: np.ndarray, right: np.ndarray, backward: np.ndarray) -> np.ndarray:
+    """Cameras (n, 4, 4) from their places, unit vectors to the right and unit vectors against the viewing direction."""
+    columns = np.broadcast_arrays(right, np.cross(backward, right), backward, positions)  # each (n, 3)
+    poses = np.tile(np.eye(4), (len(columns[0]), 1, 1))
+    poses[:, :3] = np.stack(columns, axis=2)
+    return np.round(poses, 12) + 0.0  # the same file on every machine, and no -0.0

@@ -1,0 +1,151 @@
+"""Training checkpoints on disk: names, newest first, whole or not at all; and where weights are looked for."""
+
+import logging
+import pickle
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .files import atomic_path
+from .inert_pickle import RefusedName, read_tensors
+
+FORMAT = 1  # of our checkpoints and safetensors files; a change that older versions cannot read raises it
+DAMAGED = (pickle.UnpicklingError, RuntimeError, EOFError, MemoryError, OverflowError)
+DAMAGED += (TypeError, AttributeError, KeyError, IndexError, AssertionError, ValueError)  # a pickle without sense
+
+PUBLISHED_DENOISER = "2000-00000000.pth"
+PUBLISHED_FIRST_STAGE = "taming-32-4-realestate-256.ckpt"
+OWN_FIRST_STAGE = "first-stage.safetensors"
+WHERE_TO_GET_WEIGHTS = (
+    "the README of https://github.com/YorkUCVIL/Photoconsistent-NVS links the published files; "
+    "or train your own: scripts/train.py"
+)
+
+_NAME = re.compile(r"(\d{4,})-(\d{8,})\.pth")
+
+
+def checkpoint_name(epoch: int, iteration: int) -> str:
+    """The published naming: the epoch and the iteration within it, for example 2000-00000000.pth."""
+    return f"{epoch:04d}-{iteration:08d}.pth"
+
+
+def list_checkpoints(directory: Path) -> list[Path]:
+    """Checkpoints in a folder, oldest first; files with other names are none of ours."""
+    numbered = [
+        (int(match[1]), int(match[2]), path) for path in directory.glob("*.pth") if (match := _NAME.fullmatch(path.name))
+    ]
+    return [path for _, _, path in sorted(numbered)]
+
+
+def find_denoiser(instance_data: Path, epoch: int | None = None) -> Path:
+    """The score network's weights: the published file if it is there, else the newest training checkpoint.
+
+    With `epoch`, the last checkpoint of that epoch. Raises FileNotFoundError saying where to get weights and put them.
+    """
+    directory = instance_data / "checkpoints"
+    checkpoints = list_checkpoints(directory)
+    if epoch is not None:
+        checkpoints = [path for path in checkpoints if path.name.startswith(f"{epoch:04d}-")]
+    elif (directory / PUBLISHED_DENOISER).is_file():
+        checkpoints = [directory / PUBLISHED_DENOISER]
+    if not checkpoints:
+        wanted = PUBLISHED_DENOISER if epoch is None else f"{epoch:04d}-*.pth"
+        raise FileNotFoundError(f"no weights {wanted} in {directory}; {WHERE_TO_GET_WEIGHTS}; then put the file there")
+    return checkpoints[-1]
+
+
+def find_first_stage(instance_data: Path) -> Path:
+    """The first stage's weights: the published file, or one of ours; raises FileNotFoundError as above."""
+    for name in (PUBLISHED_FIRST_STAGE, OWN_FIRST_STAGE):
+        if (instance_data / name).is_file():
+            return instance_data / name
+    raise FileNotFoundError(
+        f"no first-stage weights {PUBLISHED_FIRST_STAGE} in {instance_data}; {WHERE_TO_GET_WEIGHTS}; then put the file there"
+    )
+
+
+def save_checkpoint(path: Path, state: dict) -> None:
+    """Write a checkpoint whole or not at all."""
+    with atomic_path(path) as temporary:
+        torch.save(state, temporary)
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """The dict in a file of torch.save, on the CPU, mapped from the file where its format allows.
+
+    Nothing named in the file is executed: where PyTorch's restricted reader refuses a file, it is read with placeholders
+    for the objects that aren't weights. Raises FileNotFoundError, or ValueError (one line) for anything but a checkpoint.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint {path}")
+    try:
+        with path.open("rb") as file:
+            is_zip = file.read(4) == b"PK\x03\x04"
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+        except pickle.UnpicklingError:
+            content = read_tensors(path)
+    except RefusedName as error:
+        raise ValueError(f"{path}: {error}") from error
+    except DAMAGED as error:
+        raise ValueError(f"{path}: not a checkpoint, or a damaged one ({first_line(error)}); fetch or copy it again") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected a checkpoint (a dict), found {type(content).__name__}")
+    return content
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """A training checkpoint of ours; raises as `read_checkpoint`, and ValueError for one without our training state."""
+    state = read_checkpoint(path)
+    if state.get("format") != FORMAT:
+        raise ValueError(
+            f"checkpoint {path} has no training state of format {FORMAT} (the published weights have none): training cannot "
+            "go on from it; move it elsewhere or train with another --instance-data"
+        )
+    return state
+
+
+def load_newest_checkpoint(directory: Path) -> tuple[Path, dict] | None:
+    """The newest readable checkpoint of a folder, or None if it has none; an unreadable newer one is named in a warning."""
+    errors = []
+    for path in reversed(list_checkpoints(directory)):
+        try:
+            state = load_checkpoint(path)
+        except ValueError as error:
+            errors.append(error)
+            logging.getLogger(__name__).warning("%s; trying the one before", error)
+        else:
+            return path, state
+    if errors:
+        raise errors[0]
+    return None
+
+
+def prune_checkpoints(directory: Path, keep_last: int, keep_every: int) -> None:
+    """Delete older training checkpoints of ours: all but the newest `keep_last` and the steps that `keep_every` divides.
+
+    `keep_every` 0 keeps none for good. Files that are not ours (the published weights) are never touched.
+    """
+    for path in list_checkpoints(directory)[:-keep_last]:
+        step = _own_step(path)
+        if step is not None and not (keep_every and step % keep_every == 0):
+            path.unlink()
+
+
+@cache  # a checkpoint never changes, and a long training prunes often
+def _own_step(path: Path) -> int | None:
+    """The optimizer step of a training checkpoint of ours, without reading its tensors; None for other files."""
+    try:
+        state = read_checkpoint(path)
+    except ValueError:  # damaged: it is kept for its owner to look at
+        return None
+    return state.get("total_iterations") if state.get("format") == FORMAT else None
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, at most 120 characters of it."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]

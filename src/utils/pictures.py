@@ -1,0 +1,137 @@
+"""Pictures in and out: any photo to a square frame; PNG, video, contact sheet.
+
+A *frame* is a numpy array (height, width, 3), uint8, RGB.
+"""
+
+import io
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+from torch import Tensor
+
+from .files import atomic_path
+
+VIDEO_SIZE = 256  # pixels; smaller frames are enlarged to at least this, since players show thumbnails otherwise
+TILE_SIZES = 96, 256  # pixels; a contact sheet's tiles are enlarged or reduced into this range
+
+
+def read_square(path: str | Path, size: int) -> np.ndarray:
+    """The photo's centre square as a frame (size, size, 3); antialiased bicubic, and untouched if it has that size already.
+
+    The camera's orientation (EXIF) is applied; grey, palette and 16-bit pictures become 8-bit RGB; transparent pixels
+    become white. Raises ValueError for what is no picture, is damaged or holds floating-point numbers.
+    """
+    image = _read(path)
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    image = image.crop((left, top, left + side, top + side))
+    if side != size:
+        image = image.resize((size, size), Image.Resampling.BICUBIC)  # Pillow's widens the filter when it reduces
+    return np.array(image)
+
+
+def read_frame(path: str | Path) -> np.ndarray:
+    """A picture as it is, (height, width, 3); errors as in `read_square`."""
+    return np.array(_read(path))
+
+
+def _read(path: str | Path) -> Image.Image:
+    try:
+        with Image.open(path) as file:
+            return _to_rgb(ImageOps.exif_transpose(file))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises for bad files
+        raise ValueError(f"image {path} cannot be read ({error}); expected a whole PNG or JPEG file") from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255 instead of scaling
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError(f"values from {values.min()} to {values.max()}, more than 16 bits")
+        return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("floating-point values, whose range is not known")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def to_tensor(frame: np.ndarray) -> Tensor:
+    """A frame as the networks take it: (1, 3, height, width), float32 in [-1, 1]."""
+    return torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def to_frame(image: Tensor) -> np.ndarray:
+    """The inverse of `to_tensor`: (1, 3, height, width), clamped to [-1, 1], rounded to the nearest of 256 values."""
+    return ((image[0].float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+
+
+def png_bytes(frame: np.ndarray) -> bytes:
+    """A frame as the content of a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def write_png(path: Path, frame: np.ndarray) -> None:
+    """Write a frame, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(png_bytes(frame))
+
+
+def write_video(path: Path, frames: Sequence[np.ndarray], frames_per_second: float) -> None:
+    """Write frames of one size as an H.264 MP4 that common players show (yuv420p, even sides), whole or not at all."""
+    frames = [_for_video(frame) for frame in frames]
+    with atomic_path(path) as temporary, av.open(str(temporary), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=Fraction(frames_per_second).limit_denominator(1001))
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": "16"}
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _for_video(frame: np.ndarray) -> np.ndarray:
+    """Each pixel repeated until the frame is large enough, then its border until the sides are even."""
+    frame = _enlarge(frame, VIDEO_SIZE)
+    height, width = frame.shape[:2]
+    return np.ascontiguousarray(np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
+
+
+def _enlarge(frame: np.ndarray, size: int) -> np.ndarray:
+    factor = max(1, math.ceil(size / min(frame.shape[:2])))
+    return frame.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def write_contact_sheet(path: Path, frames: Sequence[np.ndarray], captions: Sequence[str], marked: Sequence[bool]) -> None:
+    """Write frames of one size as a grid, row by row, each over its caption; marked ones have an orange border."""
+    tiles = [_tile(frame) for frame in frames]
+    margin, caption_height = 6, 18
+    width, height = tiles[0].width + 2 * margin, tiles[0].height + 2 * margin + caption_height
+    columns = math.ceil(math.sqrt(len(tiles)))
+    sheet = Image.new("RGB", (columns * width, math.ceil(len(tiles) / columns) * height), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    for number, (tile, caption, mark) in enumerate(zip(tiles, captions, marked, strict=True)):
+        x, y = number % columns * width + margin, number // columns * height + margin
+        if mark:
+            draw.rectangle((x - 3, y - 3, x + tile.width + 2, y + tile.height + 2), fill="darkorange")
+        sheet.paste(tile, (x, y))
+        draw.text((x, y + tile.height + 4), caption, fill="black", font=font)
+    with atomic_path(path) as temporary:
+        sheet.save(temporary, format="PNG")
+
+
+def _tile(frame: np.ndarray) -> Image.Image:
+    tile = Image.fromarray(_enlarge(frame, TILE_SIZES[0]))
+    tile.thumbnail((TILE_SIZES[1], TILE_SIZES[1]), Image.Resampling.BICUBIC)
+    return tile

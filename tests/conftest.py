@@ -1,0 +1,25 @@
+"""What several test files share: files in the layouts of the published weights."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from seeded import write_published_ckpt, write_published_pth
+
+
+@pytest.fixture(scope="session")
+def published_pth(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A denoiser's checkpoint in the published layout, seeded weights as its EMA (270 MB)."""
+    return write_published_pth(tmp_path_factory.mktemp("published") / "2000-00000000.pth")
+
+
+@pytest.fixture(scope="session")
+def published_ckpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A first stage's checkpoint in the published layout, seeded weights (270 MB)."""
+    return write_published_ckpt(tmp_path_factory.mktemp("published") / "taming-32-4-realestate-256.ckpt")
+
+
+@pytest.fixture(autouse=True)
+def seeded_generator() -> None:
+    """The same random numbers in every run, whichever tests run before."""
+    torch.manual_seed(0)

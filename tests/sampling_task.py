@@ -1,0 +1,64 @@
+"""A tiny sampling task for the tests: its settings, its folder, and a model whose answers are known exactly."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from photonvs.cameras import pair_ray_features
+from photonvs.config import Config, DenoiserConfig, DiffusionConfig, FirstStageConfig
+from photonvs.trajectory import SamplingSpec, write_spec
+from photonvs.utils.pictures import write_png
+
+CONFIG = Config(
+    first_stage=FirstStageConfig(kind="pixels", image_size=16, pixel_block=2),
+    denoiser=DenoiserConfig(
+        latent_size=8,
+        latent_channels=12,
+        channels=16,
+        channel_multipliers=[1, 1],
+        residual_blocks=1,
+        attention_resolutions=[4],
+        attention_heads=1,
+        ray_channels=[16, 16],
+    ),
+    diffusion=DiffusionConfig(sigma_max=20.0),
+)
+LATENT = (12, 8, 8)
+CHAIN = (None, (0,), (1,), (2,), (3,))  # five frames, each on the one before
+
+
+class GaussianDenoiser(nn.Module):
+    """The exact score of latents normal about tanh(conditioning latent + mean of the rays), standard deviation 0.3."""
+
+    config = CONFIG
+
+    def __init__(self):
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(1))
+        self.batches = []  # the size of each evaluation
+
+    def embed_cameras(self, target_pose, cond_pose, focal_y):
+        features = pair_ray_features(target_pose, cond_pose, focal_y, 32)
+        return tuple(part[:, 1:7, ::4, ::4].float() for part in features)  # the raw rays: direction and camera centre
+
+    def mean(self, x_cond, rays):
+        return torch.tanh(x_cond + sum(embedding.mean(dim=(1, 2, 3), keepdim=True) for embedding in rays))
+
+    def score(self, x, x_cond, sigma, rays):
+        assert sigma.shape == (len(x),) and len(x_cond) == len(rays[0]) == len(rays[1]) == len(rays[2]) == len(x)
+        self.batches.append(len(x))
+        return (self.mean(x_cond, rays) - x) / (sigma[:, None, None, None] ** 2 + 0.3**2)
+
+
+def write_task(directory: Path, dependencies: tuple = CHAIN) -> Path:
+    """A folder with a specification and its given photos; cameras side by side, focal_y 0.9."""
+    poses = np.tile(np.eye(4), (len(dependencies), 1, 1))
+    poses[:, 0, 3] = 0.1 * np.arange(len(dependencies))
+    order = tuple(index for index, needed in enumerate(dependencies) if needed is not None)
+    write_spec(directory / "sampling-spec.json", SamplingSpec(0.9, poses, order, dependencies))
+    for index in set(range(len(dependencies))) - set(order):
+        photo = np.random.default_rng(index).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        write_png(directory / "init-ims" / f"{index:04d}.png", photo)
+    return directory

@@ -1,0 +1,38 @@
+"""A command's mistakes are one line on standard error and status 1."""
+
+import pytest
+
+from photonvs.utils.command_line import run
+
+
+def raising(error):
+    def main():
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("poses.npy: found 3 columns,\n  expected 7"), "poses.npy: found 3 columns, expected 7"),
+        (FileNotFoundError("no weights"), "no weights"),
+        (FileNotFoundError(2, "No such file or directory", "photo.jpg"), "photo.jpg: No such file or directory"),
+    ],
+)
+def test_mistakes_end_in_one_line(error, line):
+    with pytest.raises(SystemExit) as ended:
+        run(raising(error))
+    assert str(ended.value).endswith(f"error: {line}")
+    assert "\n" not in str(ended.value)
+
+
+def test_the_traceback_is_there_on_request(monkeypatch):
+    monkeypatch.setenv("PHOTONVS_TRACEBACK", "1")
+    with pytest.raises(ValueError, match="why"):
+        run(raising(ValueError("why")))
+
+
+def test_our_own_defects_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError):
+        run(raising(ZeroDivisionError()))

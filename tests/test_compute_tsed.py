@@ -1,0 +1,229 @@
+"""The command compute-tsed on pictures of a plane from known cameras: files, numbers, and what it says of bad input."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from scenes import sideways_poses, write_frames
+
+from photonvs.evaluation.compute_tsed import main
+from photonvs.evaluation.matching import SiftMatcher
+from photonvs.evaluation.report import build_report, confidence_interval, summarize, write_report
+from photonvs.evaluation.scoring import PairScore
+from photonvs.trajectory import SamplingSpec, write_spec
+from photonvs.utils.files import REPOSITORY
+
+FOCAL = 0.9
+COUNT = 5
+
+
+def write_sample_spec(folder, poses):
+    given = (None, *((index,) for index in range(len(poses) - 1)))
+    write_spec(folder / "sampling-spec.json", SamplingSpec(FOCAL, poses, tuple(range(1, len(poses))), given))
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """Frames of the path, made once: tests take copies."""
+    folder = tmp_path_factory.mktemp("rendered") / "images"
+    write_frames(folder, sideways_poses(COUNT), FOCAL)
+    return folder
+
+
+@pytest.fixture
+def instance_data(tmp_path, rendered):
+    """An instance-data folder with samples/true and a run of it."""
+    add_run(tmp_path / "samples" / "true", sideways_poses(COUNT), rendered)
+    return tmp_path
+
+
+def add_run(folder, poses, frames, run=0):
+    write_sample_spec(folder, poses)
+    shutil.copytree(frames, folder / "samples" / f"{run:08d}" / "images")
+
+
+def run(instance_data, *arguments):
+    main(["--instance-data", str(instance_data), "--workers", "1", *map(str, arguments)])
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+def test_all_runs_of_all_sequences(instance_data, rendered, capsys):
+    false = sideways_poses(COUNT)
+    false[:, 1, 3] += 0.2 * np.arange(COUNT) ** 2
+    add_run(instance_data / "samples" / "false", false, rendered)
+    add_run(instance_data / "samples" / "true", sideways_poses(COUNT), rendered, run=1)
+    run(instance_data, "-o", "samples", "--summary", instance_data / "summary.json", "--t-error", "1")
+    for name, score in (("true/00000000", 1), ("true/00000001", 1), ("false/00000000", 0)):
+        sequence, number = name.split("/")
+        folder = instance_data / "samples" / sequence / "evaluation" / number
+        report = read(folder / "tsed.json")
+        assert (report["tsed"], report["t_error"], report["t_matches"], report["matcher"]) == (score, 1, 10, "sift")
+        assert (folder / "tsed.png").stat().st_size > 5000
+    summary = read(instance_data / "summary.json")
+    assert summary["tsed"]["mean"] == 0.5 and summary["tsed"]["sequences"] == 2  # two runs are one sequence
+    assert summary["tsed"]["interval"] == [0, 1]
+    printed = capsys.readouterr()
+    assert "false/00000000  0.000" in printed.out and "mean TSED: 0.500 over 2 sequences" in printed.out
+
+
+def test_content_of_tsed_json(instance_data):
+    run(instance_data, "-o", "samples/true")
+    report = read(instance_data / "samples" / "true" / "evaluation" / "00000000" / "tsed.json")
+    assert [pair["frames"] for pair in report["pairs"]] == [[k, k + 1] for k in range(COUNT - 1)]
+    for pair in report["pairs"]:
+        assert pair["matches"] > 50 and pair["consistent"] is True and "problem" not in pair
+        assert 0 < pair["quartiles_sed"][0] < pair["median_sed"] < pair["quartiles_sed"][1] < 0.5
+    assert report["mean_median_sed"] == pytest.approx(np.mean([pair["median_sed"] for pair in report["pairs"]]))
+    assert report["curve"][0][0] == 0.25 and report["curve"][-1] == [10.0, 1.0] and len(report["curve"]) == 40
+    assert report["area_under_curve"] == pytest.approx(1 - report["mean_median_sed"] / 10)
+    assert report["count"] == {"pairs": 4, "scored": 4, "consistent": 4, "no_baseline": 0, "missing": 0}
+
+
+def test_what_is_missing_is_said_and_the_rest_is_scored(instance_data, capsys):
+    images = instance_data / "samples" / "true" / "samples" / "00000000" / "images"
+    (images / "0004.png").unlink()
+    (images / "0000.png").write_bytes((images / "0000.png").read_bytes()[:1000])
+    with pytest.raises(ValueError, match="incomplete: 1 of 1 sequence"):
+        run(instance_data, "-o", "samples/true")
+    printed = capsys.readouterr().err
+    assert printed.count("0004.png: no such image") == 1
+    assert printed.count("0000.png: cannot be read as an image") == 1
+    report = read(instance_data / "samples" / "true" / "evaluation" / "00000000" / "tsed.json")
+    assert report["tsed"] == 1 and report["count"]["missing"] == 2 and report["count"]["scored"] == 2
+    first = report["pairs"][0]
+    assert (first["matches"], first["median_sed"], first["consistent"]) == (None, None, None)
+    assert "0000.png" in first["problem"]
+
+
+def test_a_frame_without_texture_is_inconsistent_and_said(instance_data, capsys):
+    images = instance_data / "samples" / "true" / "samples" / "00000000" / "images"
+    cv2.imwrite(str(images / "0004.png"), np.full((96, 96), 127, np.uint8))
+    run(instance_data, "-o", "samples/true")
+    assert "frames 0003.png and 0004.png: no matches" in capsys.readouterr().err
+    report = read(instance_data / "samples" / "true" / "evaluation" / "00000000" / "tsed.json")
+    assert report["tsed"] == 0.75
+    assert report["pairs"][3]["matches"] == 0 and report["pairs"][3]["median_sed"] is None
+    assert report["pairs"][3]["consistent"] is False
+
+
+def test_pairs_without_a_baseline_are_left_out_and_counted(tmp_path, capsys):
+    poses = sideways_poses(3)
+    poses[2, :3, 3] = poses[1, :3, 3]
+    write_sample_spec(tmp_path / "samples" / "turn", poses)
+    write_frames(tmp_path / "samples" / "turn" / "samples" / "00000000" / "images", poses, FOCAL)
+    run(tmp_path, "-o", "samples/turn")
+    report = read(tmp_path / "samples" / "turn" / "evaluation" / "00000000" / "tsed.json")
+    assert report["tsed"] == 1 and report["count"]["no_baseline"] == 1 and report["count"]["scored"] == 1
+    assert report["pairs"][1]["consistent"] is None and report["pairs"][1]["matches"] > 50
+    assert "frames 0001.png and 0002.png: no baseline" in capsys.readouterr().err
+
+
+def test_a_sequence_without_frames_does_not_stop_the_others(instance_data, capsys):
+    write_sample_spec(instance_data / "samples" / "empty", sideways_poses(3))
+    with pytest.raises(ValueError, match="incomplete: 1 of 2 sequences"):
+        run(instance_data, "-o", "samples")
+    printed = capsys.readouterr()
+    assert "empty/00000000: not scored:" in printed.err and re.search(r"true/00000000 +1\.000", printed.out)
+
+
+def test_anyones_frames_with_their_cameras(tmp_path, rendered, capsys):
+    """nerfstudio's transforms.json, other names, other suffixes, images of another shape."""
+    frames, poses = tmp_path / "theirs", sideways_poses(COUNT)
+    frames.mkdir()
+    for index in range(COUNT):
+        picture = cv2.imread(str(rendered / f"{index:04d}.png"))[10:90]  # 80 high, 96 wide, the same centre
+        cv2.imwrite(str(frames / f"view_{index}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 98])
+    entries = [{"file_path": f"images/view_{k}.png", "transform_matrix": pose.tolist()} for k, pose in enumerate(poses)]
+    focal = FOCAL * 96
+    transforms = {"w": 96, "h": 80, "fl_x": focal, "fl_y": focal, "cx": 48, "cy": 40, "frames": entries}
+    (tmp_path / "transforms.json").write_text(json.dumps(transforms))
+    main(["--images", str(frames), "--poses", str(tmp_path / "transforms.json"), "--t-error", "0.5"])
+    assert read(tmp_path / "evaluation" / "theirs" / "tsed.json")["tsed"] == 1
+    (frames / "extra.jpg").write_bytes((frames / "view_0.jpg").read_bytes())
+    main(["--images", str(frames), "--poses", str(tmp_path / "transforms.json"), "--results", str(tmp_path / "r")])
+    assert read(tmp_path / "r" / "theirs" / "tsed.json")["count"]["pairs"] == COUNT - 1
+    assert "left out: 1 image without a pose, the first extra.jpg" in capsys.readouterr().err
+
+
+def test_matches_are_cached_for_other_cameras(instance_data):
+    run(instance_data, "-o", "samples/true")
+    cache = instance_data / "samples" / "true" / "evaluation" / "00000000" / "matches-sift.npz"
+    before = cache.stat().st_mtime_ns
+    run(instance_data, "-o", "samples/true", "--t-matches", "5000")
+    assert cache.stat().st_mtime_ns == before
+    assert read(cache.parent / "tsed.json")["tsed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected either -o, or --images"),
+        (["-o", "a", "--images", "b", "--poses", "c"], "expected either -o, or --images"),
+        (["--images", "a", "b", "--poses", "c"], "as many --poses"),
+        (["-o", "a", "--t-error", "0"], "--t-error must be above 0"),
+        (["-o", "a", "--matcher", "eye"], "invalid choice"),
+    ],
+)
+def test_bad_options(arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_bad_folders(tmp_path):
+    with pytest.raises(FileNotFoundError, match="none: no such folder"):
+        run(tmp_path, "-o", "samples/none")
+    (tmp_path / "samples").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"samples: no sampling-spec.json"):
+        run(tmp_path, "-o", "samples")
+    with pytest.raises(ValueError, match="results of two sequences"):
+        run(tmp_path, "--images", tmp_path / "a", tmp_path / "a", "--poses", "p", "p")
+
+
+def test_the_script_ends_with_status_1_and_one_line(tmp_path):
+    script = REPOSITORY / "src" / "scripts" / "compute-tsed.py"
+    ended = subprocess.run([sys.executable, script, "-o", tmp_path / "none"], capture_output=True, text=True, cwd=tmp_path)
+    assert ended.returncode == 1 and ended.stdout == ""
+    assert ended.stderr.startswith("compute-tsed.py: error:") and len(ended.stderr.splitlines()) == 1
+
+
+def test_a_report_without_any_scored_pair_is_null():
+    report = build_report([PairScore((0, 1), None, None, ("gone",)), PairScore((1, 2), 5, None)], SiftMatcher(), 2, 10)
+    assert report["tsed"] is None and report["area_under_curve"] is None and report["mean_median_sed"] is None
+    assert all(value is None for _, value in report["curve"])
+    assert report["count"] == {"pairs": 2, "scored": 0, "consistent": 0, "no_baseline": 1, "missing": 1}
+    summary = summarize([("a", report), ("b", report)])
+    assert summary["tsed"] == {"mean": None, "sequences": 0, "interval": None}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scores", [[], [PairScore((0, 1), None, None, ("gone",))], [PairScore((0, 1), 0, np.array([]))]])
+def test_results_without_numbers_can_be_written(scores, tmp_path):
+    write_report(build_report(scores, SiftMatcher(), 2, 10), tmp_path)
+    assert (tmp_path / "tsed.png").stat().st_size > 5000
+    assert len(read(tmp_path / "tsed.json")["pairs"]) == len(scores)
+
+
+def test_infinite_and_undefined_distances_are_valid_json():
+    distances = np.array([np.nan, np.inf, np.inf, 1.0])
+    report = build_report([PairScore((0, 1), 4, distances)], SiftMatcher(), 2, 1)
+    pair = json.loads(json.dumps(report, allow_nan=False))["pairs"][0]
+    assert pair["median_sed"] is None and pair["consistent"] is False and pair["matches"] == 4
+
+
+def test_bootstrap_interval_of_many_values_is_the_normal_one():
+    values = np.random.default_rng(1).normal(3, 2, 400)
+    low, high = confidence_interval(values)
+    error = values.std() / np.sqrt(len(values))
+    assert (low, high) == pytest.approx((values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.15 * error)
+    assert confidence_interval(values) == [low, high]  # the same every time
+    assert confidence_interval(values[:1]) is None
+    assert confidence_interval(np.ones(5)) == [1, 1]

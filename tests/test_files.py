@@ -1,0 +1,35 @@
+"""Files appear whole or not at all."""
+
+import os
+
+import pytest
+
+from photonvs.utils.files import atomic_path
+
+
+def test_content_appears_when_the_block_ends(tmp_path):
+    path = tmp_path / "new" / "frame.png"
+    with atomic_path(path) as temporary:
+        temporary.write_text("whole")
+        assert not path.exists()
+        assert temporary.suffix == ".png"
+    assert path.read_text() == "whole"
+    assert os.listdir(path.parent) == ["frame.png"]
+
+
+def test_an_error_leaves_the_old_content_and_nothing_else(tmp_path):
+    path = tmp_path / "weights.pth"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="half way"), atomic_path(path) as temporary:
+        temporary.write_text("par")
+        raise RuntimeError("half way")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["weights.pth"]
+
+
+def test_results_are_as_readable_as_other_files(tmp_path):
+    ordinary, atomic = tmp_path / "ordinary", tmp_path / "atomic"
+    ordinary.write_text("")
+    with atomic_path(atomic) as temporary:
+        temporary.write_text("")
+    assert atomic.stat().st_mode == ordinary.stat().st_mode

@@ -1,0 +1,247 @@
+"""Nothing that a hostile checkpoint names is run, imported or changed."""
+
+import io
+import pickle
+import struct
+import sys
+import tarfile
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from seeded import passing_class
+
+from photonvs.models import load_denoiser, load_first_stage
+from photonvs.utils import inert_pickle
+from photonvs.utils.checkpoint import read_checkpoint
+
+pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol", "ignore:.torch.jit.*:FutureWarning")
+
+
+def saved(path: Path, content: object, **options) -> Path:
+    torch.save(content, path, **options)
+    return path
+
+
+def refused(load, path: Path, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def in_a_zip(path: Path, pickled: bytes) -> Path:
+    """A file of torch.save whose pickle is the given one."""
+    buffer = io.BytesIO()
+    torch.save({"state_dict": {"x": torch.arange(4.0)}}, buffer)
+    with zipfile.ZipFile(buffer) as source, zipfile.ZipFile(path, "w") as target:
+        for item in source.infolist():
+            target.writestr(item.filename, pickled if item.filename.endswith("data.pkl") else source.read(item))
+    return path
+
+
+def in_an_old_file(path: Path, pickled: bytes) -> Path:
+    """The format before zip: a header of three pickles, the content, the storages' names."""
+    header = [pickle.dumps(part, 2) for part in (torch.serialization.MAGIC_NUMBER, 1001, {"little_endian": True})]
+    path.write_bytes(b"".join(header) + pickled + pickle.dumps([], 2))
+    return path
+
+
+def as_the_header_of_an_old_file(path: Path, pickled: bytes) -> Path:
+    path.write_bytes(pickled + pickle.dumps(1001, 2))
+    return path
+
+
+def calling(module: str, name: str, argument: str, protocol: int = 2) -> bytes:
+    """A pickle that calls module.name(argument) and puts the result into a checkpoint's dict."""
+    if protocol >= 4:
+        texts = [pickle.SHORT_BINUNICODE + bytes([len(text)]) + text.encode() for text in (module, name)]
+        function = b"".join(texts) + pickle.STACK_GLOBAL
+    else:
+        function = pickle.GLOBAL + f"{module}\n{name}\n".encode()
+    text = pickle.BINUNICODE + struct.pack("<I", len(argument.encode())) + argument.encode()
+    key = pickle.BINUNICODE + struct.pack("<I", 10) + b"state_dict"
+    call = function + text + pickle.TUPLE1 + pickle.REDUCE
+    return pickle.PROTO + bytes([protocol]) + pickle.EMPTY_DICT + key + call + pickle.SETITEM + pickle.STOP
+
+
+@pytest.fixture
+def canary(tmp_path):
+    """A path that must not exist at the end."""
+    path = tmp_path / "canary"
+    yield path
+    assert not path.exists()
+
+
+CARRIERS = [in_a_zip, in_an_old_file, as_the_header_of_an_old_file]
+HARMFUL = [
+    ("os", "system"),
+    ("posix", "system"),
+    ("subprocess", "Popen"),
+    ("builtins", "eval"),
+    ("builtins", "exec"),
+    ("builtins", "getattr"),
+    ("builtins", "__import__"),
+    ("__builtin__", "eval"),
+    ("importlib", "import_module"),
+    ("operator", "attrgetter"),
+    ("functools", "partial"),
+    ("copyreg", "_reconstructor"),
+    ("copy_reg", "_reconstructor"),
+    ("pickle", "loads"),
+    ("torch", "load"),
+    ("torch.hub", "load"),
+    ("torch.serialization", "os.system"),
+    ("torch._utils", "_import_dotted_name"),
+    ("numpy", "load"),
+    ("numpy", "f2py.os.system"),
+    ("collections", "OrderedDict.__init__"),
+    ("collections", "_sys.modules"),
+]
+
+
+@pytest.mark.parametrize(("module", "name"), HARMFUL)
+def test_harmful_names_are_refused(tmp_path, canary, module, name):
+    for number, carrier in enumerate(CARRIERS):
+        for protocol in (2, 4) if "." in name or number == 0 else (2,):
+            path = carrier(tmp_path / "x.ckpt", calling(module, name, f"touch {canary}", protocol))
+            refused(load_first_stage, path, f"names {module}.{name}, which weights don't need")
+            refused(load_denoiser, path, f"names {module}.{name}, which weights don't need")
+
+
+def test_the_hostile_files_would_work_elsewhere(tmp_path):
+    # Without this the test above could pass for files that do nothing anywhere.
+    canary = tmp_path / "proof"
+    for carrier in CARRIERS[:2]:
+        for protocol in (2, 4):
+            path = carrier(tmp_path / "x.ckpt", calling("os", "system", f"touch {canary}", protocol))
+            torch.load(path, weights_only=False)
+            canary.unlink()
+
+
+@pytest.mark.parametrize("carrier", CARRIERS[:2])
+@pytest.mark.parametrize("name", ["Callback", "os.system", "__class__.__base__", "eval"])
+def test_names_of_other_packages_are_inert(tmp_path, canary, carrier, name):
+    # An absent package, and one that is installed but must not be touched.
+    for module in ("absent_package", "absent_package.sub", "safetensors.torch", "yaml", "photonvs.config"):
+        path = carrier(tmp_path / "x.ckpt", calling(module, name, f"touch {canary}", 4))
+        content = read_checkpoint(path)
+        assert type(content["state_dict"]) is inert_pickle.Ignored
+        refused(load_first_stage, path, "expected names and tensors, found something else")
+
+
+def test_nothing_is_imported(tmp_path, monkeypatch):
+    (tmp_path / "trap_package.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    read_checkpoint(in_a_zip(tmp_path / "x.ckpt", calling("trap_package", "anything", "")))
+    assert "trap_package" not in sys.modules
+
+
+class Chained:
+    """Pickles as calls on the result of a call."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __reduce__(self):
+        return self.inner, ("argument",), {"state": 1}, iter([1, 2]), iter([("key", "value")])
+
+
+@pytest.mark.parametrize("new_format", [True, False])
+def test_placeholders_take_every_operation(tmp_path, new_format):
+    with passing_class("absent_package", "Thing") as thing:
+        thing.__call__ = lambda self, *args: None
+        instance = thing()
+        instance.attribute = 1
+        path = saved(
+            tmp_path / "x.ckpt",
+            {
+                "a": Chained(thing),
+                "b": Chained(instance),
+                "c": {thing: instance, "nested": [thing, (instance,)]},
+                "d": {np.float64(2), "text"},
+                "e": torch.nn.Parameter(torch.ones(2)),
+                "f": OrderedDict(g=torch.arange(6).reshape(2, 3).T),
+                "h": Path("somewhere"),
+                "i": np.arange(3),
+                "j": torch.device("cpu"),
+            },
+            _use_new_zipfile_serialization=new_format,
+        )
+    content = read_checkpoint(path)
+    torch.testing.assert_close(content["e"].detach(), torch.ones(2))
+    torch.testing.assert_close(content["f"]["g"], torch.arange(6).reshape(2, 3).T)
+    assert [key for key, value in content.items() if type(value) is inert_pickle.Ignored] == ["a", "b", "d", "h", "i", "j"]
+
+
+def setting_attributes_of(module: str, name: str) -> bytes:
+    """A pickle that names a thing and sets attributes on it, as pickle does for objects with __slots__."""
+    attributes = pickle.dumps((None, {"update": 1, "__new__": 2, "__call__": 3, "__defaults__": 4}), 2)[2:-1]
+    return pickle.PROTO + b"\x02" + pickle.GLOBAL + f"{module}\n{name}\n".encode() + attributes + pickle.BUILD + pickle.STOP
+
+
+@pytest.mark.parametrize("name", [*inert_pickle.WEIGHTS, ("absent_package", "thing"), ("torch", "Size")])
+def test_a_file_cannot_change_what_its_names_stand_for(tmp_path, name):
+    made = {*inert_pickle.WEIGHTS.values(), inert_pickle.Ignored, OrderedDict, torch._utils._rebuild_tensor_v2}
+    before = {thing: dict(vars(thing)) for thing in made}
+    with pytest.raises(ValueError, match=r"expected a checkpoint|not a checkpoint"):
+        read_checkpoint(in_a_zip(tmp_path / "x.ckpt", setting_attributes_of(*name)))
+    assert {thing: dict(vars(thing)) for thing in made} == before
+
+
+def test_torchscript_and_tar_files_are_refused(tmp_path):
+    script = torch.jit.trace(torch.nn.Linear(1, 1), torch.zeros(1, 1))
+    torch.jit.save(script, tmp_path / "x.ckpt")
+    with pytest.warns(UserWarning, match="TorchScript"):
+        refused(load_first_stage, tmp_path / "x.ckpt", "not a checkpoint")
+    (tmp_path / "storages").write_bytes(calling("os", "system", "true"))
+    with tarfile.open(tmp_path / "x.ckpt", "w") as archive:
+        archive.add(tmp_path / "storages", "storages")
+    refused(load_first_stage, tmp_path / "x.ckpt", "not a checkpoint")
+
+
+def persistent(identity: tuple) -> bytes:
+    """A pickle of {"state_dict": <what the identity finds>}, with an absent class so that PyTorch's own reader refuses it."""
+    body = pickle.dumps(identity, 2)[2:-1] + pickle.BINPERSID
+    key = pickle.dumps("state_dict", 2)[2:-1]
+    absent = pickle.GLOBAL + b"absent_package\nThing\n" + pickle.POP
+    return pickle.PROTO + b"\x02" + absent + pickle.EMPTY_DICT + key + body + pickle.SETITEM + pickle.STOP
+
+
+@pytest.mark.parametrize("identity", [("module", "x", "y", "z"), ("module", inert_pickle.Ignored, "a.py", "code"), (), "text"])
+def test_only_storages_are_found_by_persistent_names(tmp_path, identity):
+    # ("module", ...) would make PyTorch compare source code and write a patch file.
+    for carrier in CARRIERS[:2]:
+        refused(read_checkpoint, carrier(tmp_path / "x.ckpt", persistent(identity)), "persistent object that isn't a storage")
+
+
+def tensor_of(count: int, size: tuple[int, ...]) -> bytes:
+    """A pickle of a tensor of the given size in a storage that claims `count` numbers (it has 4), beside an absent class."""
+    storage, buffer = object(), io.BytesIO()
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, item):
+            return ("storage", torch.FloatStorage, "0", "cpu", count) if item is storage else None
+
+    class Claimed:
+        def __reduce__(self):
+            return torch._utils._rebuild_tensor_v2, (storage, 0, size, (1,) * len(size), False, OrderedDict())
+
+    with passing_class("absent_package", "Thing") as thing:
+        Pickler(buffer, 2).dump({"x": thing, "state_dict": {"x": Claimed()}})
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("count", "size"), [(10**6, (10**6,)), (4, (10**6,)), (4, (2, 10**6)), (-4, (4,))])
+def test_tensors_larger_than_their_storage_are_refused(tmp_path, count, size):
+    refused(read_checkpoint, in_a_zip(tmp_path / "x.ckpt", tensor_of(count, size)), "not a checkpoint, or a damaged one")
+
+
+def test_a_storage_ends_with_its_file(tmp_path):
+    path = in_a_zip(tmp_path / "x.ckpt", tensor_of(10**15, (4,)))
+    tensor = read_checkpoint(path)["state_dict"]["x"]
+    torch.testing.assert_close(tensor, torch.arange(4.0))
+    assert tensor.untyped_storage().nbytes() < path.stat().st_size

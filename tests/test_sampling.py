@@ -1,0 +1,296 @@
+"""Sampling runs: what is drawn, from what, what lies on the disk afterwards, and going on after an interruption."""
+
+import json
+
+import av
+import numpy as np
+import pytest
+import torch
+from sampling_task import CHAIN, CONFIG, LATENT, GaussianDenoiser, write_task
+
+from photonvs.config import FirstStageConfig
+from photonvs.models import build_denoiser, build_first_stage
+from photonvs.sampling import sample_trajectory
+from photonvs.sampling_batch import Frame, Views, choose_method, frame_noise, gather_views, mean_score, next_batch
+from photonvs.sampling_outputs import open_runs
+from photonvs.utils.pictures import read_frame, write_png
+
+FIRST_STAGE = build_first_stage(CONFIG.first_stage)
+
+
+@pytest.fixture
+def make_task(tmp_path):
+    """make_task(name, dependencies): a folder to sample."""
+    return lambda name="room", dependencies=CHAIN: write_task(tmp_path / "samples" / name, dependencies)
+
+
+def sample(*directories, denoiser=None, **options):
+    settings = {"sampler": "ancestral", "steps": 4, "progress": False} | options
+    return sample_trajectory(directories, denoiser or GaussianDenoiser(), FIRST_STAGE, **settings)
+
+
+def contents(folder, *kinds):
+    """Bytes of every latent and image of a run (or of the named kinds of files)."""
+    paths = [path for kind in kinds or ("latents/*.npy", "images/*.png") for path in sorted(folder.glob(kind))]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_layout(make_task):
+    directory = make_task()
+    (run,) = sample(directory)
+    folder = directory / "samples" / "00000000"
+    assert run.folder == folder and run.made == {0, 1, 2, 3, 4}
+    names = [f"{index:04d}" for index in range(5)]
+    expected = {"run.json", "video.mp4", "contact-sheet.png"}
+    expected |= {f"images/{name}.png" for name in names} | {f"latents/{name}.npy" for name in names}
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == expected
+    latents = [np.load(folder / "latents" / f"{name}.npy", allow_pickle=False) for name in names]
+    assert all(latent.dtype == np.float32 and latent.shape == LATENT for latent in latents)
+    # This first stage is lossless, so a given image's reconstruction is the image.
+    np.testing.assert_array_equal(read_frame(folder / "images/0000.png"), read_frame(directory / "init-ims/0000.png"))
+    decoded = FIRST_STAGE.decode(torch.from_numpy(latents[3])[None])[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(read_frame(folder / "images/0003.png") / 127.5 - 1, decoded, atol=0.5 / 127.5 + 1e-6)
+    with av.open(str(folder / "video.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 5
+    settings = json.loads((folder / "run.json").read_text())
+    assert (settings["sampler"], settings["steps"], settings["seed"]) == ("ancestral", 4, 0)
+    assert settings["config"]["denoiser"]["channels"] == 16
+    assert set(settings["inputs"]) == {"sampling-spec.json", "init-ims/0000.png"}
+
+
+def test_frames_have_the_distribution_of_the_model(make_task):
+    directory = make_task(dependencies=(None, (0,)))
+    denoiser = GaussianDenoiser()
+    runs = sample(directory, denoiser=denoiser, sampler="heun", steps=40, runs=range(16), batch_size=16)
+    views = gather_views([Frame(runs[0], 1)], denoiser, choose_method())
+    drawn = torch.stack([run.read_latent(1, LATENT) for run in runs]) - denoiser.mean(views.latents, views.rays)
+    # 16 * 768 numbers: standard errors 0.0027 of the mean, 0.0019 of the deviation
+    torch.testing.assert_close(drawn.mean(), torch.tensor(0.0), atol=0.01, rtol=0)
+    torch.testing.assert_close(drawn.std(), torch.tensor(0.3), atol=0.01, rtol=0)
+
+
+def test_views_are_seen_from_the_right_side(make_task):
+    directory = make_task(dependencies=(None, None, (0, 1)))
+    denoiser = GaussianDenoiser()
+    (run,) = open_runs([directory], [0])
+    for index in run.given:
+        run.write_latent(index, torch.full(LATENT, float(index)))
+    views = gather_views([Frame(run, 2)], denoiser, choose_method())
+    assert views.counts == [2] and views.latents[:, 0, 0, 0].tolist() == [0, 1]
+    ref, target, cond = (embedding[:, 3:6, 0, 0] for embedding in views.rays)  # camera centres
+    torch.testing.assert_close(ref, torch.zeros(2, 3))
+    torch.testing.assert_close(target, torch.tensor([[0.2, 0, 0], [0.1, 0, 0]]), atol=1e-6, rtol=0)
+    torch.testing.assert_close(cond, torch.tensor([[-0.2, 0, 0], [-0.1, 0, 0]]), atol=1e-6, rtol=0)
+    corner = views.rays[0][0, :3, 0, 0] / -views.rays[0][0, 2, 0, 0]
+    torch.testing.assert_close(corner, torch.tensor([-0.5 / 0.9, 0.5 / 0.9, -1]), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 100])
+def test_several_views_are_averaged(batch_size):
+    counts, denoiser, method = [1, 3, 2], GaussianDenoiser(), choose_method()
+    x, latents = torch.randn(3, *LATENT), torch.randn(6, *LATENT)
+    rays = tuple(torch.randn(6, 6, 8, 8) for _ in range(3))
+    sigma = torch.tensor(0.7)
+    together = mean_score(denoiser, x, sigma, Views(counts, latents, rays), method, batch_size)
+    assert sum(denoiser.batches) == 6 and max(denoiser.batches) <= batch_size
+    view = 0
+    for frame, count in enumerate(counts):
+        single = [
+            denoiser.score(x[frame, None], latents[k, None], sigma[None], tuple(embedding[k, None] for embedding in rays))
+            for k in range(view, view + count)
+        ]
+        torch.testing.assert_close(together[frame], sum(single)[0] / count, rtol=1e-5, atol=1e-6)
+        view += count
+
+
+def test_order_of_batches(make_task):
+    runs = open_runs([make_task("a"), make_task("b", (None, (0,), (0, 1), (0, 1, 2)))], [0, 1])
+    waiting = [Frame(run, index) for run in runs for index in run.spec.generation_order]
+    batches = []
+    while waiting:
+        batches.append(next_batch(waiting, 3))
+        waiting = [frame for frame in waiting if frame not in batches[-1]]
+    assert [[(runs.index(run), index) for run, index in batch] for batch in batches] == [
+        [(0, 1), (1, 1), (2, 1)],
+        [(0, 2), (1, 2), (3, 1)],  # frame 2 of run 2 has two views and would be one too much
+        [(0, 3), (1, 3)],
+        [(0, 4), (1, 4)],
+        [(2, 2)],
+        [(2, 3)],
+        [(3, 2)],
+        [(3, 3)],
+    ]
+    assert next_batch([Frame(runs[2], 3)], 1) == [Frame(runs[2], 3)]  # more views than fit: one frame all the same
+
+
+def test_noise_depends_on_seed_run_and_frame_only(make_task):
+    first, second = open_runs([make_task()], [0, 1])
+    frames = [Frame(first, 1), Frame(first, 2), Frame(second, 1)]
+    shape = (3, *LATENT)
+    noise = frame_noise(frames, 5)
+    together = [noise(shape), noise(shape)]
+    for number, frame in enumerate(frames):
+        alone = frame_noise([frame], 5)
+        assert all(torch.equal(alone((1, *LATENT))[0], draw[number]) for draw in together)
+    draws = torch.cat([*together, frame_noise(frames, 6)(shape)]).flatten(1)
+    torch.testing.assert_close(draws @ draws.T / draws.shape[1], torch.eye(9), atol=0.2, rtol=0)  # 5 standard errors
+
+
+def test_seeds_and_runs(make_task):
+    one, again, other = (make_task(name) for name in ("one", "again", "other"))
+    sample(one, runs=[0, 1])
+    sample(again, runs=[1])
+    sample(other, seed=1)
+    former = contents(one / "samples/00000001")
+    assert former == contents(again / "samples/00000001")
+    for different in (contents(one / "samples/00000000"), contents(other / "samples/00000000")):
+        assert former["latents/0000.npy"] == different["latents/0000.npy"]
+        assert not any(former[f"latents/000{index}.npy"] == different[f"latents/000{index}.npy"] for index in range(1, 5))
+
+
+def test_batching_makes_no_difference(make_task):
+    torch.manual_seed(0)
+    denoiser = build_denoiser(CONFIG).eval()
+    for parameter in denoiser.parameters():  # past the zero-like start of the output layers
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    several = (None, (0,), (0, 1), (1, 2))
+    alone, together = ([make_task(f"{kind}{k}", deps) for k, deps in enumerate((CHAIN, several))] for kind in "at")
+    for directory in alone:
+        sample(directory, denoiser=denoiser, runs=range(2), batch_size=1)
+    sample(*together, denoiser=denoiser, runs=range(2), batch_size=8)
+    for one, other in zip(alone, together, strict=True):
+        for path in sorted(one.rglob("*.npy")):
+            latents = (torch.from_numpy(np.load(file)) for file in (path, other / path.relative_to(one)))
+            torch.testing.assert_close(*latents, rtol=1e-4, atol=1e-4)
+
+
+def test_reduced_precision_is_close(make_task):
+    torch.manual_seed(0)
+    denoiser = build_denoiser(CONFIG).eval()
+    (exact,) = sample(make_task("a"), denoiser=denoiser)
+    (reduced,) = sample(make_task("b"), denoiser=denoiser, precision="bfloat16")
+    latents = reduced.read_latent(4, LATENT), exact.read_latent(4, LATENT)
+    torch.testing.assert_close(*latents, rtol=0.05, atol=0.05)
+    assert not torch.equal(*latents)
+
+
+def test_complete_run_is_left_alone(make_task):
+    directory = make_task()
+    sample(directory)
+    before = {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
+    denoiser = GaussianDenoiser()
+    (run,) = sample(directory, denoiser=denoiser)
+    assert run.made == set() and denoiser.batches == []
+    assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
+
+
+def test_missing_frames_come_back_the_same(make_task):
+    directory = make_task(dependencies=(None, (0,), (0, 1), (1, 2), (2,)))
+    folder = sample(directory)[0].folder
+    before = contents(folder, "latents/*", "images/*", "*.mp4", "contact-sheet.png")
+    for name in ("latents/0002.npy", "images/0002.png", "latents/0000.npy", "images/0003.png", "video.mp4"):
+        (folder / name).unlink()
+    denoiser = GaussianDenoiser()
+    (run,) = sample(directory, denoiser=denoiser)
+    assert run.made == {0, 2, 3}
+    assert denoiser.batches == [2] * 4  # frame 2 alone was drawn, from two views
+    assert contents(folder, "latents/*", "images/*", "*.mp4", "contact-sheet.png") == before
+
+
+def test_an_image_is_decoded_again_without_drawing(make_task):
+    directory = make_task()
+    folder = sample(directory)[0].folder
+    before = contents(folder)
+    for path in folder.glob("images/*"):
+        path.unlink()
+    denoiser = GaussianDenoiser()
+    sample(directory, denoiser=denoiser)
+    assert denoiser.batches == [] and contents(folder) == before
+
+
+def test_other_settings_are_refused(make_task):
+    directory = make_task()
+    folder = sample(directory, weights={"denoiser": {"sha256": "1"}})[0].folder
+    (folder / "latents/0004.npy").unlink()
+    before = contents(folder, "*.json", "latents/*", "images/*")
+    for options, message in (
+        ({"steps": 5}, r"steps = 4, now it is 5; .* --run 1"),
+        ({"sampler": "heun"}, "sampler = ancestral, now it is heun"),
+        ({"seed": 3}, "seed = 0, now it is 3"),
+        ({"precision": "bfloat16"}, "precision = float32"),
+        ({"weights": {"denoiser": {"sha256": "2"}}}, r"weights\.denoiser\.sha256 = 1, now it is 2"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sample(directory, **({"weights": {"denoiser": {"sha256": "1"}}} | options))
+    write_png(directory / "init-ims/0000.png", np.zeros((16, 16, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"inputs\.init-ims/0000\.png"):
+        sample(directory, weights={"denoiser": {"sha256": "1"}})
+    assert contents(folder, "*.json", "latents/*", "images/*") == before
+    (beside,) = sample(directory, steps=5, runs=[1])
+    assert beside.complete() and beside.folder.name == "00000001"
+
+
+def test_frames_of_unknown_origin_are_refused(make_task):
+    directory = make_task()
+    folder = sample(directory)[0].folder
+    (folder / "run.json").unlink()
+    with pytest.raises(ValueError, match=r"frames but no run\.json"):
+        sample(directory)
+    (folder / "run.json").write_text("{")
+    with pytest.raises(ValueError, match=r"run\.json: cannot be read"):
+        sample(directory)
+
+
+def test_numbers_that_are_not_finite_are_never_saved(make_task):
+    class Broken(GaussianDenoiser):
+        def score(self, x, x_cond, sigma, rays):
+            return super().score(x, x_cond, sigma, rays) * (float("nan") if len(self.batches) > 8 else 1)
+
+    directory = make_task()
+    with pytest.raises(ValueError, match=r"latent of frame 0003 came out with NaN"):
+        sample(directory, denoiser=Broken())
+    assert sorted(contents(directory / "samples/00000000", "latents/*")) == [f"latents/000{index}.npy" for index in range(3)]
+
+
+def test_damaged_latents_are_named(make_task):
+    directory = make_task()
+    folder = sample(directory)[0].folder
+    (folder / "images/0002.png").unlink()
+    for content in (b"", np.zeros(3, np.float32), np.zeros(LATENT), np.full(LATENT, np.nan, np.float32)):
+        if isinstance(content, bytes):
+            (folder / "latents/0002.npy").write_bytes(content)
+        else:
+            np.save(folder / "latents/0002.npy", content)
+        with pytest.raises(ValueError, match=r"0002\.npy.*delete it to have the frame made again"):
+            sample(directory)
+
+
+def test_bad_tasks(make_task, tmp_path):
+    directory = make_task()
+    for options, message in (
+        ({"sampler": "magic"}, "magic.*expected one of"),
+        ({"steps": 0}, "steps 0"),
+        ({"seed": -1}, "seed -1"),
+        ({"precision": "int8"}, "precision 'int8'"),
+        ({"batch_size": 0}, "batch size 0"),
+        ({"frames_per_second": 0}, "0 frames a second"),
+        ({"runs": []}, "run numbers"),
+        ({"runs": [-1]}, "run numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sample(directory, **options)
+    with pytest.raises(ValueError, match="no folder to sample"):
+        sample()
+    with pytest.raises(FileNotFoundError, match=r"nowhere.*sampling-spec\.json"):
+        sample(tmp_path / "nowhere")
+    (directory / "init-ims/0000.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"0000\.png cannot be read"):
+        sample(directory)
+    (directory / "init-ims/0000.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"0000\.png"):
+        sample(directory)
+    write_png(directory / "init-ims/0000.png", np.zeros((16, 16, 3), np.uint8))
+    unfit = build_first_stage(FirstStageConfig(kind="pixels", image_size=16, pixel_block=4))
+    with pytest.raises(ValueError, match=r"latents of shape \(48, 4, 4\).*expects \(12, 8, 8\)"):
+        sample_trajectory([directory], GaussianDenoiser(), unfit, progress=False)
+    assert not list(directory.glob("samples/*/latents/*"))
