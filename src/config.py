@@ -60,15 +60,23 @@ class DataConfig:
     poses: str = "dataset-data/data/train/poses.npy"  # relative paths start at the repository
     videos: str = "dataset-data/data/train/videos"
     first_stage: str | None = None  # first-stage weights; null: where they are found by default
+    latents: str | None = None  # folder that encode-latents.py wrote: train from it, not from videos; null: from videos
     max_gap: int | None = None  # poses between the two frames of a pair at most; null: any distance, as published
     workers: int = 4  # processes that load frames; 0: none
+    validation: str | None = None  # folder of another split, with poses.npy and videos/; null: no validation
+    validation_sequences: int = 8  # of that split, evenly chosen
+    validation_frames: int = 6  # of each path, the given one included
+    validation_every: int = 5  # poses from frame to frame
 
 
 @dataclass
 class TrainingConfig:
     """The optimization; the defaults are the published training."""
 
-    batch_size: int = 64  # pairs a step, in all
+    batch_size: int = 64  # samples a step, in all: shared by the processes, and by the parts of `accumulation`
+    accumulation: int = 1  # parts of a step's batch that a process takes one after the other, to save memory
+    precision: str = "float32"  # of the network's arithmetic: float32 or bfloat16 (weights stay float32)
+    compile: bool = False  # by torch.compile: slower to start, faster steps
     steps: int = 2_100_000  # optimizer steps; 2,000 epochs of about 67,000 sequences at 64 a step
     minutes: float | None = None  # stop after this time in this process; null: no limit
     learning_rate: float = 2e-4  # Adam
@@ -78,9 +86,35 @@ class TrainingConfig:
     seed: int = 0
     log_every: int = 50  # steps
     sample_every: int = 5000  # steps; sample images in TensorBoard; 0: none
+    validate_every: int = 10000  # steps; 0: never
     checkpoint_every: int = 1000  # steps
+    checkpoint_minutes: float | None = None  # a checkpoint also after this time without one; null: no limit
     keep_checkpoints: int = 5  # the newest ones
     keep_every: int = 20000  # steps; checkpoints at multiples are kept for good; 0: none
+
+
+@dataclass
+class FirstStageTrainingConfig:
+    """What only the first stage's training has; batch, steps, seed and the rest are in `training`. The defaults are published.
+
+    The published training gives the codebook's loss weight 0.25 and the commitment 1, where the paper's equation has
+    1 and `commitment`. Adam doesn't see the scale of the codebook's own loss, so `commitment: 1.0` here is that order.
+    """
+
+    learning_rate_per_image: float = 4.5e-6  # Adam; times training.batch_size (training.learning_rate is not used)
+    codebook_weight: float = 1.0  # of codebook and commitment loss together
+    commitment: float = 0.25  # of the encoder's share of that loss
+    perceptual: str = "lpips"  # lpips (fetches weights), stlpips (weights in a package) or none
+    perceptual_weight: float = 1.0
+    discriminator_weight: float = 0.8  # times the adaptive weight; 0: no discriminator
+    discriminator_start: int = 10000  # optimizer steps before the discriminator takes part
+    discriminator_channels: int = 64  # of its first layer
+    discriminator_layers: int = 3  # that halve the size; a patch is 70 pixels wide with 3
+    flip: bool = False  # mirror half of the frames
+    restart_after: int = 0  # optimizer steps without use after which a code is placed anew; 0: never, as published
+    validation_poses: str = "dataset-data/data/test/poses.npy"  # held-out frames; relative paths start at the repository
+    validation_videos: str = "dataset-data/data/test/videos"
+    validation_frames: int = 64
 
 
 @dataclass
@@ -92,6 +126,7 @@ class Config:
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     data: DataConfig = field(default_factory=DataConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    first_stage_training: FirstStageTrainingConfig = field(default_factory=FirstStageTrainingConfig)
 
 
 def load_config(name: str = "realestate10k", overrides: list[str] | None = None) -> Config:

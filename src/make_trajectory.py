@@ -4,7 +4,7 @@ import argparse
 import inspect
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,10 +53,10 @@ def main(arguments: list[str] | None = None) -> None:
         plot_path(options.plot, spec)
         print(options.plot)
     if options.output:
-        images = (
-            _frames_of(options.video, path, options.given) if options.video else _photos(options.given, options.image or [])
-        )
-        _write_sample(options.instance_data / options.output, spec, images, options.force)
+        given = options.given
+        images = frames_of(options.video, path, given) if options.video else _photos(given, options.image or [])
+        write_sample(options.instance_data / options.output, spec, images, options.force)
+        _print_sample(options.instance_data / options.output, spec, images)
     if options.json:
         _refuse_overwriting([options.json] if _differs(options.json, spec) else [], options.force)
         write_spec(options.json, spec)
@@ -132,15 +132,18 @@ def _photos(given: list[int], images: list[Path]) -> dict[Path, bytes]:
     return photos
 
 
-def _frames_of(video: Path, path: presets.CameraPath, given: list[int]) -> dict[Path, bytes]:
-    """The video's frames along the path, by where they go: all of them to compare with, the given ones also as such."""
+def frames_of(video: Path, path: presets.CameraPath, given: Sequence[int] = (0,)) -> dict[Path, bytes]:
+    """The video's frames along a path with timestamps, as PNG files by where they go in a sample's folder.
+
+    All of them are there to compare with, the `given` ones also as given images.
+    """
     frames = [png_bytes(frame) for frame in crop_and_resize(read_frames(video, path.timestamps))]
     true = {TRUE_IMAGES / f"{index:04d}.png": frame for index, frame in enumerate(frames)}
     return true | {GIVEN_IMAGES / f"{index:04d}.png": frames[index] for index in given if index < len(frames)}
 
 
-def _write_sample(directory: Path, spec: SamplingSpec, images: dict[Path, bytes], force: bool) -> None:
-    """Write the specification, and images by their place in the folder; whatever would be lost is refused first."""
+def write_sample(directory: Path, spec: SamplingSpec, images: dict[Path, bytes], force: bool = False) -> None:
+    """Write a sample's specification, and images by their place in its folder; raises ValueError before anything is lost."""
     spec_path = directory / SPEC
     existing = {folder: find_images(directory / folder) for folder in (GIVEN_IMAGES, TRUE_IMAGES)}
     of_same_frame = {other for image in images for other in existing[image.parent].get(int(image.stem), [])}
@@ -153,10 +156,13 @@ def _write_sample(directory: Path, spec: SamplingSpec, images: dict[Path, bytes]
         if path.relative_to(directory) not in images:  # the same frame under another suffix
             path.unlink()
     write_spec(spec_path, spec)
+
+
+def _print_sample(directory: Path, spec: SamplingSpec, images: dict[Path, bytes]) -> None:
     for folder, count in Counter(image.parent for image in images).items():
         print(f"{directory / folder}: {count} images")
-    print(spec_path)
-    if not images and not set(spec.given) <= set(existing[GIVEN_IMAGES]):
+    print(directory / SPEC)
+    if not set(spec.given) <= set(find_images(directory / GIVEN_IMAGES)):
         names = ", ".join(f"{index:04d}.png" for index in spec.given)
         print(f"next: put the given image into {directory / GIVEN_IMAGES} as {names} (or jpg, webp, …)")
 

@@ -1,46 +1,31 @@
-"""Training the score network on frame pairs: `train(config, instance_data)`.
+"""Training the score network on frame pairs: `train(config, instance_data)`."""
 
-Everything random (the pair, its noise level, its noise) is drawn from (seed, number of the sample), so a run that was stopped
-and resumed sees the same samples as one that was not.
-"""
-
-import argparse
-import logging
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
-from torch.utils.tensorboard import SummaryWriter
 
-from .config import Config, config_from_dict, config_to_dict, load_config
+from .config import Config
 from .datasets.realestate10k import PairDataset
 from .diffusion.sde import draw_noise_levels, score_matching_loss
 from .models import Denoiser, build_denoiser, build_first_stage, load_first_stage
+from .trainer import Trainer
 from .training_pictures import sample_grid
-from .utils.checkpoint import (
-    FORMAT,
-    checkpoint_name,
-    find_first_stage,
-    load_newest_checkpoint,
-    prune_checkpoints,
-    save_checkpoint,
-)
-from .utils.command_line import add_instance_data
+from .utils.checkpoint import find_first_stage
+from .utils.distributed import Process, join_processes
 from .utils.ema import ExponentialMovingAverage
-from .utils.files import REPOSITORY, atomic_path
+from .utils.files import REPOSITORY
 from .utils.random import generator
-from .utils.signals import StopSignal
 
-log = logging.getLogger(__name__)
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
+NOISE_LEVEL_BOUNDS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # between which the loss is logged by noise level
+PICTURES = 4  # pairs in a sample picture
 
 
 class PairLoss(nn.Module):
-    """The training objective as one module: the loss of each pair, given latents and cameras."""
+    """The training objective as one module, so that it is distributed and compiled as one."""
 
     def __init__(self, denoiser: Denoiser) -> None:
         super().__init__()
@@ -57,59 +42,15 @@ class PairLoss(nn.Module):
         )
 
 
-@dataclass
-class TrainingState:
-    """What changes while training, and is saved."""
+class ScoreTask:
+    """The score network as a task of the trainer; checkpoints have the published keys."""
 
-    denoiser: Denoiser
-    ema: ExponentialMovingAverage
-    optimizer: torch.optim.Optimizer
-    step: int = 0  # optimizer steps done
-    samples: int = 0  # training samples seen; the next sample's number
+    model_sections = ("first_stage", "denoiser", "diffusion")
 
-    @classmethod
-    def new(cls, config: Config, device: torch.device) -> "TrainingState":
-        """Random weights, drawn from the seed."""
-        torch.manual_seed(config.training.seed)
-        denoiser = build_denoiser(config).to(device).train()
-        parameters = [parameter for parameter in denoiser.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.Adam(parameters, lr=config.training.learning_rate)
-        return cls(denoiser, ExponentialMovingAverage(denoiser, config.training.ema_decay), optimizer)
-
-    def to_checkpoint(self, epoch: int) -> dict:
-        """The published checkpoint's keys, and ours: format, config, samples."""
-        return {
-            "format": FORMAT,
-            "config": config_to_dict(self.denoiser.config),
-            "samples": self.samples,
-            "epoch": epoch,
-            "total_iterations": self.step,
-            "score_sde_model": self.denoiser.state_dict(),
-            "ema": self.ema.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-
-    def restore(self, path: Path, checkpoint: dict) -> None:
-        """Go on from a checkpoint; raises ValueError if it is of another model."""
-        saved, present = config_from_dict(checkpoint["config"]), self.denoiser.config
-        for section in ("first_stage", "denoiser", "diffusion"):
-            if getattr(saved, section) != getattr(present, section):
-                raise ValueError(
-                    f"checkpoint {path} has {getattr(saved, section)}, the settings say {getattr(present, section)}: "
-                    "use the same, or another --instance-data for a new model"
-                )
-        self.denoiser.load_state_dict(checkpoint["score_sde_model"])
-        self.ema.load_state_dict(checkpoint["ema"])
-        self.optimizer.load_state_dict(checkpoint["optimizer"])
-        self.step, self.samples = checkpoint["total_iterations"], checkpoint["samples"]
-
-
-class Trainer:
-    """One training run in one folder: data, model, and what is written while it goes on."""
-
-    def __init__(self, config: Config, instance_data: Path, device: torch.device) -> None:
-        self.config, self.device = config, device
-        self.checkpoints = instance_data / "checkpoints"
+    def __init__(self, config: Config, instance_data: Path, process: Process) -> None:
+        if config.training.precision not in PRECISIONS:
+            raise ValueError(f"training.precision {config.training.precision!r}: expected one of {', '.join(PRECISIONS)}")
+        self.config, self.process = config, process
         self.dataset = PairDataset(
             REPOSITORY / config.data.poses,
             REPOSITORY / config.data.videos,
@@ -117,175 +58,118 @@ class Trainer:
             seed=config.training.seed,
             max_gap=config.data.max_gap,
         )
-        self.first_stage = self._first_stage(instance_data).to(device)
-        self.state = TrainingState.new(config, device)
-        newest = load_newest_checkpoint(self.checkpoints)
-        if newest:
-            self.state.restore(*newest)
-            log.info("going on from %s: step %d", newest[0], self.state.step)
-        self.loss = PairLoss(self.state.denoiser)
-        self.writer = SummaryWriter(instance_data / "logs", purge_step=self.state.step + 1)
-        with atomic_path(self.checkpoints / "config.yaml") as temporary:
-            temporary.write_text(OmegaConf.to_yaml(OmegaConf.structured(config)))
+        self.first_stage = _first_stage(config, instance_data).to(process.device)
+        torch.manual_seed(config.training.seed)  # of the first weights
+        self.denoiser = build_denoiser(config).to(process.device).train()
+        parameters = [parameter for parameter in self.denoiser.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.Adam(parameters, lr=config.training.learning_rate)
+        self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
+        loss = PairLoss(self.denoiser)
+        self.loss = process.parallel(torch.compile(loss) if config.training.compile else loss)
 
-    def _first_stage(self, instance_data: Path) -> nn.Module:
-        if self.config.first_stage.kind == "pixels":
-            return build_first_stage(self.config.first_stage)
-        path = self.config.data.first_stage
-        first_stage = load_first_stage(REPOSITORY / path if path else find_first_stage(instance_data))
-        if first_stage.config != self.config.first_stage:
-            raise ValueError(f"first stage {path}: it is {first_stage.config}, the settings say {self.config.first_stage}")
-        return first_stage
-
-    def run(self) -> None:
-        """Train until the wanted step or time, or a signal; save at the end."""
-        settings, stop, started = self.config.training, StopSignal(), time.monotonic()
-        meter = Meter(self)
-        for batch in self._batches():
-            self._step(batch, meter)
-            done = self.state.step >= settings.steps or bool(stop)
-            done |= settings.minutes is not None and time.monotonic() - started >= 60 * settings.minutes
-            if self.state.step % settings.log_every == 0 or done:
-                meter.report()
-            if settings.sample_every and self.state.step % settings.sample_every == 0:
-                self._write_samples()
-            if self.state.step % settings.checkpoint_every == 0 or done:
-                self._save()
-            if done:
-                break
-        self.writer.close()
-
-    def _batches(self) -> Iterator[dict[str, Tensor]]:
-        """Batches of consecutive sample numbers from where the training stands."""
-        size, left = self.config.training.batch_size, self.config.training.steps - self.state.step
-        numbers = range(self.state.samples, self.state.samples + left * size)
-        workers = self.config.data.workers
-        return iter(
-            DataLoader(
-                self.dataset,
-                batch_size=size,
-                sampler=numbers,
-                num_workers=workers,
-                pin_memory=self.device.type == "cuda",
-                prefetch_factor=2 if workers else None,
-            )
-        )
-
-    def _step(self, batch: dict[str, Tensor], meter: "Meter") -> None:
+    def update(self, batches: Iterator[dict[str, Tensor]], step: int) -> dict[str, Tensor]:
         """One optimizer step: encode, noise, loss, gradient, clipping, warm-up, averages."""
-        state, settings = self.state, self.config.training
-        target, cond, cameras = self.encode(batch)
-        noise, sigma = self._noise(target.shape)
-        for group in state.optimizer.param_groups:
-            group["lr"] = settings.learning_rate * min(1.0, (state.step + 1) / max(1, settings.warmup_steps))
-        state.optimizer.zero_grad(set_to_none=True)
-        loss = self.loss(target, cond, noise, sigma, cameras).mean()
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(state.denoiser.parameters(), settings.gradient_norm)
+        settings = self.config.training
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.learning_rate * min(1.0, (step + 1) / max(1, settings.warmup_steps))
+        self.optimizer.zero_grad(set_to_none=True)
+        losses, sigmas = [], []
+        for part, batch in enumerate(batches, start=1):
+            target, cond, cameras = self._encode(batch)
+            noise, sigma = self._noise(batch["number"].tolist(), target.shape[1:])
+            with self.process.averaging(self.loss, now=part == settings.accumulation):
+                with self._autocast():
+                    loss = self.loss(target, cond, noise, sigma, cameras)
+                (loss.mean() / settings.accumulation).backward()
+            losses.append(loss.detach())
+            sigmas.append(sigma)
+        norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), settings.gradient_norm)
         if not torch.isfinite(norm):
-            raise RuntimeError(f"the gradient is not finite at step {state.step + 1}: lower training.learning_rate")
-        state.optimizer.step()
-        state.ema.update(state.denoiser)
-        state.step += 1
-        state.samples += len(target)
-        meter.add(loss.detach(), norm)
+            raise ValueError(f"the gradient of step {step + 1} is not finite: lower training.learning_rate")
+        self.optimizer.step()
+        self.ema.update(self.denoiser)
+        losses, sigmas = torch.cat(losses), torch.cat(sigmas)
+        scalars = {"loss": losses.mean(), "gradient_norm": norm, "learning_rate": torch.tensor(group["lr"])}
+        return scalars | _by_noise_level(losses, sigmas)
+
+    def state_dict(self) -> dict:
+        """The published checkpoint's keys."""
+        return {
+            "score_sde_model": self.denoiser.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from a checkpoint."""
+        self.denoiser.load_state_dict(state["score_sde_model"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def pictures(self) -> dict[str, Tensor]:
+        """Given, generated and true frames of the first samples, with the averaged weights."""
+        batch = torch.utils.data.default_collate([self.dataset[number] for number in range(PICTURES)])
+        with self.ema.applied_to(self.denoiser):
+            grid = sample_grid(self.denoiser, self.first_stage, *self._encode(batch), seed=self.config.training.seed)
+        return {"samples/given_generated_true": grid}
 
     @torch.no_grad()
-    def encode(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    def _encode(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """A batch's target and conditioning latents (n, c, L, L) and its cameras, on the training device."""
-        batch = {name: value.to(self.device, non_blocking=True) for name, value in batch.items()}
+        batch = {name: value.to(self.process.device, non_blocking=True) for name, value in batch.items()}
         images = torch.cat([batch["target_image"], batch["cond_image"]]).float() / 127.5 - 1
-        target, cond = self.first_stage.encode(images).chunk(2)
+        with self._autocast():
+            target, cond = self.first_stage.encode(images).float().chunk(2)
         return target, cond, {name: batch[name] for name in ("target_pose", "cond_pose", "focal_y")}
 
-    def _noise(self, shape: torch.Size) -> tuple[Tensor, Tensor]:
-        """Noise (n, c, L, L) and noise levels (n,) of the next samples, each from its own number."""
-        sources = [generator(self.config.training.seed, "noise", self.state.samples + i) for i in range(shape[0])]
+    def _noise(self, numbers: list[int], shape: torch.Size) -> tuple[Tensor, Tensor]:
+        """Noise (n, c, L, L) and noise levels (n,) of samples, each from its own number."""
+        sources = [generator(self.config.training.seed, "noise", number) for number in numbers]
         uniform = torch.tensor([source.random() for source in sources])
-        noise = torch.stack([torch.from_numpy(source.standard_normal(shape[1:], dtype="float32")) for source in sources])
-        return noise.to(self.device), draw_noise_levels(uniform, self.config.diffusion).to(self.device)
+        noise = torch.stack([torch.from_numpy(source.standard_normal(shape, dtype="float32")) for source in sources])
+        return noise.to(self.process.device), draw_noise_levels(uniform, self.config.diffusion).to(self.process.device)
 
-    def _save(self) -> None:
-        epoch, rest = divmod(self.state.samples, len(self.dataset))
-        path = self.checkpoints / checkpoint_name(epoch, rest // self.config.training.batch_size)
-        save_checkpoint(path, self.state.to_checkpoint(epoch))
-        log.info("saved %s", path)
-        prune_checkpoints(self.checkpoints, self.config.training.keep_checkpoints, self.config.training.keep_every)
-
-    def _write_samples(self) -> None:
-        """Given, generated and true frames of the first four samples, with the averaged weights, into TensorBoard."""
-        batch = torch.utils.data.default_collate([self.dataset[number] for number in range(4)])
-        with self.state.ema.applied_to(self.state.denoiser):
-            grid = sample_grid(self.state.denoiser, self.first_stage, *self.encode(batch), seed=self.config.training.seed)
-        self.writer.add_image("samples/given_generated_true", grid, self.state.step)
+    def _autocast(self) -> AbstractContextManager:
+        precision = PRECISIONS[self.config.training.precision]
+        return torch.autocast(self.process.device.type, precision) if precision else nullcontext()
 
 
-class Meter:
-    """Means between two reports: a line in the log and the TensorBoard curves."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-        self._restart()
-
-    def _restart(self) -> None:
-        self.losses: list[Tensor] = []
-        self.norms: list[Tensor] = []
-        self.since = time.monotonic()
-
-    def add(self, loss: Tensor, norm: Tensor) -> None:
-        """Note one step's loss and gradient norm (before clipping); kept as tensors, so that a GPU is not waited for."""
-        self.losses.append(loss)
-        self.norms.append(norm)
-
-    def report(self) -> None:
-        """Write the means since the last report."""
-        state, settings = self.trainer.state, self.trainer.config.training
-        seconds = (time.monotonic() - self.since) / len(self.losses)
-        scalars = {
-            "loss": torch.stack(self.losses).mean().item(),
-            "gradient_norm": torch.stack(self.norms).mean().item(),
-            "learning_rate": state.optimizer.param_groups[0]["lr"],
-            "samples_per_second": settings.batch_size / seconds,
-        }
-        for name, value in scalars.items():
-            self.trainer.writer.add_scalar(f"training/{name}", value, state.step)
-        left = time.strftime("%H:%M:%S", time.gmtime((settings.steps - state.step) * seconds % 86400))
-        days = int((settings.steps - state.step) * seconds // 86400)
-        log.info(
-            "step %d/%d  loss %.4g  gradient %.3g  %.1f samples/s  %s left",
-            state.step,
-            settings.steps,
-            scalars["loss"],
-            scalars["gradient_norm"],
-            scalars["samples_per_second"],
-            f"{days} d {left}" if days else left,
-        )
-        self._restart()
+def _first_stage(config: Config, instance_data: Path) -> nn.Module:
+    """The frozen first stage of the settings."""
+    if config.first_stage.kind == "pixels":
+        return build_first_stage(config.first_stage)
+    path = REPOSITORY / config.data.first_stage if config.data.first_stage else find_first_stage(instance_data)
+    first_stage = load_first_stage(path)
+    if first_stage.config != config.first_stage:
+        raise ValueError(f"first stage {path}: it is {first_stage.config}, the settings say {config.first_stage}")
+    return first_stage
 
 
-def train(config: Config, instance_data: Path, device: str | torch.device | None = None) -> Path:
-    """Train the score network of `config`, or go on where `instance_data`/checkpoints stands.
+def _by_noise_level(losses: Tensor, sigmas: Tensor) -> dict[str, Tensor]:
+    """The mean loss between neighbouring NOISE_LEVEL_BOUNDS; NaN where no sample fell."""
+    bounds = torch.tensor(NOISE_LEVEL_BOUNDS, device=sigmas.device)
+    bins = torch.bucketize(sigmas, bounds)
+    names = [f"loss_by_noise_level/below_{bound:g}" for bound in NOISE_LEVEL_BOUNDS] + ["loss_by_noise_level/above"]
+    return {name: losses[bins == number].mean() for number, name in enumerate(names)}
 
-    Writes checkpoints/EEEE-IIIIIIII.pth and checkpoints/config.yaml, and TensorBoard curves to logs/. device: default a GPU if
-    there is one. Returns the checkpoints' folder. Raises ValueError or FileNotFoundError for data or weights that do not fit.
+
+def train(
+    config: Config,
+    instance_data: Path,
+    device: str | None = None,
+    validation: Callable[[ScoreTask, Path], Callable[[int], dict[str, float]]] | None = None,
+) -> Path:
+    """Train the score network of `config`, or go on where `instance_data`/checkpoints stands; also under torchrun.
+
+    Writes checkpoints/EEEE-IIIIIIII.pth and checkpoints/config.yaml, and to logs/ TensorBoard curves and stats.jsonl. device:
+    default a GPU if there is one. validation: makes, of the task and a folder, what scores the weights every
+    `training.validate_every` steps. Returns the checkpoints' folder. Raises ValueError or FileNotFoundError for data or
+    weights that do not fit.
     """
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    instance_data = Path(instance_data)
     torch.set_flush_denormal(True)  # denormal numbers slow CPUs many times
-    trainer = Trainer(config, Path(instance_data), device)
-    if trainer.state.step >= config.training.steps:
-        log.info("step %d of %d is done already", trainer.state.step, config.training.steps)
-    else:
-        trainer.run()
+    with join_processes(device) as process:
+        task = ScoreTask(config, instance_data, process)
+        trainer = Trainer(task, instance_data / "checkpoints", instance_data / "logs", process)
+        trainer.run(validation(task, instance_data / "validation") if validation and process.leads else None)
     return trainer.checkpoints
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line of scripts/train.py."""
-    parser = argparse.ArgumentParser(description="Train the score network; run the same command again to go on after a stop.")
-    parser.add_argument("--config", default="realestate10k", help="a preset's name or a YAML file (default: %(default)s)")
-    parser.add_argument("--device", help="for example cpu or cuda (default: a GPU if there is one)")
-    parser.add_argument("settings", nargs="*", metavar="key=value", help="settings that replace the preset's")
-    add_instance_data(parser)
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train(load_config(options.config, options.settings), options.instance_data, options.device)

@@ -1,6 +1,6 @@
 """Train the score network on frame pairs."""
 
-from photonvs.training import main
+from photonvs.train_command import main
 from photonvs.utils.command_line import run
 
 if __name__ == "__main__":

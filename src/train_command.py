@@ -1,0 +1,85 @@
+"""The command scripts/train.py: the training, watched by frames sampled along fixed paths and their scores."""
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from .config import Config, load_config
+from .datasets.poses import load_poses
+from .datasets.video import find_videos
+from .evaluation.camera_files import find_images, read_cameras
+from .evaluation.image_metrics import score_run
+from .evaluation.matching import SiftMatcher
+from .evaluation.scoring import FrameSequence, score_sequence
+from .evaluation.tsed import tsed
+from .make_trajectory import frames_of, write_sample
+from .sampling import sample_trajectory
+from .training import ScoreTask, train
+from .trajectory import SPEC, SamplingSpec, conditioning
+from .trajectory_presets import realestate10k
+from .utils.command_line import add_instance_data
+from .utils.files import REPOSITORY
+
+
+class Validation:
+    """Frames along fixed paths of a split that training does not see, made with the averaged weights, and their scores."""
+
+    def __init__(self, task: ScoreTask, folder: Path) -> None:
+        self.task = task
+        self.samples = _write_samples(task.config, folder)
+
+    def __call__(self, step: int) -> dict[str, float]:
+        """Sample every path as run number `step`; mean PSNR (dB), that of copying the given frame, and TSED."""
+        with self.task.ema.applied_to(self.task.denoiser):
+            runs = sample_trajectory(self.samples, self.task.denoiser, self.task.first_stage, runs=[step], progress=False)
+        rows = [row for run in runs for row in score_run(run.directory, run.folder)]
+        scores = {key: float(np.mean([row[key] for row in rows])) for key in ("psnr", "psnr_of_copying")}
+        return scores | {"tsed": float(np.nanmean([_tsed(run.directory, run.folder) for run in runs]))}
+
+
+def _tsed(directory: Path, run: Path) -> float:
+    cameras = read_cameras(directory / SPEC)
+    images, _ = find_images(cameras, run / "images")
+    return tsed(
+        [score.distances for score in score_sequence(FrameSequence(images, cameras), SiftMatcher(), run / "matches.npz")]
+    )
+
+
+def _write_samples(config: Config, folder: Path) -> list[Path]:
+    """A sample's folder for each validation path, with given and true frames; those that are there are kept."""
+    split = REPOSITORY / config.data.validation
+    sequences, videos = load_poses(split / "poses.npy"), find_videos(split / "videos")
+    frames, every = config.data.validation_frames, config.data.validation_every
+    long_enough = np.flatnonzero(sequences.lengths() > (frames - 1) * every)
+    if not len(long_enough):
+        raise ValueError(f"{split}/poses.npy: no sequence has the {(frames - 1) * every + 1} poses that validation needs")
+    chosen = long_enough[
+        np.linspace(0, len(long_enough) - 1, min(config.data.validation_sequences, len(long_enough))).astype(int)
+    ]
+    folders = []
+    for number in chosen:
+        name = sequences.id_of(number)
+        path = realestate10k(name, split / "poses.npy", frames, every)
+        folders.append(folder / name)
+        if not (folders[-1] / SPEC).is_file():
+            images = frames_of(videos[sequences[name].video], path)
+            write_sample(folders[-1], SamplingSpec(path.focal_y, path.poses, *conditioning(frames)), images)
+    return folders
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line of scripts/train.py."""
+    parser = argparse.ArgumentParser(
+        description="Train the score network, alone or under torchrun. Run the same command again to go on after a stop, "
+        "with any number of processes. SIGTERM, SIGUSR1, Ctrl-C or a file checkpoints/stop: save and end."
+    )
+    parser.add_argument("--config", default="realestate10k", help="a preset's name or a YAML file (default: %(default)s)")
+    parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
+    parser.add_argument("settings", nargs="*", metavar="key=value", help="settings that replace the preset's")
+    add_instance_data(parser)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    config = load_config(options.config, options.settings)
+    train(config, options.instance_data, options.device, Validation if config.data.validation else None)

@@ -1,0 +1,275 @@
+"""The training loop that all networks share: data by sample number, checkpoints, logs, stopping and going on.
+
+What is trained is a `Task`. Everything random in a run depends on (seed, number of the sample), so a run that was stopped and
+resumed, on as many processes or on others, sees the same samples with the same noise in the same order.
+"""
+
+import json
+import logging
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.tensorboard import SummaryWriter
+
+from .config import Config, config_from_dict, config_to_dict
+from .utils.checkpoint import FORMAT, checkpoint_name, load_newest_checkpoint, prune_checkpoints, save_checkpoint
+from .utils.distributed import Process
+from .utils.files import atomic_path
+from .utils.signals import StopSignal
+
+log = logging.getLogger(__name__)
+
+STOP_FILE = "stop"  # in the checkpoints' folder: its presence asks the run to save and end
+STOP_FILE_SECONDS = 2.0  # between two looks for it
+
+
+class Task(Protocol):
+    """What the trainer trains."""
+
+    config: Config
+    model_sections: tuple[str, ...]  # of the config; they must not change when a run goes on
+    dataset: Dataset  # dataset[k] for k = 0, 1, 2, ... without end is a dict of tensors; len: samples an epoch
+
+    def update(self, batches: Iterator[dict[str, Tensor]], step: int) -> dict[str, Tensor]:
+        """One optimizer step over `training.accumulation` batches of this process's samples; returns scalars to log.
+
+        A batch holds the dataset's tensors and `number` (n,), the samples' numbers. NaN stands for "nothing to log now".
+        """
+
+    def state_dict(self) -> dict:
+        """All that changes while training, under the checkpoint's keys."""
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from a checkpoint."""
+
+    def pictures(self) -> dict[str, Tensor]:
+        """Pictures (3, height, width) in [0, 1] to watch the training by."""
+
+
+class Trainer:
+    """One training run in its folder of checkpoints and its folder of logs."""
+
+    def __init__(self, task: Task, checkpoints: Path, logs: Path, process: Process) -> None:
+        self.task, self.process = task, process
+        self.settings = task.config.training
+        self.checkpoints, self.logs = checkpoints, logs
+        self.step, self.samples = 0, 0  # optimizer steps done, samples seen
+        shares = process.count * self.settings.accumulation
+        if self.settings.batch_size % shares:
+            raise ValueError(
+                f"training.batch_size {self.settings.batch_size} cannot be shared by {process.count} processes in "
+                f"{self.settings.accumulation} parts each: take a multiple of {shares}"
+            )
+        self.part = self.settings.batch_size // shares  # samples of one backward pass
+        self._resume()
+
+    def _resume(self) -> None:
+        """Go on from the newest readable checkpoint, if there is one; the first process says which."""
+        found = load_newest_checkpoint(self.checkpoints) if self.process.leads else None
+        path = self.process.from_first(found and found[0])
+        if path is None:
+            return
+        state = found[1] if found else load_newest_checkpoint(self.checkpoints)[1]
+        saved = config_from_dict(state["config"])
+        for section in self.task.model_sections:
+            if getattr(saved, section) != getattr(self.task.config, section):
+                raise ValueError(
+                    f"checkpoint {path} has {getattr(saved, section)}, the settings say {getattr(self.task.config, section)}: "
+                    "use the same, or another --instance-data for a new model"
+                )
+        self.task.load_state_dict(state)
+        self.step, self.samples = state["total_iterations"], state["samples"]
+        log.info("going on from %s: step %d", path, self.step)
+
+    def run(self, validate: Callable[[int], dict[str, float]] | None = None) -> None:
+        """Train until the wanted step or time, a signal or the stop file; save at the end.
+
+        validate: called with the step by the first process, every `training.validate_every` steps; its numbers are logged.
+        """
+        if self.step >= self.settings.steps:
+            log.info("step %d of %d is done already", self.step, self.settings.steps)
+            return
+        stop = StopRequest(self)
+        saved = time.monotonic()
+        with Meter(self) as meter:
+            self._write_config()
+            batches = self._batches()
+            done = False
+            while not done:
+                scalars = self.task.update(meter.timed(islice(batches, self.settings.accumulation)), self.step)
+                self.step += 1
+                self.samples += self.settings.batch_size
+                meter.add(scalars)
+                done = self.step >= self.settings.steps or self.process.any(bool(stop))
+                if self._due(self.settings.log_every) or done:
+                    meter.report()
+                if self._due(self.settings.sample_every) and self.process.leads:
+                    meter.show(self.task.pictures())
+                if validate and self._due(self.settings.validate_every) and self.process.leads:
+                    meter.write({f"validation/{name}": value for name, value in validate(self.step).items()})
+                minutes = self.settings.checkpoint_minutes
+                late = minutes is not None and time.monotonic() - saved >= 60 * minutes
+                if (self._due(self.settings.checkpoint_every) or late or done) and self.process.leads:
+                    self._save(must_succeed=done)
+                    saved = time.monotonic()
+        self.process.any(False)  # nobody leaves before the first process has saved
+
+    def _due(self, every: int) -> bool:
+        return bool(every) and self.step % every == 0
+
+    def _batches(self) -> Iterator[dict[str, Tensor]]:
+        """This process's batches from where the run stands: of each step's samples, part by part."""
+        settings, rank, count = self.settings, self.process.rank, self.process.count
+        workers = self.task.config.data.workers
+        first = self.samples + rank * self.part
+        # Of a step's batch, this process takes every count-th part, `accumulation` of them: one number range a part.
+        parts = range(first, first + (settings.steps - self.step) * settings.batch_size, count * self.part)
+        loader = DataLoader(
+            NumberedSamples(self.task.dataset),
+            batch_sampler=(range(start, start + self.part) for start in parts),
+            num_workers=workers,
+            pin_memory=self.process.device.type == "cuda",
+            prefetch_factor=2 if workers else None,
+        )
+        return iter(loader)
+
+    def _write_config(self) -> None:
+        if self.process.leads:
+            with atomic_path(self.checkpoints / "config.yaml") as temporary:
+                temporary.write_text(OmegaConf.to_yaml(OmegaConf.structured(self.task.config)))
+
+    def _save(self, must_succeed: bool) -> None:
+        """Write a checkpoint and delete old ones; a full disk ends the run only at its end."""
+        epoch, rest = divmod(self.samples, len(self.task.dataset))
+        path = self.checkpoints / checkpoint_name(epoch, rest // self.settings.batch_size)
+        header = {"format": FORMAT, "config": config_to_dict(self.task.config), "samples": self.samples}
+        header |= {"epoch": epoch, "total_iterations": self.step}
+        try:
+            save_checkpoint(path, header | self.task.state_dict())
+        except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+            if must_succeed:
+                raise OSError(f"checkpoint {path} could not be written ({error}); the one before is whole") from error
+            log.warning("checkpoint %s could not be written (%s); training goes on", path, error)
+            return
+        log.info("saved %s", path)
+        prune_checkpoints(self.checkpoints, self.settings.keep_checkpoints, self.settings.keep_every)
+
+
+class NumberedSamples(Dataset):
+    """A dataset whose samples carry their number."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        return {**self.dataset[number], "number": torch.tensor(number)}
+
+
+class StopRequest:
+    """True once this process should save and end: after a signal, the time limit, or when the stop file is there."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.signal, self.started = StopSignal(), time.monotonic()
+        self.minutes = trainer.settings.minutes
+        self.file = trainer.checkpoints / STOP_FILE if trainer.process.leads else None
+        self.looked = -STOP_FILE_SECONDS
+
+    def __bool__(self) -> bool:
+        now = time.monotonic()
+        if self.minutes is not None and now - self.started >= 60 * self.minutes:
+            return True
+        if self.file and now - self.looked >= STOP_FILE_SECONDS:
+            self.looked = now
+            if self.file.exists():
+                log.info("%s is there: saving and ending", self.file)
+                return True
+        return bool(self.signal)
+
+
+class Meter:
+    """What is logged: means between two reports, as a line, as TensorBoard curves and in stats.jsonl."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.rows: list[dict[str, Tensor]] = []
+        self.since, self.waited = time.monotonic(), 0.0
+
+    def __enter__(self) -> "Meter":
+        if self.trainer.process.leads:
+            self.writer = SummaryWriter(self.trainer.logs, purge_step=self.trainer.step + 1)
+            self.stats = (self.trainer.logs / "stats.jsonl").open("a", encoding="utf-8")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.trainer.process.leads:
+            self.writer.close()
+            self.stats.close()
+
+    def timed(self, batches: Iterator[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
+        """The same batches; the time until each is there counts as waiting for data."""
+        while True:
+            asked = time.monotonic()
+            batch = next(batches, None)
+            self.waited += time.monotonic() - asked
+            if batch is None:
+                return
+            yield batch
+
+    def add(self, scalars: dict[str, Tensor]) -> None:
+        """Note a step's scalars; they stay tensors, so that a GPU is not waited for."""
+        self.rows.append(scalars)
+
+    def report(self) -> None:
+        """Log the means since the last report, over all processes; every process must call it."""
+        trainer, process = self.trainer, self.trainer.process
+        names = sorted(self.rows[0])
+        values = torch.stack([torch.stack([row[name].detach().float() for name in names]) for row in self.rows]).cpu()
+        counts = process.sum(values.isfinite().sum(0).double())
+        sums = process.sum(values.nan_to_num().sum(0).double())
+        means = {name: (total / count).item() for name, total, count in zip(names, sums, counts, strict=True) if count > 0}
+        seconds = (time.monotonic() - self.since) / len(self.rows)
+        means["samples_per_second"] = trainer.settings.batch_size / seconds
+        means["data_wait_share"] = self.waited / (time.monotonic() - self.since)
+        means["memory_gigabytes"] = _memory(process.device)
+        if process.leads:
+            self.write({f"training/{name}": value for name, value in means.items()})
+            left = _duration((trainer.settings.steps - trainer.step) * seconds)
+            log.info(
+                f"step {trainer.step}/{trainer.settings.steps}  loss {means.get('loss', float('nan')):.4g}  "
+                f"{means['samples_per_second']:.1f} samples/s  waiting for data {means['data_wait_share']:.0%}  {left} left"
+            )
+        self.rows, self.since, self.waited = [], time.monotonic(), 0.0
+
+    def write(self, scalars: dict[str, float]) -> None:
+        """Write scalars of the present step to TensorBoard and stats.jsonl."""
+        for name, value in scalars.items():
+            self.writer.add_scalar(name, value, self.trainer.step)
+        self.stats.write(json.dumps({"step": self.trainer.step, "samples": self.trainer.samples, **scalars}) + "\n")
+        self.stats.flush()
+
+    def show(self, pictures: dict[str, Tensor]) -> None:
+        """Write pictures to TensorBoard."""
+        for name, picture in pictures.items():
+            self.writer.add_image(name, picture, self.trainer.step)
+
+
+def _memory(device: torch.device) -> float:
+    """The most memory used so far, gigabytes: of the GPU, or else of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes on Linux, bytes on macOS
+    return peak / (1e9 if sys.platform == "darwin" else 1e6)
+
+
+def _duration(seconds: float) -> str:
+    days, rest = divmod(round(seconds), 86400)
+    return (f"{days} d " if days else "") + time.strftime("%H:%M:%S", time.gmtime(rest))

@@ -1,0 +1,82 @@
+"""One program on one process or on many: torchrun's processes, what they agree on, and who writes.
+
+Alone (no torchrun) everything here is a plain call: no process group exists. With torchrun, tensors of a GPU travel by NCCL and
+plain values by gloo, so that agreeing on something never waits for a GPU.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True)
+class Process:
+    """This process among those of the run."""
+
+    device: torch.device
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes: checkpoints, logs, pictures."""
+        return self.rank == 0
+
+    def parallel(self, module: nn.Module) -> nn.Module:
+        """The module with gradients averaged over the processes; all begin with the first one's weights."""
+        if self.count == 1:
+            return module
+        return DistributedDataParallel(module, device_ids=[self.device.index] if self.device.type == "cuda" else None)
+
+    def averaging(self, module: nn.Module, now: bool) -> AbstractContextManager:
+        """A context for a backward pass; with `now` false, gradients stay this process's own until a later pass averages."""
+        return nullcontext() if now or self.count == 1 else module.no_sync()
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is true in any process; every process must call it."""
+        if self.count == 1:
+            return flag
+        flags = torch.tensor([int(flag)])
+        dist.all_reduce(flags, dist.ReduceOp.MAX)
+        return bool(flags)
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum of a CPU tensor over the processes; every process must call it."""
+        if self.count > 1:
+            dist.all_reduce(values)
+        return values
+
+    def from_first(self, value: object) -> object:
+        """The first process's plain value, in every process; every process must call it."""
+        if self.count == 1:
+            return value
+        values = [value]
+        dist.broadcast_object_list(values)
+        return values[0]
+
+
+@contextmanager
+def join_processes(device: str | None = None) -> Iterator[Process]:
+    """This process's place among those that torchrun started (or its place alone), for the length of the block.
+
+    device: cpu or cuda; default: a GPU of its own if there is one.
+    """
+    kind = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    count = int(os.environ.get("WORLD_SIZE", 1))
+    if count == 1:
+        yield Process(kind)
+        return
+    if kind.type == "cuda":
+        kind = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(kind)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if kind.type == "cuda" else "gloo")
+    try:
+        yield Process(kind, dist.get_rank(), count)
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,77 @@
+"""Exported weights are the checkpoint's, in our file and in the paper's layout."""
+
+import pytest
+import torch
+from seeded import published
+from torch.testing import assert_close
+
+from photonvs.config import Config, DenoiserConfig, FirstStageConfig, config_to_dict
+from photonvs.export_weights import main
+from photonvs.models import build_denoiser, load_denoiser
+from photonvs.utils.checkpoint import FORMAT, read_checkpoint, save_checkpoint
+from photonvs.utils.ema import ExponentialMovingAverage
+
+SMALL = Config(
+    first_stage=FirstStageConfig(kind="pixels", image_size=16),
+    denoiser=DenoiserConfig(
+        latent_size=8,
+        latent_channels=12,
+        channels=8,
+        channel_multipliers=[1],
+        residual_blocks=1,
+        attention_resolutions=[8],
+        ray_channels=[8],
+    ),
+)
+
+
+def write_checkpoint(path, config):
+    denoiser = build_denoiser(config)
+    ema = ExponentialMovingAverage(denoiser, 0.9)
+    for average in ema.shadow_params:
+        average += 0.5
+    optimizer = torch.optim.Adam([parameter for parameter in denoiser.parameters() if parameter.requires_grad])
+    state = {"format": FORMAT, "config": config_to_dict(config), "samples": 9, "epoch": 3, "total_iterations": 9}
+    state |= {"score_sde_model": denoiser.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict()}
+    save_checkpoint(path, state)
+    return path
+
+
+@pytest.mark.parametrize("weights", ["ema", "raw"])
+def test_safetensors(tmp_path, weights, capsys):
+    checkpoint = write_checkpoint(tmp_path / "checkpoints" / "0003-00000000.pth", SMALL)
+    main([str(tmp_path / "out.safetensors"), "--weights", weights, "--instance-data", str(tmp_path)])
+    found, expected = load_denoiser(tmp_path / "out.safetensors"), load_denoiser(checkpoint, weights)
+    assert_close(dict(found.state_dict()), dict(expected.state_dict()), rtol=0, atol=0)
+    assert found.config == SMALL
+    assert str(checkpoint) in capsys.readouterr().out
+
+
+def test_half_precision_halves_the_file(tmp_path):
+    checkpoint = write_checkpoint(tmp_path / "0003-00000000.pth", SMALL)
+    for name, options in (("full", []), ("half", ["--half"])):
+        main([str(tmp_path / f"{name}.safetensors"), "--checkpoint", str(checkpoint), *options])
+    full, half = (load_denoiser(tmp_path / f"{name}.safetensors").state_dict() for name in ("full", "half"))
+    assert_close(half, {name: tensor.half().float() for name, tensor in full.items()}, rtol=0, atol=0)
+
+
+def test_the_papers_layout(tmp_path):
+    checkpoint = write_checkpoint(tmp_path / "0003-00000000.pth", Config())
+    main([str(tmp_path / "2000-00000000.pth"), "--checkpoint", str(checkpoint)])
+    content = read_checkpoint(tmp_path / "2000-00000000.pth")
+    keys = ("epoch", "total_iterations", "optimizer", "score_sde_model", "training_data_sampler", "ema")
+    assert set(content) == set(keys)
+    names = [name for name, _, _ in published("score_sde_model")]
+    assert [name.replace(".module.", ".", 1) for name in content["score_sde_model"]] == names
+    assert all(".module." in name for name in content["score_sde_model"])
+    shapes = [shape for _, shape, kind in published("score_sde_model") if kind == "parameter"]
+    assert [list(average.shape) for average in content["ema"]["shadow_params"]] == shapes
+    found, expected = load_denoiser(tmp_path / "2000-00000000.pth"), load_denoiser(checkpoint)
+    assert_close(dict(found.state_dict()), dict(expected.state_dict()), rtol=0, atol=0)
+
+
+def test_a_small_model_has_no_place_in_the_papers_code(tmp_path):
+    checkpoint = write_checkpoint(tmp_path / "0003-00000000.pth", SMALL)
+    with pytest.raises(ValueError, match="settings of first_stage are not the published ones"):
+        main([str(tmp_path / "x.pth"), "--checkpoint", str(checkpoint)])
+    assert not (tmp_path / "x.pth").exists()

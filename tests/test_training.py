@@ -1,0 +1,172 @@
+"""Training: what a step does, and that stopping, going on and sharing the work change nothing."""
+
+import logging
+import signal
+import subprocess
+import time
+
+import pytest
+import torch
+import training_task
+from torch.testing import assert_close
+
+from photonvs.config import load_config
+from photonvs.models import load_denoiser
+from photonvs.train_command import Validation, main
+from photonvs.training import ScoreTask, train
+from photonvs.utils.checkpoint import list_checkpoints, load_checkpoint
+from photonvs.utils.distributed import Process
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory):
+    return training_task.write_footage(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def configured(footage):
+    return lambda *more: load_config("realestate10k", training_task.settings(footage, *more))
+
+
+def final(instance_data) -> dict:
+    return load_checkpoint(list_checkpoints(instance_data / "checkpoints")[-1])
+
+
+def assert_same_training(one: dict, other: dict, **tolerance) -> None:
+    assert (one["total_iterations"], one["samples"]) == (other["total_iterations"], other["samples"])
+    assert_close(dict(one["score_sde_model"]), dict(other["score_sde_model"]), **tolerance)
+    assert_close(one["ema"]["shadow_params"], other["ema"]["shadow_params"], **tolerance)
+    assert_close(one["optimizer"]["state"], other["optimizer"]["state"], **tolerance)
+
+
+@pytest.fixture(scope="module")
+def whole(footage, tmp_path_factory):
+    """A run of six steps in one go."""
+    instance_data = tmp_path_factory.mktemp("whole")
+    train(load_config("realestate10k", training_task.settings(footage)), instance_data, "cpu")
+    return instance_data
+
+
+def test_a_run_leaves_what_is_needed_to_go_on_and_to_sample(whole, configured):
+    assert [path.name for path in list_checkpoints(whole / "checkpoints")] == [
+        f"{epoch:04d}-00000000.pth" for epoch in (5, 10, 16)
+    ]  # after 16, 32 and 48 samples of three sequences
+    assert (whole / "checkpoints" / "config.yaml").is_file()
+    denoiser = load_denoiser(list_checkpoints(whole / "checkpoints")[-1])
+    assert denoiser.config == configured()
+    names = [name for name, parameter in denoiser.named_parameters() if parameter.requires_grad]
+    assert_close([denoiser.get_parameter(name).data for name in names], final(whole)["ema"]["shadow_params"])
+    assert len(training_task.logged(whole, "training/loss")) == 6
+    assert list((whole / "logs").glob("events.out.tfevents.*"))
+
+
+def test_learning_rate_warms_up(whole):
+    rates = training_task.logged(whole, "training/learning_rate")
+    assert rates == pytest.approx([1e-3 / 3, 2e-3 / 3, 1e-3, 1e-3, 1e-3, 1e-3])
+
+
+def test_stopping_and_going_on_changes_no_bit(whole, configured, tmp_path):
+    for steps in (1, 4, 6):
+        train(configured(f"training.steps={steps}"), tmp_path, "cpu")
+    assert_same_training(final(tmp_path), final(whole), rtol=0, atol=0)
+
+
+def test_workers_and_accumulation_change_nothing(whole, configured, tmp_path):
+    train(configured("data.workers=2"), tmp_path / "workers", "cpu")
+    assert_same_training(final(tmp_path / "workers"), final(whole), rtol=0, atol=0)
+    train(configured("training.accumulation=4"), tmp_path / "parts", "cpu")
+    assert training_task.logged(tmp_path / "parts", "training/loss") == pytest.approx(
+        training_task.logged(whole, "training/loss"), rel=1e-4
+    )
+    assert_same_training(final(tmp_path / "parts"), final(whole), rtol=1e-3, atol=1e-5)
+
+
+def test_two_processes_do_what_one_does(whole, footage, tmp_path):
+    training_task.run(tmp_path, training_task.settings(footage, "training.steps=4"), processes=2)
+    output = training_task.run(tmp_path, training_task.settings(footage))  # and one goes on
+    assert "step 4" in output
+    assert training_task.logged(tmp_path, "training/loss") == pytest.approx(
+        training_task.logged(whole, "training/loss"), rel=1e-4
+    )
+    assert_same_training(final(tmp_path), final(whole), rtol=1e-3, atol=1e-5)
+
+
+def test_a_signal_or_a_stop_file_saves_and_ends(footage, whole, tmp_path):
+    for how in ("signal", "file"):
+        instance_data = tmp_path / how
+        line = training_task.command(instance_data, training_task.settings(footage, "training.steps=100000"))
+        process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+        while not list_checkpoints(instance_data / "checkpoints"):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.05)
+        if how == "signal":
+            process.send_signal(signal.SIGTERM)
+        else:
+            (instance_data / "checkpoints" / "stop").touch()
+        errors = process.communicate(timeout=60)[1]
+        assert process.returncode == 0, errors
+        assert "saving and ending" in errors
+        assert final(instance_data)["total_iterations"] == len(training_task.logged(instance_data, "training/loss"))
+
+
+def test_settings_of_another_model_are_refused(whole, configured):
+    with pytest.raises(ValueError, match=r"sigma_max=20.*sigma_max=30.*another --instance-data"):
+        train(configured("training.steps=7", "diffusion.sigma_max=30"), whole, "cpu")
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(configured, tmp_path):
+    with pytest.raises(ValueError, match="batch_size 8 cannot be shared by 1 processes in 3 parts each: take a multiple of 3"):
+        train(configured("training.accumulation=3"), tmp_path, "cpu")
+
+
+def test_missing_data_and_weights_are_named(configured, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere/poses.npy.*extract-poses"):
+        train(configured("data.poses=nowhere/poses.npy"), tmp_path, "cpu")
+    with pytest.raises(FileNotFoundError, match="no first-stage weights"):
+        train(configured("first_stage.kind=vqgan", "denoiser.latent_channels=4"), tmp_path, "cpu")
+
+
+def test_a_finished_training_says_so(whole, footage, caplog):
+    with caplog.at_level(logging.INFO):
+        main(["--instance-data", str(whole), "--device", "cpu", *training_task.settings(footage)])
+    assert "step 6 of 6 is done already" in caplog.text
+
+
+def test_training_lowers_the_loss_and_the_pictures_show_it(configured, tmp_path):
+    config = configured(
+        "training.steps=60", "training.learning_rate=4e-3", "training.checkpoint_every=60", "training.log_every=20"
+    )
+    train(config, tmp_path, "cpu")
+    losses = training_task.logged(tmp_path, "training/loss")
+    assert losses[-1] < 0.85 * losses[0]
+    task = ScoreTask(config, tmp_path, Process(torch.device("cpu")))
+    grid = task.pictures()["samples/given_generated_true"]
+    assert grid.shape == (3, 3 * 16, 4 * 16)
+    assert grid.min() >= 0 and grid.max() <= 1
+
+
+def test_validation_scores_frames_made_with_the_averaged_weights(footage, configured, tmp_path):
+    config = configured(f"data.validation={footage}", "data.validation_sequences=2", "data.validation_frames=3")
+    config.data.validation_every, config.training.validate_every, config.training.steps = 2, 1, 1
+    train(config, tmp_path, "cpu", Validation)
+    assert len(list((tmp_path / "validation").glob("*/samples/00000001/images/*.png"))) == 6
+    assert 0 < training_task.logged(tmp_path, "validation/psnr")[0] < 60
+    assert 0 <= training_task.logged(tmp_path, "validation/tsed")[0] <= 1
+
+
+def test_a_training_that_cannot_be_written_keeps_the_checkpoint_before(whole, configured, tmp_path, monkeypatch, caplog):
+    from photonvs import trainer
+
+    saves = []
+
+    def full_disk_at_first(path, state):
+        saves.append(path)
+        if len(saves) == 1:
+            raise OSError(28, "No space left on device")
+        original(path, state)
+
+    original = trainer.save_checkpoint
+    monkeypatch.setattr(trainer, "save_checkpoint", full_disk_at_first)
+    train(configured(), tmp_path, "cpu")
+    assert "could not be written" in caplog.text and "No space left" in caplog.text
+    assert_same_training(final(tmp_path), final(whole), rtol=0, atol=0)
