@@ -1,4 +1,7 @@
-"""Time and correctness of reading the two frames of a pair from a video: ours, plain PyAV, and OpenCV, side by side.
+"""Time and correctness of reading the two frames of a pair from a video: ours and other readers, side by side.
+
+decord and torchcodec take part where they are installed. Then eight pairs of one video: opened for each pair, kept open, and
+all in one call.
 
     python benchmarks/video.py [--seconds 60] [--pairs 40]
 
@@ -6,6 +9,7 @@ The video is made here: 640x360, H.264 with B-frames, 30 frames a second, a keyf
 """
 
 import argparse
+import importlib.util
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,7 +19,7 @@ import av
 import cv2
 import numpy as np
 
-from photonvs.datasets.video import VideoReader
+from photonvs.datasets.video import VideoReader, read_frames
 
 HEIGHT, WIDTH, RATE = 360, 640, 30
 BITS = 16  # of the frame number, shown as a column of squares at the left edge
@@ -33,24 +37,64 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "video.mp4"
         make_video(path, count)
-        methods: dict[str, Callable[[list[int]], np.ndarray]] = {
-            "photonvs": VideoReader(path).read,
-            "PyAV, seek and decode": PlainReader(path).read,
-            "OpenCV, seek by time": OpenCVReader(path).read,
-        }
-        seconds, right = {name: [] for name in methods}, {name: [] for name in methods}
-        for pair in numbers:  # methods take turns, so that other load on the machine hits all of them
-            for name, read in methods.items():
-                start = time.perf_counter()
-                frames = read([round(number * 1_000_000 / RATE) for number in pair])
-                seconds[name].append(time.perf_counter() - start)
-                right[name] += [number_of(frame) == number for frame, number in zip(frames, pair, strict=True)]
         print(
             f"{count} frames of {WIDTH}x{HEIGHT}, {path.stat().st_size / 1e6:.1f} MB, {options.pairs} random pairs, one thread"
         )
-        for name in methods:
-            mean, median = 1000 * np.mean(seconds[name]), 1000 * np.median(seconds[name])
-            print(f"{name:24s} {mean:7.1f} ms a pair (median {median:.1f}), right frames: {np.mean(right[name]):.1%}")
+        compare_readers(path, numbers)
+        compare_groups(path, numbers[: len(numbers) // 8 * 8].reshape(-1, 8, 2))
+
+
+def compare_readers(path: Path, numbers: np.ndarray) -> None:
+    """Time and right frames of every reader for pairs of frames; numbers: (pairs, 2)."""
+    methods: dict[str, Callable[[list[int]], np.ndarray]] = {
+        "photonvs": VideoReader(path).read,
+        "PyAV, seek and decode": PlainReader(path).read,
+        "OpenCV, seek by time": OpenCVReader(path).read,
+    }
+    for name, reader in {"decord": DecordReader, "torchcodec": TorchcodecReader}.items():
+        if importlib.util.find_spec(name) is None:
+            print(f"{name:24s} skipped: not installed")
+            continue
+        try:
+            methods[name] = reader(path).read
+        except (RuntimeError, ImportError, OSError) as error:
+            print(f"{name:24s} skipped: {str(error).strip().splitlines()[0][:80]}")
+    seconds, right = {name: [] for name in methods}, {name: [] for name in methods}
+    for pair in numbers:  # methods take turns, so that other load on the machine hits all of them
+        for name, read in methods.items():
+            start = time.perf_counter()
+            frames = read(times_of(pair))
+            seconds[name].append(time.perf_counter() - start)
+            right[name] += [number_of(frame) == number for frame, number in zip(frames, pair, strict=True)]
+    for name in methods:
+        mean, median = np.mean(seconds[name]), np.median(seconds[name])
+        print(
+            f"{name:24s} {1 / mean:6.1f} pairs/s, {1000 * mean:6.1f} ms a pair (median {1000 * median:.1f}), "
+            f"right frames: {np.mean(right[name]):.1%}"
+        )
+
+
+def compare_groups(path: Path, groups: np.ndarray) -> None:
+    """Time a pair when eight pairs of one video are wanted; groups: (n, 8, 2)."""
+    reader = VideoReader(path)
+    methods = {
+        "opened for each pair": lambda group: [read_frames(path, times_of(pair)) for pair in group],
+        "kept open": lambda group: [reader.read(times_of(pair)) for pair in group],
+        "all eight in one call": lambda group: reader.read(times_of(group.ravel())),
+    }
+    seconds = dict.fromkeys(methods, 0.0)
+    for group in groups:
+        for name, read in methods.items():
+            start = time.perf_counter()
+            read(group)
+            seconds[name] += time.perf_counter() - start
+    for name, total in seconds.items():
+        print(f"eight pairs, {name:22s} {1000 * total / groups[..., 0].size:6.1f} ms a pair")
+
+
+def times_of(numbers: np.ndarray) -> list[int]:
+    """Microseconds at which frames are shown, by number."""
+    return [round(number * 1_000_000 / RATE) for number in numbers]
 
 
 def make_video(path: Path, count: int) -> None:
@@ -111,6 +155,30 @@ class OpenCVReader:
         self.capture.set(cv2.CAP_PROP_POS_MSEC, timestamp / 1000)
         _, frame = self.capture.read()
         return np.zeros((HEIGHT, WIDTH, 3), np.uint8) if frame is None else frame[..., ::-1]
+
+
+class DecordReader:
+    """decord counts frames; the rate is constant here, so a time gives a number."""
+
+    def __init__(self, path: Path) -> None:
+        import decord
+
+        self.reader = decord.VideoReader(str(path), num_threads=1)
+
+    def read(self, timestamps: list[int]) -> np.ndarray:
+        return self.reader.get_batch([round(timestamp * RATE / 1_000_000) for timestamp in timestamps]).asnumpy()
+
+
+class TorchcodecReader:
+    """torchcodec gives the frame shown at a time: asked for half a frame later, since times are rounded."""
+
+    def __init__(self, path: Path) -> None:
+        from torchcodec.decoders import VideoDecoder
+
+        self.decoder = VideoDecoder(str(path), dimension_order="NHWC", num_ffmpeg_threads=1)
+
+    def read(self, timestamps: list[int]) -> np.ndarray:
+        return self.decoder.get_frames_played_at([timestamp / 1_000_000 + 0.5 / RATE for timestamp in timestamps]).data.numpy()
 
 
 if __name__ == "__main__":

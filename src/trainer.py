@@ -232,9 +232,9 @@ class Meter:
         """Log the means since the last report, over all processes; every process must call it."""
         trainer, process = self.trainer, self.trainer.process
         names = sorted(self.rows[0])
-        values = torch.stack([torch.stack([row[name].detach().float() for name in names]) for row in self.rows]).cpu()
+        values = torch.tensor([[row[name].item() for name in names] for row in self.rows], dtype=torch.float64)
         counts = process.sum(values.isfinite().sum(0).double())
-        sums = process.sum(values.nan_to_num().sum(0).double())
+        sums = process.sum(values.nan_to_num().sum(0))
         means = {name: (total / count).item() for name, total, count in zip(names, sums, counts, strict=True) if count > 0}
         seconds = (time.monotonic() - self.since) / len(self.rows)
         means["samples_per_second"] = trainer.settings.batch_size / seconds

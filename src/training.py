@@ -8,15 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from .config import Config
-from .datasets.realestate10k import PairDataset
+from .datasets.latents import first_stage_fingerprint, open_dataset
 from .diffusion.sde import draw_noise_levels, score_matching_loss
-from .models import Denoiser, build_denoiser, build_first_stage, load_first_stage
+from .models import Denoiser, build_denoiser, open_first_stage
 from .trainer import Trainer
 from .training_pictures import sample_grid
-from .utils.checkpoint import find_first_stage
 from .utils.distributed import Process, join_processes
 from .utils.ema import ExponentialMovingAverage
-from .utils.files import REPOSITORY
 from .utils.random import generator
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
@@ -51,14 +49,8 @@ class ScoreTask:
         if config.training.precision not in PRECISIONS:
             raise ValueError(f"training.precision {config.training.precision!r}: expected one of {', '.join(PRECISIONS)}")
         self.config, self.process = config, process
-        self.dataset = PairDataset(
-            REPOSITORY / config.data.poses,
-            REPOSITORY / config.data.videos,
-            config.first_stage.image_size,
-            seed=config.training.seed,
-            max_gap=config.data.max_gap,
-        )
-        self.first_stage = _first_stage(config, instance_data).to(process.device)
+        self.first_stage = open_first_stage(config, instance_data).to(process.device)
+        self.dataset = open_dataset(config, first_stage_fingerprint(self.first_stage))
         torch.manual_seed(config.training.seed)  # of the first weights
         self.denoiser = build_denoiser(config).to(process.device).train()
         parameters = [parameter for parameter in self.denoiser.parameters() if parameter.requires_grad]
@@ -73,7 +65,7 @@ class ScoreTask:
         for group in self.optimizer.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, (step + 1) / max(1, settings.warmup_steps))
         self.optimizer.zero_grad(set_to_none=True)
-        losses, sigmas = [], []
+        losses, sigmas, replaced = [], [], 0
         for part, batch in enumerate(batches, start=1):
             target, cond, cameras = self._encode(batch)
             noise, sigma = self._noise(batch["number"].tolist(), target.shape[1:])
@@ -83,6 +75,7 @@ class ScoreTask:
                 (loss.mean() / settings.accumulation).backward()
             losses.append(loss.detach())
             sigmas.append(sigma)
+            replaced += int(batch["replaced"].sum())
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), settings.gradient_norm)
         if not torch.isfinite(norm):
             raise ValueError(f"the gradient of step {step + 1} is not finite: lower training.learning_rate")
@@ -90,6 +83,7 @@ class ScoreTask:
         self.ema.update(self.denoiser)
         losses, sigmas = torch.cat(losses), torch.cat(sigmas)
         scalars = {"loss": losses.mean(), "gradient_norm": norm, "learning_rate": torch.tensor(group["lr"])}
+        scalars["replaced_samples"] = torch.tensor(replaced / len(losses))  # their share: a video could not be read
         return scalars | _by_noise_level(losses, sigmas)
 
     def state_dict(self) -> dict:
@@ -117,10 +111,13 @@ class ScoreTask:
     def _encode(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """A batch's target and conditioning latents (n, c, L, L) and its cameras, on the training device."""
         batch = {name: value.to(self.process.device, non_blocking=True) for name, value in batch.items()}
+        cameras = {name: batch[name] for name in ("target_pose", "cond_pose", "focal_y")}
+        if "target_latent" in batch:
+            return batch["target_latent"], batch["cond_latent"], cameras
         images = torch.cat([batch["target_image"], batch["cond_image"]]).float() / 127.5 - 1
         with self._autocast():
             target, cond = self.first_stage.encode(images).float().chunk(2)
-        return target, cond, {name: batch[name] for name in ("target_pose", "cond_pose", "focal_y")}
+        return target, cond, cameras
 
     def _noise(self, numbers: list[int], shape: torch.Size) -> tuple[Tensor, Tensor]:
         """Noise (n, c, L, L) and noise levels (n,) of samples, each from its own number."""
@@ -132,17 +129,6 @@ class ScoreTask:
     def _autocast(self) -> AbstractContextManager:
         precision = PRECISIONS[self.config.training.precision]
         return torch.autocast(self.process.device.type, precision) if precision else nullcontext()
-
-
-def _first_stage(config: Config, instance_data: Path) -> nn.Module:
-    """The frozen first stage of the settings."""
-    if config.first_stage.kind == "pixels":
-        return build_first_stage(config.first_stage)
-    path = REPOSITORY / config.data.first_stage if config.data.first_stage else find_first_stage(instance_data)
-    first_stage = load_first_stage(path)
-    if first_stage.config != config.first_stage:
-        raise ValueError(f"first stage {path}: it is {first_stage.config}, the settings say {config.first_stage}")
-    return first_stage
 
 
 def _by_noise_level(losses: Tensor, sigmas: Tensor) -> dict[str, Tensor]:

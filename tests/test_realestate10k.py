@@ -152,7 +152,57 @@ def test_bad_inputs(data, dataset, tmp_path):
         PairDataset(data / "poses.npy", tmp_path / "none", SIZE)
     with pytest.raises(ValueError, match=r"none of 5 sequences .*: 5 video missing, 0 fewer"):
         PairDataset(data / "poses.npy", tmp_path, SIZE)
+
+
+def with_damage(data: Path, folder: Path, bad: str) -> Path:
+    """The videos, one of them no video."""
+    for path in (data / "videos").iterdir():
+        (folder / path.name).write_bytes(b"no video" if path.stem == bad else path.read_bytes())
+    return folder
+
+
+def test_unreadable_videos_are_replaced_and_nothing_else_changes(data, dataset, tmp_path, caplog):
+    """tour2 has one sequence of three; its samples become others that depend on (seed, number) only."""
+    videos = with_damage(data, tmp_path, "tour2")
+    damaged = PairDataset(data / "poses.npy", videos, SIZE, seed=7)
+    unreadable = list(dataset.poses).index("c")
+    samples = {index: damaged[index] for index in reversed(range(12))}
+    for index, sample in samples.items():
+        assert bool(sample["replaced"]) == (dataset.choose(index).sequence == unreadable)
+        assert sample["sequence"] != unreadable
+        if not sample["replaced"]:
+            assert equal(sample, dataset[index])
+    assert sum(sample["replaced"] for sample in samples.values()) == 4
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 1 and "video tour2 is set aside" in warnings[0] and "tour2.mp4: not a video" in warnings[0]
+    fresh = PairDataset(data / "poses.npy", videos, SIZE, seed=7)
+    loader = DataLoader(Subset(fresh, range(4, 10)), batch_size=None, num_workers=2)
+    assert all(equal(sample, samples[index]) for index, sample in enumerate(loader, start=4))
+
+
+def test_replacements_are_drawn_evenly(dataset):
+    """Over many samples every sequence takes the place of an unreadable one equally often."""
+    drawn = [dataset.choose(index, attempt=1) for index in range(600)]
+    counts = np.unique([pair.sequence for pair in drawn], return_counts=True)
+    assert counts[0].tolist() == dataset.numbers.tolist()
+    assert (((counts[1] - 200) ** 2) / 200).sum() < 13.8  # chi-squared, 2 degrees of freedom, 99.9 % point
+    assert [dataset.choose(index, attempt=2) for index in range(600)] != drawn
+    assert all(pair.target != pair.cond for pair in drawn)
+
+
+def test_a_video_that_recovers_is_read_again(data, dataset, tmp_path):
+    """What a process could not read before has no influence on later samples."""
+    videos = with_damage(data, tmp_path, "tour2")
+    damaged = PairDataset(data / "poses.npy", videos, SIZE, seed=7)
+    index = next(index for index in range(9) if damaged[index]["replaced"])
+    (videos / "tour2.mp4").write_bytes((data / "videos" / "tour2.mp4").read_bytes())
+    assert equal(damaged[index], dataset[index])
+
+
+def test_nothing_readable(data, tmp_path):
     for name in ("tour1", "tour2"):
         (tmp_path / f"{name}.mp4").write_text("not a video")
-    with pytest.raises(ValueError, match=r"tour\d\.mp4: not a video"):
+    with pytest.raises(
+        ValueError, match=r"sample 0: 100 pairs in a row could not be read; the last: .*tour\d\.mp4: not a video"
+    ):
         PairDataset(data / "poses.npy", tmp_path, SIZE)[0]

@@ -2,7 +2,7 @@
 
 from .denoiser import Denoiser, build_denoiser
 from .first_stage import build_first_stage
-from .weights import load_denoiser, load_first_stage, save_weights
+from .weights import load_denoiser, load_first_stage, open_first_stage, save_weights
 
 __all__ = [
     "Denoiser",
@@ -10,5 +10,6 @@ __all__ = [
     "build_first_stage",
     "load_denoiser",
     "load_first_stage",
+    "open_first_stage",
     "save_weights",
 ]

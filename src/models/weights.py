@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..config import Config, config_from_dict
-from ..utils.checkpoint import FORMAT, first_line, read_checkpoint
-from ..utils.files import atomic_path
+from ..utils.checkpoint import FORMAT, find_first_stage, first_line, read_checkpoint
+from ..utils.files import REPOSITORY, atomic_path
 from .denoiser import Denoiser, build_denoiser
 from .first_stage import build_first_stage
 
@@ -68,6 +68,17 @@ def load_first_stage(path: str | Path, device: str | torch.device = "cpu") -> nn
     with _naming(path):
         first_stage = build_first_stage(_config(settings).first_stage)
     return _finish(first_stage, state, path, device)
+
+
+def open_first_stage(config: Config, instance_data: Path) -> nn.Module:
+    """The frozen first stage that a training's settings name; raises as `load_first_stage`, and ValueError for another one."""
+    if config.first_stage.kind == "pixels":
+        return build_first_stage(config.first_stage).eval()
+    path = REPOSITORY / config.data.first_stage if config.data.first_stage else find_first_stage(instance_data)
+    first_stage = load_first_stage(path)
+    if first_stage.config != config.first_stage:
+        raise ValueError(f"first stage {path}: it is {first_stage.config}, the settings say {config.first_stage}")
+    return first_stage
 
 
 def save_weights(path: str | Path, module: nn.Module, dtype: torch.dtype | None = None) -> None:

@@ -1,0 +1,153 @@
+"""Training data: pairs a second from videos and from latents, and the index of poses at the size of RealEstate10K.
+
+    python benchmarks/data.py [--sequences 80000]
+
+The poses are random, 125 a sequence; the file takes 1.8 GB of a temporary folder. It is compared with a pickled dictionary of
+arrays of a tenth of the sequences. Opening is timed in new processes, with the file in the system's cache.
+"""
+
+import argparse
+import multiprocessing
+import pickle
+import re
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from video import RATE, make_video
+
+from photonvs.config import Config
+from photonvs.datasets.latents import describe, first_stage_fingerprint, open_dataset
+from photonvs.datasets.poses import Sequence, load_poses, save_poses
+from photonvs.datasets.realestate10k import FramePairs
+from photonvs.datasets.video import crop_and_resize
+from photonvs.encode_latents import encode_latents
+
+POSES = 125  # a sequence
+VIDEOS, SECONDS = 3, 20  # of the data set for pairs
+PICKLED = 10  # the pickled dictionary has so many times fewer sequences
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sequences", type=int, default=80_000, metavar="N", help="of the pose index (default: 80000)")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        compare_pairs(Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        compare_indices(Path(folder), options.sequences)
+
+
+def compare_pairs(folder: Path) -> None:
+    """Pairs a second of one process, read from videos and from latents of the published size (4, 32, 32)."""
+    config = Config()
+    config.data.poses, config.data.videos, config.data.workers = str(folder / "poses.npy"), str(folder / "videos"), 0
+    (folder / "videos").mkdir()
+    for number in range(VIDEOS):
+        make_video(folder / "videos" / f"video{number}.mp4", SECONDS * RATE)
+    paths = {f"{number:016x}": sequence(f"video{number}", SECONDS * RATE) for number in range(VIDEOS)}
+    save_poses(folder / "poses.npy", paths)
+    stage = StandIn(config)
+    start = time.perf_counter()
+    frames = encode_latents(config, folder / "latents", stage).frames
+    print(f"decoding and cropping all frames once: {frames / (time.perf_counter() - start):.0f} frames/s, one process")
+    from_videos = open_dataset(config, "")
+    config.data.latents = str(folder / "latents")
+    from_latents = open_dataset(config, first_stage_fingerprint(stage))
+    images = np.random.default_rng(0).integers(0, 256, (2, 360, 640, 3), dtype=np.uint8)
+    print(f"crop_and_resize: {1000 * seconds(lambda _: crop_and_resize(images), 20):.1f} ms a pair")
+    for name, dataset, count in (("videos", from_videos, 40), ("latents", from_latents, 2000)):
+        print(f"training pairs from {name}: {1 / seconds(dataset.__getitem__, count):.0f} pairs/s, one process")
+    check_same_pairs(from_videos, from_latents)
+
+
+class StandIn(torch.nn.Module):
+    """In place of the first stage, so that only the data's side is timed: four channels of the image, an eighth of the size."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config.first_stage
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        return images[:, [0, 1, 2, 0], ::8, ::8]
+
+
+def check_same_pairs(from_videos: FramePairs, from_latents: FramePairs) -> None:
+    """Fail unless both give the same frames."""
+    for number in range(3):
+        image, latent = from_videos[number]["target_image"], from_latents[number]["target_latent"]
+        torch.testing.assert_close(latent[:3], image[:, ::8, ::8] / 127.5 - 1, rtol=1e-3, atol=1e-3)
+
+
+def sequence(video: str, frames: int) -> Sequence:
+    """Every frame of a video, with cameras that don't matter."""
+    times, ones = np.round(np.arange(frames) * 1e6 / RATE).astype(np.int64), np.ones(frames)
+    return Sequence(video, times, ones, ones, ones, ones, np.broadcast_to(np.eye(3, 4), (frames, 3, 4)))
+
+
+def seconds(function: Callable[[int], object], count: int) -> float:
+    """The mean time of function(0), function(1), ..., after a first call."""
+    function(0)
+    start = time.perf_counter()
+    for number in range(count):
+        function(number)
+    return (time.perf_counter() - start) / count
+
+
+def compare_indices(folder: Path, count: int) -> None:
+    """Time and memory until a training can ask for the first pair's cameras."""
+    one = sequence("abcdefghijk", POSES)
+    save_poses(folder / "poses.npy", {f"{number:016x}": one for number in range(count)})
+    with (folder / "poses.pickle").open("wb") as file:
+        fields = {name: np.array(value) for name, value in vars(one).items() if name != "video"}
+        content = {f"{n:016x}": {name: value.copy() for name, value in fields.items()} for n in range(count // PICKLED)}
+        pickle.dump(content, file, protocol=4)
+    del content
+    for path, opened in ((folder / "poses.npy", open_index), (folder / "poses.pickle", open_pickle)):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            sequences, took, megabytes = pool.apply(in_new_process, (opened, path))
+        size = path.stat().st_size / 1e9
+        print(
+            f"{path.name}: {sequences} sequences, {size:.2f} GB: opened in {1000 * took:.0f} ms, {megabytes:.0f} MB of memory"
+        )
+    start = time.perf_counter()
+    describe(folder / "poses.npy", "")
+    print(f"poses.npy: hashed in {time.perf_counter() - start:.1f} s, when a training from latents starts")
+
+
+def in_new_process(opened: Callable[[Path], Mapping], path: Path) -> tuple[int, float, float]:
+    """Number of sequences, seconds and megabytes that opening takes."""
+    before, start = memory(), time.perf_counter()
+    content = opened(path)
+    took = time.perf_counter() - start
+    return len(content), took, memory() - before
+
+
+def memory() -> float:
+    """Megabytes of memory that this process has to itself: without mapped files, which processes share (Linux only)."""
+    status = Path("/proc/self/status")
+    return int(re.search(r"RssAnon:\s*(\d+) kB", status.read_text())[1]) / 1024 if status.exists() else float("nan")
+
+
+def open_index(path: Path) -> Mapping:
+    """Open poses.npy, and read a sequence."""
+    poses = load_poses(path)
+    poses.sequence(len(poses) // 2).poses.sum()
+    return poses
+
+
+def open_pickle(path: Path) -> Mapping:
+    """Load the dictionary, and read a sequence."""
+    with path.open("rb") as file:
+        content = pickle.load(file)  # noqa: S301 (written above)
+    next(iter(content.values()))["poses"].sum()
+    return content
+
+
+if __name__ == "__main__":
+    main()
