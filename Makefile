@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := $(CURDIR)/instance-data/demo
 DEMO_MINUTES ?= 5
+# One of the clips that make-rooms.py makes, the same on every machine.
+DEMO_SEQUENCE := 83ee3777cd531e51
+DEMO_VIDEO := rmzB0hZdD9l
 
 .PHONY: demo test test-all lint format bench trajectories
 
@@ -18,6 +21,23 @@ DEMO_MINUTES ?= 5
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps taming-transformers
 	@touch $@
+
+# Footage of rooms, a small model trained on it, and the frames that it makes along a path. Run again, it trains on.
+demo: .venv/installed
+	$(BIN)/python dataset-data/make-rooms.py train --clips 4 --frames 90 --pose-every 3 --data $(DEMO)/data
+	$(BIN)/python dataset-data/extract-poses.py train --data $(DEMO)/data
+	$(BIN)/python src/scripts/encode-latents.py --config demo --latents $(DEMO)/latents --instance-data $(DEMO)
+	$(BIN)/python src/scripts/train.py --config demo --instance-data $(DEMO) training.minutes=$(DEMO_MINUTES)
+	rm -rf $(DEMO)/samples
+	$(BIN)/python src/scripts/make-trajectory.py realestate10k --sequence $(DEMO)/data/RealEstate10K-original/train/$(DEMO_SEQUENCE).txt \
+		--video $(DEMO)/data/train/videos/$(DEMO_VIDEO).mp4 --frames 10 --every 3 -o samples/room --instance-data $(DEMO)
+	$(BIN)/python src/scripts/sample-trajectory.py -o samples/room --instance-data $(DEMO)
+	$(BIN)/python src/scripts/compute-tsed.py -o samples/room --instance-data $(DEMO)
+	$(BIN)/python src/scripts/evaluate.py -o samples/room --instance-data $(DEMO)
+	@echo
+	@echo "Frames:        $(DEMO)/samples/room/samples/00000000/images"
+	@echo "Video:         $(DEMO)/samples/room/samples/00000000/video.mp4"
+	@echo "Contact sheet: $(DEMO)/samples/room/samples/00000000/contact-sheet.png"
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest -m "not slow"

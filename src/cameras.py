@@ -56,9 +56,12 @@ def ray_features(rays: Tensor) -> Tensor:
     A zero channel, the six raw channels, then sin and then cos of channel * pi * 2^k / 6, frequency-major for
     k = 0..3, and a zero channel (56 divides by 8, which the published network's group normalization needs).
     """
-    angles = torch.cat([rays * (math.pi * 2**k / 6) for k in range(RAY_FREQUENCIES)], dim=-3)
+    sines, cosines = [(rays * (math.pi / 6)).sin()], [(rays * (math.pi / 6)).cos()]
+    for _ in range(RAY_FREQUENCIES - 1):  # the double angle's: much cheaper than more sines
+        sines.append(2 * sines[-1] * cosines[-1])
+        cosines.append(1 - 2 * sines[-2].square())
     zero = torch.zeros_like(rays[..., :1, :, :])
-    return torch.cat([zero, rays, angles.sin(), angles.cos(), zero], dim=-3)
+    return torch.cat([zero, rays, *sines, *cosines, zero], dim=-3)
 
 
 def pair_ray_features(target: Tensor, cond: Tensor, focal_y: float | Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -95,10 +95,11 @@ class TrainingConfig:
 
 @dataclass
 class FirstStageTrainingConfig:
-    """What only the first stage's training has; batch, steps, seed and the rest are in `training`. The defaults are published.
+    """Losses of the first stage's training (batch, steps, seed are in `training`); defaults: the paper's preset for own data.
 
-    The published training gives the codebook's loss weight 0.25 and the commitment 1, where the paper's equation has
-    1 and `commitment`. Adam doesn't see the scale of the codebook's own loss, so `commitment: 1.0` here is that order.
+    The published training gives the codebook's loss weight 0.25 and the commitment 1, where the equation
+    (van den Oord et al. 2017) has 1 and `commitment`. Adam doesn't see the scale of the codebook's own loss, so
+    `commitment: 1.0` here is the published order.
     """
 
     learning_rate_per_image: float = 4.5e-6  # Adam; times training.batch_size (training.learning_rate is not used)
@@ -112,9 +113,7 @@ class FirstStageTrainingConfig:
     discriminator_layers: int = 3  # that halve the size; a patch is 70 pixels wide with 3
     flip: bool = False  # mirror half of the frames
     restart_after: int = 0  # optimizer steps without use after which a code is placed anew; 0: never, as published
-    validation_poses: str = "dataset-data/data/test/poses.npy"  # held-out frames; relative paths start at the repository
-    validation_videos: str = "dataset-data/data/test/videos"
-    validation_frames: int = 64
+    validation_frames: int = 64  # of data.validation: frames whose reconstruction is measured
 
 
 @dataclass

@@ -53,7 +53,7 @@ def load_denoiser(path: str | Path, weights: str = "ema", device: str | torch.de
 def load_first_stage(path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
     """A first stage in eval mode, from a published .ckpt or a .safetensors file; float32, whatever the file has.
 
-    A .ckpt has no settings: it holds the published VQGAN. Raises FileNotFoundError, or ValueError (one line).
+    A .ckpt without settings holds the published VQGAN. Raises FileNotFoundError, or ValueError (one line).
     """
     path = Path(path)
     if path.suffix == ".safetensors":
@@ -63,7 +63,7 @@ def load_first_stage(path: str | Path, device: str | torch.device = "cpu") -> nn
         checkpoint = read_checkpoint(path)
         if "state_dict" not in checkpoint:
             raise ValueError(f"{path}: {_describe(checkpoint, 'first_stage')}")
-        state, settings = _tensors(checkpoint["state_dict"], path), {}
+        state, settings = _tensors(checkpoint["state_dict"], path), checkpoint.get("config", {})
         state = {name: tensor for name, tensor in state.items() if not name.startswith("loss.")}  # the training's discriminator
     with _naming(path):
         first_stage = build_first_stage(_config(settings).first_stage)
