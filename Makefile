@@ -7,7 +7,7 @@ DEMO_MINUTES ?= 5
 DEMO_SEQUENCE := 83ee3777cd531e51
 DEMO_VIDEO := rmzB0hZdD9l
 
-.PHONY: demo test test-all lint format bench trajectories
+.PHONY: demo test test-all test-slurm lint format bench trajectories
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -40,10 +40,13 @@ demo: .venv/installed
 	@echo "Contact sheet: $(DEMO)/samples/room/samples/00000000/contact-sheet.png"
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not slurm"
 
 test-all: .venv/installed-test
 	$(BIN)/python -m pytest
+
+test-slurm: .venv/installed-test
+	$(BIN)/python -m pytest -m slurm
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

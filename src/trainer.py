@@ -7,6 +7,7 @@ resumed, on as many processes or on others, sees the same samples with the same 
 import json
 import logging
 import resource
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from .config import Config, config_from_dict, config_to_dict
 from .utils.checkpoint import FORMAT, checkpoint_name, load_newest_checkpoint, prune_checkpoints, save_checkpoint
 from .utils.distributed import Process
 from .utils.files import atomic_path
-from .utils.signals import StopSignal
+from .utils.signals import STOP_SIGNALS, StopSignal
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +140,7 @@ class Trainer:
             num_workers=workers,
             pin_memory=self.process.device.type == "cuda",
             prefetch_factor=2 if workers else None,
+            worker_init_fn=_leave_signals_to_the_trainer,
         )
         return iter(loader)
 
@@ -162,6 +164,12 @@ class Trainer:
             return
         log.info("saved %s", path)
         prune_checkpoints(self.checkpoints, self.settings.keep_checkpoints, self.settings.keep_every)
+
+
+def _leave_signals_to_the_trainer(worker: int) -> None:
+    """Slurm and terminals signal all processes of a run; a worker that died of it would take the trainer along unsaved."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class NumberedSamples(Dataset):

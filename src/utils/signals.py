@@ -4,13 +4,15 @@ import logging
 import signal
 from types import FrameType
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+
 
 class StopSignal:
     """Becomes true once the process got SIGTERM, SIGUSR1 (a scheduler's warning) or Ctrl-C; a second Ctrl-C ends it at once."""
 
     def __init__(self) -> None:
         self._received = False
-        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+        for number in STOP_SIGNALS:
             signal.signal(number, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:

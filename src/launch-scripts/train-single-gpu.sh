@@ -1,0 +1,27 @@
+#!/bin/bash
+# Train on one GPU; at the time limit and after preemption or a node's failure the job goes on by itself.
+#   sbatch --cpus-per-gpu=8 --time=24:00:00 train-single-gpu.sh [options of train.py]
+#SBATCH --job-name=photonvs-train
+#SBATCH --output=%x-%j.log
+#SBATCH --open-mode=append
+#SBATCH --nodes=1
+#SBATCH --gpus=1
+#SBATCH --requeue
+#SBATCH --signal=B:USR1@120
+
+# Slurm runs a copy of this file: how and where it was submitted tells where the repository is.
+: "${SLURM_JOB_ID:?submit this script with sbatch}"
+submitted=$(scontrol show job "$SLURM_JOB_ID" | grep --max-count=1 --only-matching "Command=.*")
+submitted=${submitted#Command=}
+for repository in "${submitted%%/src/launch-scripts/*}" "$SLURM_SUBMIT_DIR"{,/..,/../..} ""; do
+    [ -f "$repository/src/launch-scripts/common.sh" ] && break
+done
+if [ -z "$repository" ]; then
+    echo "error: no photonvs clone around $SLURM_SUBMIT_DIR: submit src/launch-scripts/train-single-gpu.sh of yours" >&2
+    exit 1
+fi
+repository=$(realpath "$repository")
+source "$repository/src/launch-scripts/common.sh"
+
+checkpoints=$(instance_data "$@")/checkpoints || exit 1
+train "$python" "$repository/src/scripts/train.py" "$@"
