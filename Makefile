@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := $(CURDIR)/instance-data/demo
-DEMO_MINUTES ?= 5
+DEMO_MINUTES ?= 6
 # One of the clips that make-rooms.py makes, the same on every machine.
 DEMO_SEQUENCE := 83ee3777cd531e51
 DEMO_VIDEO := rmzB0hZdD9l
@@ -24,13 +24,13 @@ DEMO_VIDEO := rmzB0hZdD9l
 
 # Footage of rooms, a small model trained on it, and the frames that it makes along a path. Run again, it trains on.
 demo: .venv/installed
-	$(BIN)/python dataset-data/make-rooms.py train --clips 4 --frames 90 --pose-every 3 --data $(DEMO)/data
+	$(BIN)/python dataset-data/make-rooms.py train --clips 2 --frames 61 --pose-every 6 --data $(DEMO)/data
 	$(BIN)/python dataset-data/extract-poses.py train --data $(DEMO)/data
 	$(BIN)/python src/scripts/encode-latents.py --config demo --latents $(DEMO)/latents --instance-data $(DEMO)
 	$(BIN)/python src/scripts/train.py --config demo --instance-data $(DEMO) training.minutes=$(DEMO_MINUTES)
 	rm -rf $(DEMO)/samples
 	$(BIN)/python src/scripts/make-trajectory.py realestate10k --sequence $(DEMO)/data/RealEstate10K-original/train/$(DEMO_SEQUENCE).txt \
-		--video $(DEMO)/data/train/videos/$(DEMO_VIDEO).mp4 --frames 10 --every 3 -o samples/room --instance-data $(DEMO)
+		--video $(DEMO)/data/train/videos/$(DEMO_VIDEO).mp4 --frames 10 -o samples/room --instance-data $(DEMO)
 	$(BIN)/python src/scripts/sample-trajectory.py -o samples/room --instance-data $(DEMO)
 	$(BIN)/python src/scripts/compute-tsed.py -o samples/room --instance-data $(DEMO)
 	$(BIN)/python src/scripts/evaluate.py -o samples/room --instance-data $(DEMO)

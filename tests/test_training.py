@@ -1,7 +1,9 @@
 """Training: what a step does, and that stopping, going on and sharing the work change nothing."""
 
 import logging
+import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import time
@@ -15,7 +17,7 @@ from photonvs.config import load_config
 from photonvs.models import load_denoiser
 from photonvs.train_command import Validation, main
 from photonvs.training import ScoreTask, train
-from photonvs.utils.checkpoint import list_checkpoints, load_checkpoint
+from photonvs.utils.checkpoint import list_checkpoints, load_checkpoint, load_newest_checkpoint
 from photonvs.utils.distributed import Process
 
 
@@ -172,3 +174,27 @@ def test_a_training_that_cannot_be_written_keeps_the_checkpoint_before(whole, co
     train(configured(), tmp_path, "cpu")
     assert "could not be written" in caplog.text and "No space left" in caplog.text
     assert_same_training(final(tmp_path), final(whole), rtol=0, atol=0)
+
+
+@pytest.mark.slow
+def test_kills_at_any_moment_lose_nothing(configured, tmp_path):
+    """25 kills, each as likely in the middle of a checkpoint's writing as anywhere else."""
+    config = configured(
+        "training.steps=150", "training.checkpoint_every=1", "training.keep_checkpoints=2", "training.log_every=50"
+    )
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["photonvs.training"])
+    source, steps = random.Random(0), []
+    for _ in range(25):
+        process = context.Process(target=train, args=(config, tmp_path / "killed", "cpu"))
+        process.start()
+        process.join(source.uniform(0.05, 1.0))
+        assert process.exitcode is None, "it came to its end; give it more steps"
+        process.kill()
+        process.join()
+        newest = load_newest_checkpoint(tmp_path / "killed" / "checkpoints")
+        steps.append(newest[1]["total_iterations"] if newest else 0)
+    assert steps == sorted(steps) and steps[-1] > 5, "nothing that was saved was lost"
+    train(config, tmp_path / "killed", "cpu")
+    train(config, tmp_path / "whole", "cpu")
+    assert_same_training(final(tmp_path / "killed"), final(tmp_path / "whole"), rtol=0, atol=0)
