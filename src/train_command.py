@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from .config import Config, load_config
+from .datasets.camera_files import find_images, read_cameras
 from .datasets.poses import load_poses
 from .datasets.video import find_videos
-from .evaluation.camera_files import find_images, read_cameras
 from .evaluation.image_metrics import score_run
 from .evaluation.matching import SiftMatcher
 from .evaluation.scoring import FrameSequence, score_sequence

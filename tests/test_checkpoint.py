@@ -5,6 +5,7 @@ import torch
 
 from photonvs.utils.checkpoint import (
     FORMAT,
+    _own_step,
     checkpoint_name,
     find_denoiser,
     find_first_stage,
@@ -92,8 +93,10 @@ def test_published_weights_are_found_first_and_epochs_by_number(tmp_path):
     newest = write(checkpoints, 2001, 0, step=2)
     assert find_denoiser(tmp_path) == newest
     assert find_denoiser(tmp_path, epoch=3) == own[1]
-    published = checkpoints / "2000-00000000.pth"
-    published.touch()
+    published = write(checkpoints, 2000, 0, step=1)  # not the published one: a training of ours got there
+    assert find_denoiser(tmp_path) == newest
+    _own_step.cache_clear()
+    torch.save({"score_sde_model": {}}, published)
     assert find_denoiser(tmp_path) == published
     with pytest.raises(FileNotFoundError, match="0004-"):
         find_denoiser(tmp_path, epoch=4)

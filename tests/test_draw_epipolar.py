@@ -6,7 +6,7 @@ from PIL import Image
 from scenes import sideways_poses, write_frames
 from test_compute_tsed import write_sample_spec
 
-from photonvs.evaluation.camera_files import Camera
+from photonvs.datasets.camera_files import Camera
 from photonvs.evaluation.draw_epipolar import _lines_of, _segment, main
 from photonvs.evaluation.scoring import match_distances
 

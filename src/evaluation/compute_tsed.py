@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ..datasets.camera_files import find_images, read_cameras
 from ..trajectory import SPEC
 from ..utils.command_line import add_instance_data
 from ..utils.files import atomic_path
-from .camera_files import find_images, read_cameras
 from .matching import MATCHERS, Matcher
 from .report import build_report, plural, summarize, table, write_report
 from .scoring import FrameSequence, PairScore, score_sequence

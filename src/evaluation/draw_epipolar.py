@@ -10,9 +10,9 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 
 from ..cameras import fundamental_matrix, intrinsic_matrix
+from ..datasets.camera_files import Camera, find_images, read_cameras
 from ..utils.command_line import add_instance_data
 from ..utils.files import atomic_path
-from .camera_files import Camera, find_images, read_cameras
 from .compute_tsed import SPEC
 from .matching import MATCHERS, Matcher, Matches, read_grey
 from .scoring import match_distances

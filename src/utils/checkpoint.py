@@ -49,8 +49,10 @@ def find_denoiser(instance_data: Path, epoch: int | None = None) -> Path:
     checkpoints = list_checkpoints(directory)
     if epoch is not None:
         checkpoints = [path for path in checkpoints if path.name.startswith(f"{epoch:04d}-")]
-    elif (directory / PUBLISHED_DENOISER).is_file():
-        checkpoints = [directory / PUBLISHED_DENOISER]
+    else:
+        published = directory / PUBLISHED_DENOISER
+        if published.is_file() and _own_step(published) is None:  # a small data set reaches that epoch too
+            checkpoints = [published]
     if not checkpoints:
         wanted = PUBLISHED_DENOISER if epoch is None else f"{epoch:04d}-*.pth"
         raise FileNotFoundError(f"no weights {wanted} in {directory}; {WHERE_TO_GET_WEIGHTS}; then put the file there")

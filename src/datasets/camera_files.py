@@ -1,7 +1,7 @@
 """Cameras of anyone's frames: our sampling-spec.json, COLMAP models, transforms.json (nerfstudio, Blender), RealEstate10K.
 
-Whatever the file, poses come out in our convention (`photonvs.cameras`); how the world is turned does not matter for the
-metrics. Only pinhole cameras can be scored: a file with lens distortion is refused.
+Whatever the file, poses come out in our convention (`photonvs.cameras`); how the world is turned does not matter, for
+training as for the metrics. Cameras are pinholes: a file with lens distortion is refused.
 """
 
 import json
@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from ..cameras import OPENCV_TO_BLENDER
-from ..datasets.poses import read_realestate10k_text
 from ..trajectory import IMAGE_SUFFIXES, check_poses, read_spec
+from .poses import read_realestate10k_text
 
 # COLMAP's models by number: name, count of focal lengths, count of parameters. After focal lengths and the principal
 # point come distortion parameters, which must be zero. Fisheye models are no pinholes even so.
@@ -40,6 +40,7 @@ class Camera:
     focal_y: float | None = None  # fraction of the image's height
     focal_x: float | None = None  # fraction of the image's width
     principal: tuple[float, float] = (0.5, 0.5)  # (x, y), fractions of width and height
+    timestamp: int | None = None  # microseconds of the video's time, where the file says so
 
     def focal_lengths(self, image_size: tuple[int, int]) -> tuple[float, float]:
         """(focal_y, focal_x), the fractions for an image of (height, width) pixels."""
@@ -121,7 +122,10 @@ def _read_realestate10k(path: Path) -> list[Camera]:
     """Poses and focal_y; square pixels and a central principal point fit the whole frame and its centre square alike."""
     sequence = read_realestate10k_text(path)
     rows = zip(sequence.timestamps, sequence.focal_y, sequence.poses, strict=True)
-    return [Camera(_as_4x4(pose), str(timestamp), focal_y=float(focal_y)) for timestamp, focal_y, pose in rows]
+    return [
+        Camera(_as_4x4(pose), str(timestamp), focal_y=float(focal_y), timestamp=int(timestamp))
+        for timestamp, focal_y, pose in rows
+    ]
 
 
 def _as_4x4(pose: np.ndarray) -> np.ndarray:
