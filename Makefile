@@ -7,7 +7,7 @@ DEMO_MINUTES ?= 6
 DEMO_SEQUENCE := 83ee3777cd531e51
 DEMO_VIDEO := rmzB0hZdD9l
 
-.PHONY: demo test test-all test-slurm lint format bench trajectories
+.PHONY: demo test test-all test-slow test-slurm lint format bench trajectories
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -44,6 +44,9 @@ test: .venv/installed-test
 
 test-all: .venv/installed-test
 	$(BIN)/python -m pytest
+
+test-slow: .venv/installed-test
+	$(BIN)/python -m pytest -m slow
 
 test-slurm: .venv/installed-test
 	$(BIN)/python -m pytest -m slurm

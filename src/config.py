@@ -142,7 +142,7 @@ def load_config(name: str = "realestate10k", overrides: list[str] | None = None)
         raise ValueError(f"setting {malformed[0]!r}: expected key=value, for example training.batch_size=8")
     try:
         return _merge(OmegaConf.load(path), OmegaConf.from_dotlist(overrides or []))
-    except (OmegaConfBaseException, YAMLError) as error:
+    except (OmegaConfBaseException, YAMLError, TypeError, OSError) as error:
         raise ValueError(f"settings {path} {' '.join(overrides or [])}: {_one_line(error)}") from error
 
 

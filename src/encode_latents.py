@@ -30,6 +30,7 @@ from .datasets.video import VideoReader, crop_and_resize, find_videos
 from .models import open_first_stage
 from .models.first_stage import latent_shape
 from .utils.command_line import add_instance_data
+from .utils.distributed import choose_device
 from .utils.files import REPOSITORY, atomic_path
 
 log = logging.getLogger(__name__)
@@ -243,9 +244,7 @@ def main(arguments: list[str] | None = None) -> None:
     if latents is None:
         raise ValueError("nowhere to write: give --latents DIR")
     part = parse_part(options.part or "{}/{}".format(*default_part(os.environ)))
-    cuda = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
-    device = options.device or (cuda if torch.cuda.is_available() else "cpu")
-    first_stage = open_first_stage(config, options.instance_data).to(device)
+    first_stage = open_first_stage(config, options.instance_data).to(choose_device(options.device))
     done = encode_latents(config, REPOSITORY / latents, first_stage, part, options.precision)
     _report(done, LatentCache(REPOSITORY / latents), part)
 

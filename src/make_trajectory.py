@@ -40,13 +40,15 @@ UNITS = (
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; raises ValueError or OSError with one line for the user, and then has overwritten nothing."""
+    """Run the command; raises ValueError or OSError with one line for the user, and then has overwritten no sample."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if not (options.output or options.json or options.plot):
         parser.error("nothing to write: give -o samples/NAME, --json FILE or --plot FILE")
     if (options.image or options.video) and not options.output:
         parser.error("images go into a sample's folder: give -o samples/NAME")
+    if options.image and options.video:
+        parser.error("--image and --video: expected one of them")
     path = options.build(options)
     spec = _make_spec(options, path)
     if options.plot:

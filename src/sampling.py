@@ -16,11 +16,12 @@ from tqdm import tqdm
 
 from .config import config_to_dict
 from .diffusion.samplers import DEFAULT_SAMPLER, SAMPLERS
-from .models import Denoiser, build_first_stage, load_denoiser, load_first_stage
+from .models import Denoiser, first_stage_of, load_denoiser, open_first_stage
 from .sampling_batch import PRECISIONS, Frame, choose_method, device_of, draw_frames, latent_shape, next_batch
 from .sampling_outputs import Run, fingerprint, open_runs
-from .utils.checkpoint import find_denoiser, find_first_stage
+from .utils.checkpoint import find_denoiser
 from .utils.command_line import add_instance_data
+from .utils.distributed import choose_device
 from .utils.pictures import read_square, to_frame, to_tensor
 
 
@@ -149,26 +150,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _load_models(options: argparse.Namespace) -> tuple[Denoiser, nn.Module, dict]:
     """The networks on the chosen device, and what identifies their weights."""
-    device = _device(options.device)
+    device = choose_device(options.device)
     path = options.checkpoint or find_denoiser(options.instance_data, options.epoch)
     denoiser = load_denoiser(path, weights=options.weights, device=device)
     weights = {"kind": options.weights, "denoiser": {"file": path.name, "sha256": fingerprint(path)}}
-    if options.first_stage is None and denoiser.config.first_stage.kind == "pixels":
-        return denoiser, build_first_stage(denoiser.config.first_stage).to(device), weights
-    path = options.first_stage or find_first_stage(options.instance_data)
-    weights["first_stage"] = {"file": path.name, "sha256": fingerprint(path)}
-    return denoiser, load_first_stage(path, device=device), weights
-
-
-def _device(name: str | None) -> torch.device:
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:  # AssertionError: a torch without CUDA
-        raise ValueError(
-            f"device {name!r} cannot be used ({str(error).splitlines()[0]}); use for example cpu or cuda"
-        ) from error
+    if denoiser.config.first_stage.kind == "vqgan":
+        first_stage_path = options.first_stage or first_stage_of(denoiser.config, options.instance_data)
+        weights["first_stage"] = {"file": first_stage_path.name, "sha256": fingerprint(first_stage_path)}
+        denoiser.config.data.first_stage = str(first_stage_path.resolve())
+    return denoiser, open_first_stage(denoiser.config, options.instance_data).to(device), weights
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,8 @@ class Validation:
 
     def __call__(self, step: int) -> dict[str, float]:
         """Sample every path as run number `step`; mean PSNR (dB), that of copying the given frame, and TSED."""
+        for sample in self.samples:  # of an earlier training in this folder
+            shutil.rmtree(sample / "samples" / f"{step:08d}", ignore_errors=True)
         with self.task.ema.applied_to(self.task.denoiser):
             runs = sample_trajectory(self.samples, self.task.denoiser, self.task.first_stage, runs=[step], progress=False)
         rows = [row for run in runs for row in score_run(run.directory, run.folder)]
@@ -48,13 +51,18 @@ def _tsed(directory: Path, run: Path) -> float:
 
 
 def _write_samples(config: Config, folder: Path) -> list[Path]:
-    """A sample's folder for each validation path, with given and true frames; those that are there are kept."""
+    """A sample's folder for each validation path, with given and true frames."""
     split = REPOSITORY / config.data.validation
     sequences, videos = load_poses(split / "poses.npy"), find_videos(split / "videos")
     frames, every = config.data.validation_frames, config.data.validation_every
-    long_enough = np.flatnonzero(sequences.lengths() > (frames - 1) * every)
+    if frames < 2 or every < 1 or config.data.validation_sequences < 1:
+        raise ValueError("data.validation_frames must be at least 2, validation_every and validation_sequences at least 1")
+    present = np.array([video in videos for video in sequences.videos()])
+    long_enough = np.flatnonzero(present & (sequences.lengths() > (frames - 1) * every))
     if not len(long_enough):
-        raise ValueError(f"{split}/poses.npy: no sequence has the {(frames - 1) * every + 1} poses that validation needs")
+        raise ValueError(
+            f"{split}/poses.npy: no sequence has a video and the {(frames - 1) * every + 1} poses that validation needs"
+        )
     chosen = long_enough[
         np.linspace(0, len(long_enough) - 1, min(config.data.validation_sequences, len(long_enough))).astype(int)
     ]
@@ -63,9 +71,8 @@ def _write_samples(config: Config, folder: Path) -> list[Path]:
         name = sequences.id_of(number)
         path = realestate10k(name, split / "poses.npy", frames, every)
         folders.append(folder / name)
-        if not (folders[-1] / SPEC).is_file():
-            images = frames_of(videos[sequences[name].video], path)
-            write_sample(folders[-1], SamplingSpec(path.focal_y, path.poses, *conditioning(frames)), images)
+        images = frames_of(videos[sequences[name].video], path)
+        write_sample(folders[-1], SamplingSpec(path.focal_y, path.poses, *conditioning(frames)), images, force=True)
     return folders
 
 

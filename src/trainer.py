@@ -21,8 +21,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.tensorboard import SummaryWriter
 
-from .config import Config, config_from_dict, config_to_dict
-from .utils.checkpoint import FORMAT, checkpoint_name, load_newest_checkpoint, prune_checkpoints, save_checkpoint
+from .config import Config, TrainingConfig, config_from_dict, config_to_dict
+from .utils.checkpoint import (
+    FORMAT,
+    checkpoint_name,
+    load_checkpoint,
+    load_newest_checkpoint,
+    prune_checkpoints,
+    save_checkpoint,
+)
 from .utils.distributed import Process
 from .utils.files import atomic_path
 from .utils.signals import STOP_SIGNALS, StopSignal
@@ -64,6 +71,7 @@ class Trainer:
         self.settings = task.config.training
         self.checkpoints, self.logs = checkpoints, logs
         self.step, self.samples = 0, 0  # optimizer steps done, samples seen
+        _check(self.settings)
         shares = process.count * self.settings.accumulation
         if self.settings.batch_size % shares:
             raise ValueError(
@@ -71,6 +79,9 @@ class Trainer:
                 f"{self.settings.accumulation} parts each: take a multiple of {shares}"
             )
         self.part = self.settings.batch_size // shares  # samples of one backward pass
+        if process.leads:
+            for unfinished in checkpoints.glob(".*.pth"):  # of a run that was killed while it saved
+                unfinished.unlink()
         self._resume()
 
     def _resume(self) -> None:
@@ -79,7 +90,7 @@ class Trainer:
         path = self.process.from_first(found and found[0])
         if path is None:
             return
-        state = found[1] if found else load_newest_checkpoint(self.checkpoints)[1]
+        state = found[1] if found else load_checkpoint(path)
         saved = config_from_dict(state["config"])
         for section in self.task.model_sections:
             if getattr(saved, section) != getattr(self.task.config, section):
@@ -89,7 +100,8 @@ class Trainer:
                 )
         self.task.load_state_dict(state)
         self.step, self.samples = state["total_iterations"], state["samples"]
-        log.info("going on from %s: step %d", path, self.step)
+        if self.process.leads:
+            log.info("going on from %s: step %d", path, self.step)
 
     def run(self, validate: Callable[[int], dict[str, float]] | None = None) -> None:
         """Train until the wanted step or time, a signal or the stop file; save at the end.
@@ -113,15 +125,16 @@ class Trainer:
                 done = self.step >= self.settings.steps or self.process.any(bool(stop))
                 if self._due(self.settings.log_every) or done:
                     meter.report()
-                if self._due(self.settings.sample_every) and self.process.leads:
-                    meter.show(self.task.pictures())
-                if validate and self._due(self.settings.validate_every) and self.process.leads:
-                    meter.write({f"validation/{name}": value for name, value in validate(self.step).items()})
                 minutes = self.settings.checkpoint_minutes
                 late = minutes is not None and time.monotonic() - saved >= 60 * minutes
                 if (self._due(self.settings.checkpoint_every) or late or done) and self.process.leads:
                     self._save(must_succeed=done)
                     saved = time.monotonic()
+                # After saving, so that an error in what only watches loses nothing.
+                if self._due(self.settings.sample_every) and self.process.leads:
+                    meter.show(self.task.pictures())
+                if validate and self._due(self.settings.validate_every) and self.process.leads:
+                    meter.write({f"validation/{name}": value for name, value in validate(self.step).items()})
         self.process.any(False)  # nobody leaves before the first process has saved
 
     def _due(self, every: int) -> bool:
@@ -166,6 +179,18 @@ class Trainer:
         prune_checkpoints(self.checkpoints, self.settings.keep_checkpoints, self.settings.keep_every)
 
 
+def _check(settings: TrainingConfig) -> None:
+    """Raise ValueError for a number that no training can have."""
+    for name in ("batch_size", "accumulation", "steps", "log_every", "keep_checkpoints"):
+        if getattr(settings, name) < 1:
+            raise ValueError(f"training.{name} {getattr(settings, name)}: expected at least 1")
+    for name in ("warmup_steps", "sample_every", "validate_every", "checkpoint_every", "keep_every", "seed"):
+        if getattr(settings, name) < 0:
+            raise ValueError(f"training.{name} {getattr(settings, name)}: expected 0 or more")
+    if not 0 <= settings.ema_decay < 1:
+        raise ValueError(f"training.ema_decay {settings.ema_decay}: expected at least 0 and less than 1")
+
+
 def _leave_signals_to_the_trainer(worker: int) -> None:
     """Slurm and terminals signal all processes of a run; a worker that died of it would take the trainer along unsaved."""
     for number in STOP_SIGNALS:
@@ -189,7 +214,7 @@ class StopRequest:
         self.signal, self.started = StopSignal(), time.monotonic()
         self.minutes = trainer.settings.minutes
         self.file = trainer.checkpoints / STOP_FILE if trainer.process.leads else None
-        self.looked = -STOP_FILE_SECONDS
+        self.looked, self.found = -STOP_FILE_SECONDS, False
 
     def __bool__(self) -> bool:
         now = time.monotonic()
@@ -199,7 +224,10 @@ class StopRequest:
             self.looked = now
             if self.file.exists():
                 log.info("%s is there: saving and ending", self.file)
-                return True
+                self.file.unlink()
+                self.found = True
+        if self.found:
+            return True
         return bool(self.signal)
 
 

@@ -5,7 +5,6 @@ import torch
 
 from photonvs.utils.checkpoint import (
     FORMAT,
-    _own_step,
     checkpoint_name,
     find_denoiser,
     find_first_stage,
@@ -24,10 +23,20 @@ def write(directory, epoch, iteration, step, **extra):
 
 
 def test_order_is_by_number_and_other_files_are_ignored(tmp_path):
-    paths = [write(tmp_path, *key, step=0) for key in [(9999, 5), (10000, 0), (2, 100000000), (2, 99999999)]]
+    paths = [write(tmp_path, *key, step=7) for key in [(9999, 5), (10000, 0), (2, 100000000), (2, 99999999)]]
     (tmp_path / "notes.pth").write_text("mine")
     (tmp_path / ".0001-00000000.pth-x.tmp").write_text("half written")
     assert list_checkpoints(tmp_path) == [paths[3], paths[2], paths[0], paths[1]]
+
+
+def test_the_newest_is_the_last_step_also_after_the_data_grew(tmp_path):
+    old = [write(tmp_path, epoch, 0, step=epoch * 10) for epoch in range(95, 100)]
+    grown = write(tmp_path, 10, 3, step=1001)  # more sequences: fewer epochs
+    prune_checkpoints(tmp_path, keep_last=2, keep_every=0)
+    assert list_checkpoints(tmp_path) == [old[-1], grown]
+    assert load_newest_checkpoint(tmp_path)[0] == grown
+    overwritten = write(tmp_path, 99, 0, step=2002)
+    assert load_newest_checkpoint(tmp_path)[0] == overwritten
 
 
 def test_a_damaged_newest_falls_back_with_a_warning(tmp_path, caplog):
@@ -90,12 +99,11 @@ def test_published_weights_are_found_first_and_epochs_by_number(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"2000-00000000.pth in .*checkpoints; .*put the file there"):
         find_denoiser(tmp_path)
     own = [write(checkpoints, 3, iteration, step=1) for iteration in (0, 7)]
-    newest = write(checkpoints, 2001, 0, step=2)
+    newest = write(checkpoints, 2001, 0, step=3)
     assert find_denoiser(tmp_path) == newest
     assert find_denoiser(tmp_path, epoch=3) == own[1]
     published = write(checkpoints, 2000, 0, step=1)  # not the published one: a training of ours got there
     assert find_denoiser(tmp_path) == newest
-    _own_step.cache_clear()
     torch.save({"score_sde_model": {}}, published)
     assert find_denoiser(tmp_path) == published
     with pytest.raises(FileNotFoundError, match="0004-"):

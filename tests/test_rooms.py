@@ -214,7 +214,7 @@ def made(tmp_path_factory):
 def test_a_clip_is_in_the_format_of_realestate10k(made):
     _, poses, focal_y = make_scene(CLIP)
     lines = (made / "RealEstate10K-original" / "train" / f"{CLIP.sequence}.txt").read_text().splitlines()
-    assert lines[0] == f"https://www.youtube.com/watch?v={CLIP.video}"
+    assert lines[0] == f"https://made-up-rooms.invalid/watch?v={CLIP.video}"
     numbers = np.array([line.split(" ") for line in lines[1:]], dtype=float)
     assert numbers.shape == (3, 19)
     assert numbers[:, 0].tolist() == [0, 66667, 133333]  # microseconds of frames 0, 2, 4 at 30 a second

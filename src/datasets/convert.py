@@ -96,7 +96,7 @@ def frame_times(
     if rate is None or first_number is None:
         raise ValueError(
             f"--video, and poses of images such as {cameras[0].image_name}: expected --fps, frames a second of those images, "
-            "and --first-number, that of the video's first frame in a name (1 if ffmpeg wrote them)"
+            "and --first-number, that of the video's first frame in a name (1 if ffmpeg -vf fps=N:round=up wrote them)"
         )
     numbers = [_frame_number(camera) for camera in cameras]
     last_number = first_number + int((shown[1] - shown[0]) * rate + Fraction(1, 2))
@@ -288,7 +288,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--poses", type=Path, required=True, metavar="PATH", help="COLMAP folder, transforms.json, sampling-spec.json, *.txt")
     fps = "frames a second: of the written video (default: 10); with --video, of the images that the poses name"
     add("--fps", type=float, help=fps)
-    first = "with --video: the number of its first frame in those images' names (ffmpeg starts with 1)"
+    first = "with --video: the number of its first frame in those images' names (ffmpeg starts with 1; images made with -vf fps=N need round=up: N:round=up)"
     add("--first-number", type=int, metavar="N", help=first)
     add("--data", type=Path, default=DATA, metavar="DIR", help="folder of all data (default: dataset-data/data)")
     add("--force", action="store_true", help="replace a sequence of the same name")

@@ -40,8 +40,8 @@ class FramePairs(Dataset):
     Sample k = 0, 1, 2, ... belongs to epoch k // len(dataset) and is a function of (seed, k) only, so that a training that
     goes on at sample k, in any number of processes, sees what it would have seen. A sample is a dict of tensors: the
     target's and the conditioning view's pixels or latents (see the subclasses); `target_pose`, `cond_pose` float32 (4, 4)
-    camera-to-world; `focal_y` float32 (), of the target as a fraction of the image's height; `sequence`, `target_frame`,
-    `cond_frame` int64 (), the `Pair`; `replaced` bool ().
+    camera-to-world, the world moved so that the conditioning camera is at its origin; `focal_y` float32 (), of the target as
+    a fraction of the image's height; `sequence`, `target_frame`, `cond_frame` int64 (), the `Pair`; `replaced` bool ().
 
     A pair that cannot be read is replaced by one of another sequence, drawn from (seed, k) too: other samples stay as they
     are. Its video is named in the log, once a process, and `replaced` is true, so that a training can count.
@@ -104,7 +104,9 @@ class FramePairs(Dataset):
         frames = [pair.target, pair.cond]
         target, cond = self.read(pair.sequence, sequence, frames)
         target_pose, cond_pose = torch.eye(4).repeat(2, 1, 1)
-        target_pose[:3], cond_pose[:3] = torch.tensor(sequence.poses[frames], dtype=torch.float32)
+        poses = np.array(sequence.poses[frames], dtype=np.float64)
+        poses[:, :, 3] -= poses[1, :, 3].copy()  # in float64: float32 would round the step away, far from the world's origin
+        target_pose[:3], cond_pose[:3] = torch.from_numpy(poses)
         return {
             f"target_{self.kind}": target,
             f"cond_{self.kind}": cond,

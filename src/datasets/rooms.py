@@ -199,7 +199,7 @@ def _write_video(path: Path, rate: Fraction, frames: Iterable[tuple[np.ndarray, 
 def _pose_text(clip: Clip, poses: np.ndarray, focal_y: float) -> str:
     """RealEstate10K's text: the address, then timestamp, intrinsics, two zeros and the extrinsics of a frame a line."""
     focal_x = focal_y * FRAME_SIZE[0] / FRAME_SIZE[1]
-    lines = [f"https://www.youtube.com/watch?v={clip.video}"]
+    lines = [f"https://made-up-rooms.invalid/watch?v={clip.video}"]
     for timestamp, extrinsics in zip(clip.timestamps(), to_realestate10k(poses[:: clip.pose_every]), strict=True):
         numbers = (focal_x, focal_y, 0.5, 0.5, 0, 0, *extrinsics.ravel())
         lines.append(" ".join([str(timestamp), *(f"{number:.9f}" for number in numbers)]))

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from ..cameras import fundamental_matrix, intrinsic_matrix
 from ..datasets.camera_files import Camera, find_images, read_cameras
+from ..trajectory import SPEC
 from ..utils.command_line import add_instance_data
 from ..utils.files import atomic_path
-from .compute_tsed import SPEC
 from .matching import MATCHERS, Matcher, Matches, read_grey
 from .scoring import match_distances
 from .tsed import T_ERROR, has_baseline, median_distance

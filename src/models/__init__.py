@@ -2,12 +2,13 @@
 
 from .denoiser import Denoiser, build_denoiser
 from .first_stage import build_first_stage
-from .weights import load_denoiser, load_first_stage, open_first_stage, save_weights
+from .weights import first_stage_of, load_denoiser, load_first_stage, open_first_stage, save_weights
 
 __all__ = [
     "Denoiser",
     "build_denoiser",
     "build_first_stage",
+    "first_stage_of",
     "load_denoiser",
     "load_first_stage",
     "open_first_stage",

@@ -74,11 +74,19 @@ def open_first_stage(config: Config, instance_data: Path) -> nn.Module:
     """The frozen first stage that a training's settings name; raises as `load_first_stage`, and ValueError for another one."""
     if config.first_stage.kind == "pixels":
         return build_first_stage(config.first_stage).eval()
-    path = REPOSITORY / config.data.first_stage if config.data.first_stage else find_first_stage(instance_data)
+    path = first_stage_of(config, instance_data)
     first_stage = load_first_stage(path)
     if first_stage.config != config.first_stage:
-        raise ValueError(f"first stage {path}: it is {first_stage.config}, the settings say {config.first_stage}")
+        raise ValueError(
+            f"first stage {path}: it is {first_stage.config}, the settings say {config.first_stage}: use the one that "
+            "the score network was trained with"
+        )
     return first_stage
+
+
+def first_stage_of(config: Config, instance_data: Path) -> Path:
+    """The first stage's weights that a training's settings name, or where they are found by default."""
+    return REPOSITORY / config.data.first_stage if config.data.first_stage else find_first_stage(instance_data)
 
 
 def save_weights(path: str | Path, module: nn.Module, dtype: torch.dtype | None = None) -> None:

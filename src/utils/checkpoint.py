@@ -20,8 +20,7 @@ PUBLISHED_DENOISER = "2000-00000000.pth"
 PUBLISHED_FIRST_STAGE = "taming-32-4-realestate-256.ckpt"
 OWN_FIRST_STAGE = "first-stage.safetensors"
 WHERE_TO_GET_WEIGHTS = (
-    "the README of https://github.com/YorkUCVIL/Photoconsistent-NVS links the published files; "
-    "or train your own: scripts/train.py"
+    "the README of https://github.com/YorkUCVIL/Photoconsistent-NVS links the published files; or train your own"
 )
 
 _NAME = re.compile(r"(\d{4,})-(\d{8,})\.pth")
@@ -33,11 +32,16 @@ def checkpoint_name(epoch: int, iteration: int) -> str:
 
 
 def list_checkpoints(directory: Path) -> list[Path]:
-    """Checkpoints in a folder, oldest first; files with other names are none of ours."""
+    """Checkpoints in a folder in the order of their training: by step, since epochs are another measure once the data grew.
+
+    Files that are no training of ours (the published weights) or are damaged come first; other names are left out.
+    """
     numbered = [
-        (int(match[1]), int(match[2]), path) for path in directory.glob("*.pth") if (match := _NAME.fullmatch(path.name))
+        (_own_step(path) or -1, int(match[1]), int(match[2]), path)
+        for path in directory.glob("*.pth")
+        if (match := _NAME.fullmatch(path.name))
     ]
-    return [path for _, _, path in sorted(numbered)]
+    return [path for *_, path in sorted(numbered)]
 
 
 def find_denoiser(instance_data: Path, epoch: int | None = None) -> Path:
@@ -55,7 +59,9 @@ def find_denoiser(instance_data: Path, epoch: int | None = None) -> Path:
             checkpoints = [published]
     if not checkpoints:
         wanted = PUBLISHED_DENOISER if epoch is None else f"{epoch:04d}-*.pth"
-        raise FileNotFoundError(f"no weights {wanted} in {directory}; {WHERE_TO_GET_WEIGHTS}; then put the file there")
+        raise FileNotFoundError(
+            f"no weights {wanted} in {directory}; {WHERE_TO_GET_WEIGHTS}: scripts/train.py; then put the file there"
+        )
     return checkpoints[-1]
 
 
@@ -65,7 +71,8 @@ def find_first_stage(instance_data: Path) -> Path:
         if (instance_data / name).is_file():
             return instance_data / name
     raise FileNotFoundError(
-        f"no first-stage weights {PUBLISHED_FIRST_STAGE} in {instance_data}; {WHERE_TO_GET_WEIGHTS}; then put the file there"
+        f"no first-stage weights {PUBLISHED_FIRST_STAGE} or {OWN_FIRST_STAGE} in {instance_data}; {WHERE_TO_GET_WEIGHTS}: "
+        "scripts/train-first-stage.py; then put the file there"
     )
 
 
@@ -112,16 +119,16 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_newest_checkpoint(directory: Path) -> tuple[Path, dict] | None:
-    """The newest readable checkpoint of a folder, or None if it has none; an unreadable newer one is named in a warning."""
+    """The newest readable checkpoint of a folder, or None if it has none; an unreadable one is named in a warning.
+
+    Raises ValueError if there are checkpoints, but none that training can go on from.
+    """
     errors = []
     for path in reversed(list_checkpoints(directory)):
         try:
-            state = load_checkpoint(path)
+            return path, load_checkpoint(path)
         except ValueError as error:
             errors.append(error)
-            logging.getLogger(__name__).warning("%s; trying the one before", error)
-        else:
-            return path, state
     if errors:
         raise errors[0]
     return None
@@ -138,12 +145,18 @@ def prune_checkpoints(directory: Path, keep_last: int, keep_every: int) -> None:
             path.unlink()
 
 
-@cache  # a checkpoint never changes, and a long training prunes often
 def _own_step(path: Path) -> int | None:
     """The optimizer step of a training checkpoint of ours, without reading its tensors; None for other files."""
+    status = path.stat()
+    return _step_of(path, status.st_mtime_ns, status.st_size)
+
+
+@cache  # a long training asks often
+def _step_of(path: Path, modified: int, size: int) -> int | None:
     try:
         state = read_checkpoint(path)
-    except ValueError:  # damaged: it is kept for its owner to look at
+    except ValueError as error:
+        logging.getLogger(__name__).warning("%s; it is left alone", error)
         return None
     return state.get("total_iterations") if state.get("format") == FORMAT else None
 

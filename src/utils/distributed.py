@@ -61,22 +61,38 @@ class Process:
         return values[0]
 
 
+def choose_device(name: str | None = None) -> torch.device:
+    """The named device, or else a GPU if there is one (of torchrun's processes each has its own), or else the CPU.
+
+    Raises ValueError for one that cannot be used.
+    """
+    if name is None:
+        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
+    elif name == "cuda" and "LOCAL_RANK" in os.environ:
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:  # AssertionError: a torch without CUDA
+        raise ValueError(
+            f"device {name!r} cannot be used ({str(error).splitlines()[0]}); use for example cpu or cuda"
+        ) from error
+
+
 @contextmanager
 def join_processes(device: str | None = None) -> Iterator[Process]:
     """This process's place among those that torchrun started (or its place alone), for the length of the block.
 
     device: cpu or cuda; default: a GPU of its own if there is one.
     """
-    kind = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    chosen = choose_device(device)
     count = int(os.environ.get("WORLD_SIZE", 1))
     if count == 1:
-        yield Process(kind)
+        yield Process(chosen)
         return
-    if kind.type == "cuda":
-        kind = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-        torch.cuda.set_device(kind)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if kind.type == "cuda" else "gloo")
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
     try:
-        yield Process(kind, dist.get_rank(), count)
+        yield Process(chosen, dist.get_rank(), count)
     finally:
         dist.destroy_process_group()
