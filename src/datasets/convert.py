@@ -288,7 +288,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--poses", type=Path, required=True, metavar="PATH", help="COLMAP folder, transforms.json, sampling-spec.json, *.txt")
     fps = "frames a second: of the written video (default: 10); with --video, of the images that the poses name"
     add("--fps", type=float, help=fps)
-    first = "with --video: the number of its first frame in those images' names (ffmpeg starts with 1; images made with -vf fps=N need round=up: N:round=up)"
+    first = "with --video: the number of its first frame in those images' names (ffmpeg -vf fps=N:round=up starts with 1)"
     add("--first-number", type=int, metavar="N", help=first)
     add("--data", type=Path, default=DATA, metavar="DIR", help="folder of all data (default: dataset-data/data)")
     add("--force", action="store_true", help="replace a sequence of the same name")
