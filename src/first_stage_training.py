@@ -24,6 +24,7 @@ from .reconstruction import reconstruction_picture, reconstruction_quality
 from .trainer import Trainer
 from .utils.checkpoint import OWN_FIRST_STAGE, list_checkpoints, save_checkpoint
 from .utils.command_line import add_instance_data
+from .utils.denormals import flushed_denormals
 from .utils.distributed import Process, join_processes
 from .utils.ema import ExponentialMovingAverage
 from .utils.files import REPOSITORY
@@ -229,8 +230,7 @@ def train_first_stage(config: Config, instance_data: Path, device: str | None = 
             f"{exported} exists and no checkpoint in {folder} goes with it: move it elsewhere or train with another "
             "--instance-data, since training would replace it"
         )
-    torch.set_flush_denormal(True)  # denormal numbers slow CPUs many times
-    with join_processes(device) as process:
+    with flushed_denormals(), join_processes(device) as process:
         task = FirstStageTask(config, process)
         Trainer(task, folder / "checkpoints", folder / "logs", process).run(task.validate)
         if process.leads:

@@ -13,6 +13,7 @@ from .diffusion.sde import draw_noise_levels, score_matching_loss
 from .models import Denoiser, build_denoiser, open_first_stage
 from .trainer import Trainer
 from .training_pictures import sample_grid
+from .utils.denormals import flushed_denormals
 from .utils.distributed import Process, join_processes
 from .utils.ema import ExponentialMovingAverage
 from .utils.random import generator
@@ -153,8 +154,7 @@ def train(
     weights that do not fit.
     """
     instance_data = Path(instance_data)
-    torch.set_flush_denormal(True)  # denormal numbers slow CPUs many times
-    with join_processes(device) as process:
+    with flushed_denormals(), join_processes(device) as process:
         task = ScoreTask(config, instance_data, process)
         trainer = Trainer(task, instance_data / "checkpoints", instance_data / "logs", process)
         trainer.run(validation(task, instance_data / "validation") if validation and process.leads else None)

@@ -50,6 +50,10 @@ def whole(footage, tmp_path_factory):
     return instance_data
 
 
+def test_denormal_numbers_are_numbers_again_after_a_run(whole):
+    assert torch.tensor(1e-310, dtype=torch.float64) * 1 > 0
+
+
 def test_a_run_leaves_what_is_needed_to_go_on_and_to_sample(whole, configured):
     assert [path.name for path in list_checkpoints(whole / "checkpoints")] == [
         f"{epoch:04d}-00000000.pth" for epoch in (5, 10, 16)
