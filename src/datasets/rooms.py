@@ -1,7 +1,7 @@
 """Video clips of made-up furnished rooms with exact cameras, in RealEstate10K's format: `make-rooms.py`.
 
-For trying, teaching and testing: every clip is rendered from its own room along its own smooth path, and both follow from the
-split, the seed and the clip's number alone. World: z up, metres, the room's floor centred on the origin.
+For trying, teaching and testing: a room follows from the split, the seed and its number alone, a clip's smooth path through it
+from these and the clip's number. World: z up, metres, the room's floor centred on the origin.
 """
 
 import argparse
@@ -11,8 +11,9 @@ import multiprocessing
 import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -29,7 +30,8 @@ FRAME_SIZE = 360, 640  # height, width
 CLEARANCE = 0.35  # metres between the camera and what stands in the room, seen from above
 LOOK_FREE = 1.7  # metres that the camera sees ahead at least
 MAX_TURN = np.radians(20)  # a second; real clips seldom turn faster
-ATTEMPTS = 300  # to find a path through a room, and rooms that have one
+ATTEMPTS = 300  # to find a path through a room
+WALK = 8  # seconds that a path through a room can last at least
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,21 @@ class Clip:
     frames: int
     rate: Fraction  # frames a second
     pose_every: int = 1  # frames
+    rooms: int | None = None  # that the clips take turns in; None: each has its own
+
+    @property
+    def room(self) -> int:
+        """The room's number."""
+        return self.number % self.rooms if self.rooms else self.number
+
+    def room_digest(self) -> bytes:
+        """32 bytes that differ between splits, seeds and rooms; the room's random numbers come from it."""
+        return hashlib.sha256(f"{self.split}/{self.seed}/{self.room}".encode()).digest()
 
     def digest(self) -> bytes:
-        """32 bytes that differ between splits, seeds and numbers; identifiers and random numbers come from it."""
-        return hashlib.sha256(f"{self.split}/{self.seed}/{self.number}".encode()).digest()
+        """32 bytes that differ between rooms and between the clips in one; identifiers and the path come from it."""
+        path = self.number // self.rooms if self.rooms else 0
+        return hashlib.sha256(f"{self.split}/{self.seed}/{self.room}/{path}".encode()).digest()
 
     @property
     def video(self) -> str:
@@ -87,23 +100,37 @@ def _sees(room: Room, position: np.ndarray, yaw: float) -> bool:
     return bool(inside and not blocked(position.astype(np.float32), rays.astype(np.float32), room.boxes).any())
 
 
+def _before_doorway(doorway: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """A place (2,) in front of the opening, and the heading through it."""
+    side = rng.choice([-1.0, 1.0])
+    place = doorway + np.array([side * rng.uniform(0.7, 1.5), rng.uniform(-0.08, 0.08)])
+    return place, np.pi if side > 0 else 0.0
+
+
 def _control_points(room: Room, count: int, rng: np.random.Generator) -> np.ndarray | None:
     """(count, 5) of x, y, z, yaw, pitch, a second apart; None where no way through the room was found."""
     heading, look = rng.uniform(-np.pi, np.pi), rng.choice([0, 0, 0, 0.5, -0.5, 1]) * np.pi  # ahead, sideways, back
-    position = np.array([*rng.uniform(-0.5, 0.5, 2) * room.size[:2], rng.uniform(1.25, 1.75)])
+    place = rng.uniform(-0.5, 0.5, 2) * room.size[:2]
+    crosses = room.doorway is not None and rng.random() < 0.5
+    if crosses:
+        (place, heading), look = _before_doorway(room.doorway, rng), 0.0
+    position = np.array([*place, rng.uniform(1.25, 1.75)])
     points = [np.array([*position, heading + look, rng.uniform(-0.3, -0.08)])]
     speed, failures = rng.uniform(0.3, 0.6), 0
-    if clearance(room, position[None, :2])[0] < CLEARANCE or not _sees(room, position, points[0][3]):
+    if clearance(room, position[None, :2])[0] < CLEARANCE or not (crosses or _sees(room, position, points[0][3])):
         return None
     while len(points) < count:
         if failures > 40:
             return None
-        turn = rng.normal(0, 0.25 + 0.03 * failures)
+        # Straight through the opening, whose posts are near; turning begins behind it.
+        straight = crosses and (position[0] - room.doorway[0]) * np.cos(heading) < 0.5
+        turn = 0.0 if straight else rng.normal(0, 0.25 + 0.03 * failures)
         step = speed * _direction(heading + turn, 0.0)
         ahead = position + step + (0, 0, rng.normal(0, 0.05))
-        yaw = points[-1][3] + np.clip(turn + rng.normal(0, 0.15), -MAX_TURN, MAX_TURN)
+        yaw = points[-1][3] + (0.0 if straight else np.clip(turn + rng.normal(0, 0.15), -MAX_TURN, MAX_TURN))
         between = np.linspace(position, ahead, 8)
-        if 1.2 < ahead[2] < 1.8 and clearance(room, between[:, :2]).min() > CLEARANCE and _sees(room, ahead, yaw):
+        free = clearance(room, between[:, :2]).min() > CLEARANCE and (straight or _sees(room, ahead, yaw))
+        if 1.2 < ahead[2] < 1.8 and free:
             position, heading = ahead, heading + turn
             points.append(np.array([*position, yaw, np.clip(points[-1][4] + rng.normal(0, 0.05), -0.35, 0.0)]))
             failures = 0
@@ -145,16 +172,33 @@ def camera_path(room: Room, frames: int, rate: float, rng: np.random.Generator) 
 def make_scene(clip: Clip) -> tuple[Room, np.ndarray, float]:
     """The clip's room, its camera poses (frames, 4, 4) and its focal length (fraction of the height).
 
-    Raises ValueError if no room has a path that long.
+    Raises ValueError if the room has no path that long.
     """
+    room = make_room(clip)
     rng = np.random.default_rng(list(clip.digest()))
     focal_y = float(rng.uniform(0.85, 1.1))
-    for _ in range(ATTEMPTS):
+    poses = camera_path(room, clip.frames, float(clip.rate), rng)
+    if poses is None:
+        raise ValueError(
+            f"clip {clip.number}: found no path of {clip.frames} frames in room {clip.room}; choose fewer --frames or "
+            "another --seed"
+        )
+    return room, poses, focal_y
+
+
+def make_room(clip: Clip) -> Room:
+    """The clip's room: the first one of its random numbers in which a camera can walk for WALK seconds."""
+    rng = np.random.default_rng(list(clip.room_digest()))
+    while True:
         room = furnish(rng)
-        poses = camera_path(room, clip.frames, float(clip.rate), rng)
-        if poses is not None:
-            return room, poses, focal_y
-    raise ValueError(f"clip {clip.number}: found no room with a path of {clip.frames} frames; choose fewer --frames")
+        if camera_path(room, WALK + 1, 1.0, rng) is not None:
+            return room
+
+
+@lru_cache(maxsize=1)
+def _renderer(room_clip: Clip) -> Renderer:
+    """The lit room of a clip; the clips of one room come one after the other and share it."""
+    return Renderer(make_room(room_clip), int.from_bytes(room_clip.room_digest()[17:25]))
 
 
 def make_clip(clip: Clip, data: Path, depth: bool = False) -> bool:
@@ -170,8 +214,8 @@ def make_clip(clip: Clip, data: Path, depth: bool = False) -> bool:
         raise ValueError(f"{text}: holds other frames than asked for; remove it and {video}, or choose another --seed")
     if text.is_file() and video.is_file() and (depth_file.is_file() or not depth):
         return False
-    room, poses, focal_y = make_scene(clip)
-    renderer = Renderer(room, int.from_bytes(clip.digest()[17:25]))
+    _, poses, focal_y = make_scene(clip)
+    renderer = _renderer(replace(clip, number=clip.room))
     depths = _write_video(video, clip.rate, (renderer.render(pose, focal_y, FRAME_SIZE) for pose in poses))
     if depth:
         with atomic_path(depth_file) as temporary:
@@ -226,6 +270,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Make video clips of random furnished rooms, with poses as in RealEstate10K.")
     parser.add_argument("split", choices=["train", "test"], help="their rooms differ for the same seed")
     parser.add_argument("--clips", type=int, default=8, help="clips to make (default: 8); those that are there are kept")
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the first clip (default: 0)")
+    parser.add_argument("--rooms", type=int, help="rooms that the clips take turns in (default: each clip has its own)")
     parser.add_argument("--frames", type=int, default=60, help="frames of a clip (default: 60)")
     parser.add_argument("--fps", type=float, default=30.0, help="frames a second (default: 30)")
     parser.add_argument("--pose-every", type=int, default=1, metavar="FRAMES", help="frames from pose to pose (default: 1)")
@@ -235,12 +281,16 @@ def main(arguments: list[str] | None = None) -> None:
     folder = REPOSITORY / "dataset-data" / "data"
     parser.add_argument("--data", type=Path, default=folder, metavar="DIR", help="default: the repository's dataset-data/data")
     options = parser.parse_args(arguments)
-    for name, least in (("clips", 1), ("frames", 2), ("pose_every", 1), ("workers", 1)):
-        if getattr(options, name) < least:
-            raise ValueError(f"--{name.replace('_', '-')} {getattr(options, name)}: expected at least {least}")
+    for name, least in (("clips", 1), ("first", 0), ("rooms", 1), ("frames", 2), ("pose_every", 1), ("workers", 1)):
+        value = getattr(options, name)
+        if value is not None and value < least:
+            raise ValueError(f"--{name.replace('_', '-')} {value}: expected at least {least}")
     if not 1 <= options.fps <= 120:
         raise ValueError(f"--fps {options.fps:g}: expected 1 to 120 frames a second")
     rate = Fraction(options.fps).limit_denominator(1001)
-    clips = [Clip(options.split, options.seed, n, options.frames, rate, options.pose_every) for n in range(options.clips)]
+    shared = options.frames, rate, options.pose_every, options.rooms
+    numbers = range(options.first, options.first + options.clips)
+    clips = [Clip(options.split, options.seed, number, *shared) for number in numbers]
+    clips.sort(key=lambda clip: clip.room)
     made = make_clips(clips, options.data, options.depth, min(options.workers, options.clips))
     print(f"{options.data}: {made} clips made, {len(clips) - made} were there")

@@ -40,11 +40,15 @@ class Box:
 
 @dataclass
 class Room:
-    """Size (x, y, z), the materials of floor, ceiling and walls (-x, +x, -y, +y), and what stands in it."""
+    """Size (x, y, z), the materials of floor, ceiling and walls (-x, +x, -y, +y), and what stands in it.
+
+    doorway: (x, y) of the opening in a partition across x, which makes two rooms of it; None: one room.
+    """
 
     size: np.ndarray
     shell: list[Material]
     boxes: list[Box] = field(default_factory=list)
+    doorway: np.ndarray | None = None
 
 
 Part = tuple[float, float, float, float, float, float, Material]  # x, y, z of centre, back, bottom; width, depth, height
@@ -77,14 +81,16 @@ FLOORS = [
     Material((0.68, 0.64, 0.58), (0.2, 0.2), 0.08, (0.4, 0.4), 0.012, 0.0, 0.05),
     Material((0.55, 0.5, 0.44), (0.05, 0.05), 0.13),
 ]
+PLASTER = Material((0.76, 0.72, 0.63), (0.1, 0.1), 0.02)
 WALLS = [
-    Material((0.76, 0.72, 0.63), (0.1, 0.1), 0.075),
-    Material((0.62, 0.7, 0.72), (0.1, 0.1), 0.09, (0.22, 9.0), jitter=0.05),
-    Material((0.62, 0.42, 0.34), (0.1, 0.1), 0.1, (0.24, 0.08), 0.012, 0.5, 0.07),
-    Material((0.74, 0.7, 0.62), (0.16, 0.16), 0.06, (0.1, 0.1), 0.0, 0.5, 0.035),
-    Material((0.7, 0.7, 0.66), (0.3, 0.3), 0.06, (0.3, 0.15), 0.006, 0.5, 0.04),
+    *3 * [PLASTER],
+    replace(PLASTER, colour=(0.62, 0.7, 0.72)),
+    replace(PLASTER, colour=(0.68, 0.72, 0.6)),
+    Material((0.62, 0.7, 0.72), (0.1, 0.1), 0.03, (0.22, 9.0), jitter=0.05),
+    Material((0.62, 0.42, 0.34), (0.1, 0.1), 0.06, (0.24, 0.08), 0.012, 0.5, 0.07),
+    Material((0.7, 0.7, 0.66), (0.3, 0.3), 0.03, (0.3, 0.15), 0.006, 0.5, 0.04),
 ]
-CEILING = Material((0.86, 0.85, 0.82), (0.15, 0.15), 0.06)
+CEILING = Material((0.86, 0.85, 0.82), (0.15, 0.15), 0.02)
 PAPER = Material((0.75, 0.72, 0.65), (0.2, 0.2), 0.1)
 GLASS = Material((0.8, 0.9, 1.0), drawing="window", glow=2.2)
 SHADE = Material((1.0, 0.96, 0.85), (0.1, 0.1), 0.03, glow=12.0)
@@ -163,6 +169,10 @@ def _rug(rng: np.random.Generator) -> list[Part]:
     return [(0, 0, 0, width, depth, 0.012, border), (0, 0.12, 0.012, width - 0.24, depth - 0.24, 0.004, middle)]
 
 
+TWO_ROOMS = 0.3  # share of rooms that are two
+PARTITION = 0.12  # metres, thickness of the wall between them
+DOORWAY, DOORWAY_HEIGHT = 1.0, 2.2  # metres
+
 AT_WALLS = [_door, _window, _bed, _sofa, _shelves, _cupboard, _window, _table, *3 * [_painting], _cupboard, _painting]
 FREE_STANDING = [_rug, _table, _chair, _chair]
 
@@ -185,29 +195,66 @@ def _extent(boxes: list[Box]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def furnish(rng: np.random.Generator) -> Room:
-    """A random room: what stands at the walls, what stands free, and a lamp; no piece overlaps another."""
+    """A random room, or two with a doorway between; in each what stands at the walls and free, and a lamp. Nothing overlaps."""
     size = np.array([rng.uniform(4.2, 6.8), rng.uniform(3.8, 5.8), rng.uniform(2.45, 3.0)])
     walls = [_choose(WALLS, rng) for _ in range(2)]
     room = Room(size, [_choose(FLOORS, rng), _tinted(CEILING, rng, 0.04), *(walls[rng.integers(2)] for _ in range(4))])
-    lamp = np.array([*rng.uniform(-0.6, 0.6, 2), size[2] - 0.05])
-    room.boxes.append(Box(lamp, np.array([0.5, 0.5, 0.1]), 0.0, SHADE))
     taken: list[tuple[np.ndarray, np.ndarray]] = []
+    if rng.random() >= TWO_ROOMS:
+        _furnish_part(room, -size[:2] / 2, size[:2] / 2, taken, rng)
+        return room
+    size[0] = rng.uniform(7.6, 9.4)
+    room.doorway = np.array([rng.uniform(-0.1, 0.1) * size[0], rng.uniform(-0.25, 0.25) * size[1]])
+    room.boxes += _partition(size, room.doorway, walls[rng.integers(2)], _choose(WOODS, rng))
+    way = np.array([1.1, DOORWAY / 2 + 0.1])
+    taken.append((np.array([*(room.doorway - way), 0.0]), np.array([*(room.doorway + way), DOORWAY_HEIGHT])))
+    edges = room.doorway[0] + np.array([-1, 1]) * PARTITION / 2
+    _furnish_part(room, -size[:2] / 2, np.array([edges[0], size[1] / 2]), taken, rng)
+    _furnish_part(room, np.array([edges[1], -size[1] / 2]), size[:2] / 2, taken, rng)
+    return room
+
+
+def _partition(size: np.ndarray, doorway: np.ndarray, wall: Material, wood: Material) -> list[Box]:
+    """The wall between two rooms: beside the opening, above it, and its frame."""
+    x, y = doorway
+    edges = np.array([-size[1] / 2, y - DOORWAY / 2, y + DOORWAY / 2, size[1] / 2])
+    boxes = []
+    for start, end in (edges[:2], edges[2:]):
+        centre, length = np.array([x, (start + end) / 2, size[2] / 2]), end - start
+        boxes.append(Box(centre, np.array([PARTITION, length, size[2]]), 0.0, wall))
+    above = size[2] - DOORWAY_HEIGHT
+    lintel = np.array([x, y, size[2] - above / 2])
+    boxes.append(Box(lintel, np.array([PARTITION, DOORWAY, above]), 0.0, wall))
+    for side in (-1, 1):
+        post = np.array([x, y + side * (DOORWAY / 2 + 0.03), DOORWAY_HEIGHT / 2])
+        boxes.append(Box(post, np.array([PARTITION + 0.04, 0.06, DOORWAY_HEIGHT]), 0.0, wood))
+    top = np.array([x, y, DOORWAY_HEIGHT + 0.03])
+    boxes.append(Box(top, np.array([PARTITION + 0.04, DOORWAY + 0.12, 0.06]), 0.0, wood))
+    return boxes
+
+
+def _furnish_part(
+    room: Room, low: np.ndarray, high: np.ndarray, taken: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator
+) -> None:
+    """Put a lamp and furniture into the rectangle between `low` and `high`, (2,), clear of what is `taken`."""
+    middle, extent = (low + high) / 2, high - low
+    lamp = np.array([*(middle + rng.uniform(-0.6, 0.6, 2)), room.size[2] - 0.05])
+    room.boxes.append(Box(lamp, np.array([0.5, 0.5, 0.1]), 0.0, SHADE))
     for make in AT_WALLS + FREE_STANDING:
         parts = make(rng)
         for _ in range(25):
             if make in FREE_STANDING:
-                boxes = _stand(parts, rng.uniform(-0.3, 0.3, 2) * size[:2], rng.uniform(0, 2 * np.pi))
+                boxes = _stand(parts, middle + rng.uniform(-0.3, 0.3, 2) * extent, rng.uniform(0, 2 * np.pi))
             else:
                 wall = int(rng.integers(4))
-                yaw, length, distance = wall * np.pi / 2, size[wall % 2] / 2, size[1 - wall % 2] / 2
+                yaw, length, distance = wall * np.pi / 2, extent[wall % 2] / 2, extent[1 - wall % 2] / 2
                 inward = np.array([-np.sin(yaw), np.cos(yaw)])
                 along = np.array([np.cos(yaw), np.sin(yaw)]) * rng.uniform(-length, length)
-                boxes = _stand(parts, along - inward * distance, yaw)
-            low, high = _extent(boxes)
+                boxes = _stand(parts, middle + along - inward * distance, yaw)
+            bottom, top = _extent(boxes)
             space = 0.7 if make is _door else 0.04
-            inside = (np.abs(np.stack([low, high]))[:, :2] <= size[:2] / 2 + 1e-6).all()
-            if inside and not any((low - space < top).all() and (high + space > bottom).all() for bottom, top in taken):
-                taken.append((low, high))
+            inside = (bottom[:2] >= low - 1e-6).all() and (top[:2] <= high + 1e-6).all()
+            if inside and not any((bottom - space < end).all() and (top + space > start).all() for start, end in taken):
+                taken.append((bottom, top))
                 room.boxes += boxes
                 break
-    return room
