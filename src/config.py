@@ -28,12 +28,13 @@ class FirstStageConfig:
 class DenoiserConfig:
     """The two-view score network and its ray downsampler; the defaults are the published network."""
 
-    latent_size: int = 32  # latent pixels, square; ray maps have four times this size
+    latent_size: int = 32  # latent pixels, square
     latent_channels: int = 4
+    patch_size: int = 1  # latent pixels a side that are one pixel of the network, moved into channels; 1: as published
     channels: int = 128  # of the input convolution; the noise embedding has four times as many
     channel_multipliers: list[int] = field(default_factory=lambda: [2, 2, 2, 2])  # one a level; halves the size between
     residual_blocks: int = 2  # a level
-    attention_resolutions: list[int] = field(default_factory=lambda: [32, 16, 8, 4])  # latent pixels
+    attention_resolutions: list[int] = field(default_factory=lambda: [32, 16, 8, 4])  # pixels of the network
     attention_heads: int = 4
     head_channels: int | None = None  # of one head; null: as many as the level has, as published
     ray_channels: list[int] = field(default_factory=lambda: [128, 128, 256, 256])  # of the ray pyramid, one a level

@@ -31,6 +31,19 @@ def run(network: ScoreNetwork, n: int = 2, rays: int = 2) -> torch.Tensor:
     return network(torch.randn(2 * n, *config, generator=generator), torch.zeros(2 * n), embeddings)
 
 
+def test_patches_are_channels_of_a_coarser_network():
+    coarse, patched = small(latent_channels=12), small(latent_size=32, patch_size=2)
+    patched.load_state_dict(coarse.state_dict())
+    torch.nn.init.normal_(coarse.decoder_modules[0].conv3x3.weight)
+    patched.decoder_modules[0].conv3x3.weight.data.copy_(coarse.decoder_modules[0].conv3x3.weight)
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(4, 3, 32, 32, generator=generator)
+    rays = tuple(torch.randn(count, 4, 16, 16, generator=generator) for count in (1, 2, 2))
+    blocks = torch.nn.functional.pixel_unshuffle(inputs, 2)
+    expected = torch.nn.functional.pixel_shuffle(coarse(blocks, torch.zeros(4), rays), 2)
+    torch.testing.assert_close(patched(inputs, torch.zeros(4), rays), expected)
+
+
 @pytest.fixture(scope="module")
 def published_network():
     return build_denoiser(Config())

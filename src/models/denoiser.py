@@ -7,15 +7,15 @@ from ..cameras import RAY_FEATURES, pair_ray_features
 from ..config import Config, DenoiserConfig
 from .blocks import ResidualBlock
 from .first_stage import latent_shape
-from .score_network import ScoreNetwork
+from .score_network import ScoreNetwork, grid_size
 
-Rays = tuple[Tensor, Tensor, Tensor]  # embeddings (ref, target, cond), each (n or 1, ray_channels[0], L, L)
+Rays = tuple[Tensor, Tensor, Tensor]  # embeddings (ref, target, cond), each (n or 1, ray_channels[0], G, G)
 
 
 class Denoiser(nn.Module):
-    """Scores of a noisy target latent and of a conditioning view's latent, given the cameras; L is `latent_size`.
+    """Scores of a noisy target latent and of a conditioning view's latent, given the cameras.
 
-    `config` is the whole Config that the model was made with.
+    L is `latent_size`, G `grid_size`. `config` is the whole Config that the model was made with.
     """
 
     def __init__(self, config: Config) -> None:
@@ -29,7 +29,7 @@ class Denoiser(nn.Module):
         )
 
     def embed_rays(self, features: Tensor) -> Tensor:
-        """Ray features (n, 56, 4L, 4L) -> ray embeddings (n, ray_channels[0], L, L). They depend on the cameras only."""
+        """Ray features (n, 56, 4G, 4G) -> ray embeddings (n, ray_channels[0], G, G). They depend on the cameras only."""
         return self.ray_downsampler(features)
 
     def embed_cameras(self, target_pose: Tensor, cond_pose: Tensor, focal_y: Tensor) -> Rays:
@@ -37,7 +37,7 @@ class Denoiser(nn.Module):
 
         The ray maps are computed in the precision of the poses (float64 for worlds far from their origin).
         """
-        features = torch.cat(pair_ray_features(target_pose, cond_pose, focal_y, 4 * self.config.denoiser.latent_size))
+        features = torch.cat(pair_ray_features(target_pose, cond_pose, focal_y, 4 * grid_size(self.config.denoiser)))
         ref, target, cond = self.embed_rays(features.to(self.score_model.sigmas)).chunk(3)
         return ref, target, cond
 
@@ -90,12 +90,13 @@ def check(config: Config) -> None:
             f"denoiser.ray_channels has {len(model.ray_channels)} entries, denoiser.channel_multipliers {levels}: "
             "give both one entry a level"
         )
-    coarsest = 2 ** (levels - 1)
+    coarsest = model.patch_size * 2 ** (levels - 1)
     if model.latent_size % coarsest:
         raise ValueError(
-            f"denoiser.latent_size {model.latent_size} must be divisible by {coarsest}: it is halved between {levels} levels"
+            f"denoiser.latent_size {model.latent_size} must be divisible by {coarsest}: patches of {model.patch_size}, halved "
+            f"between {levels} levels"
         )
-    sizes = [model.latent_size >> level for level in range(levels)]
+    sizes = [grid_size(model) >> level for level in range(levels)]
     if not model.attention_resolutions or not set(model.attention_resolutions) <= set(sizes):
         raise ValueError(
             f"denoiser.attention_resolutions {list(model.attention_resolutions)}: expected one or more of the levels' sizes "
@@ -118,7 +119,8 @@ def check(config: Config) -> None:
 
 
 def _check_numbers(model: DenoiserConfig) -> None:
-    names = "latent_size latent_channels channels residual_blocks attention_heads channel_multipliers ray_channels sigma_data"
+    names = "latent_size latent_channels patch_size channels residual_blocks attention_heads channel_multipliers"
+    names += " ray_channels sigma_data"
     for name in names.split() + ["head_channels"] * (model.head_channels is not None):
         value = getattr(model, name)
         if not value or min(value if isinstance(value, list) else [value]) <= 0:

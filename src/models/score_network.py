@@ -46,7 +46,7 @@ class Level(nn.Module):
         super().__init__()
         channels = level_channels(config)[level]
         self.resblocks = nn.ModuleList(ResidualBlock(before, channels, 4 * config.channels) for before in block_channels)
-        self.attends = config.latent_size >> level in config.attention_resolutions
+        self.attends = grid_size(config) >> level in config.attention_resolutions
         if self.attends:
             heads = config.attention_heads, config.head_channels
             self.attn = Attention(channels, *heads)
@@ -61,6 +61,7 @@ class ScoreNetwork(nn.Module):
 
     def __init__(self, config: DenoiserConfig, diffusion: DiffusionConfig) -> None:
         super().__init__()
+        self.patch_size = config.patch_size
         width, embedding = level_channels(config)[-1], 4 * config.channels
         # Not used by the network: published checkpoints carry the table, ascending.
         log_range = math.log(diffusion.sigma_min), math.log(diffusion.sigma_max)
@@ -72,7 +73,7 @@ class ScoreNetwork(nn.Module):
                 linear(embedding, embedding),
             ]
         )
-        self.input_conv = convolution(config.latent_channels, config.channels)
+        self.input_conv = convolution(grid_channels(config), config.channels)
         self.encoder_modules, skips = make_encoder(config)
         self.central_block = nn.ModuleList(
             [
@@ -91,13 +92,16 @@ class ScoreNetwork(nn.Module):
         self.down, self.up = FIRResample("down"), FIRResample("up")
 
     def forward(self, inputs: Tensor, log_sigma: Tensor, rays: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        """inputs: (2n, c, L, L). log_sigma: (2n,). rays: embeddings (ref, target, cond), (n or 1, ray_channels[0], L, L)."""
+        """inputs: (2n, c, L, L). log_sigma: (2n,). rays: embeddings (ref, target, cond), (n or 1, ray_channels[0], G, G).
+
+        G is `grid_size`, L where the patch size is 1.
+        """
         embedding = self.embed_noise(log_sigma)
         rays = self.ray_pyramid(rays)
-        skips = self.encode(inputs, embedding, rays)
+        skips = self.encode(F.pixel_unshuffle(inputs, self.patch_size), embedding, rays)
         x = self.central_block[0](skips[-1], embedding)
         x = self.central_block[2](self.central_block[1](x), embedding)
-        return self.decode(x, skips, embedding, rays)
+        return F.pixel_shuffle(self.decode(x, skips, embedding, rays), self.patch_size)
 
     def embed_noise(self, log_sigma: Tensor) -> Tensor:
         """The activated noise embedding: (n,) -> (n, 4 * channels)."""
@@ -139,6 +143,16 @@ class ScoreNetwork(nn.Module):
         return outputs
 
 
+def grid_size(config: DenoiserConfig) -> int:
+    """Pixels a side of the network's first level; rays are given on four times as many."""
+    return config.latent_size // config.patch_size
+
+
+def grid_channels(config: DenoiserConfig) -> int:
+    """Channels of the network's input and output."""
+    return config.latent_channels * config.patch_size**2
+
+
 def level_channels(config: DenoiserConfig) -> list[int]:
     """Channels of each level."""
     return [config.channels * multiplier for multiplier in config.channel_multipliers]
@@ -152,7 +166,7 @@ def make_encoder(config: DenoiserConfig) -> tuple[nn.ModuleList, list[int]]:
         skips += [width] * config.residual_blocks
         if level < len(widths) - 1:
             encoder.downres = ResidualBlock(width, width, 4 * config.channels, "down")
-            encoder.combiner = Combiner(config.latent_channels, width)
+            encoder.combiner = Combiner(grid_channels(config), width)
             skips.append(width)
         levels.append(encoder)
     return levels, skips
@@ -167,7 +181,7 @@ def make_decoder(config: DenoiserConfig, skips: list[int]) -> nn.ModuleList:
         block_channels = [skips.pop() + (width if block else before) for block in range(config.residual_blocks + 1)]
         decoder = Level(config, level, block_channels)
         decoder.group_norm = group_norm(width)
-        decoder.conv3x3 = convolution(width, config.latent_channels, scale=NEAR_ZERO)
+        decoder.conv3x3 = convolution(width, grid_channels(config), scale=NEAR_ZERO)
         if level > 0:
             decoder.final_res = ResidualBlock(width, width, 4 * config.channels, "up")
         levels.insert(0, decoder)
