@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 
 from .config import Config
-from .models import load_denoiser, save_weights
-from .utils.checkpoint import find_denoiser, load_checkpoint, save_checkpoint
+from .models import first_stage_of, load_denoiser, load_first_stage, save_weights
+from .utils.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from .utils.command_line import add_instance_data
+from .utils.files import REPOSITORY
 
 
 def export_published(checkpoint: Path, output: Path) -> None:
@@ -34,6 +35,12 @@ def _wrapped(name: str) -> str:
     return f"{module}.module.{rest}"
 
 
+def _place(path: Path) -> str:
+    """A path as settings name it: relative to the repository where it lies in it."""
+    path = path.resolve()
+    return str(path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command line of scripts/export-weights.py."""
     parser = argparse.ArgumentParser(
@@ -44,14 +51,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: found in --instance-data")
     parser.add_argument("--weights", choices=("ema", "raw"), default="ema", help="for .safetensors: which (default: ema)")
     parser.add_argument("--half", action="store_true", help="for .safetensors: half precision, half the size")
+    text = "with .safetensors: write the first stage that goes with it there, and note the place in the settings"
+    parser.add_argument("--first-stage", type=Path, metavar="FILE", help=text)
     add_instance_data(parser)
     options = parser.parse_args(arguments)
-    checkpoint = options.checkpoint or find_denoiser(options.instance_data)
+    checkpoint = options.checkpoint or find_checkpoint(options.instance_data)
     if options.output.suffix == ".pth":
-        if options.half or options.weights != "ema":
-            raise ValueError("--half and --weights are for .safetensors; a .pth holds raw and averaged weights as they are")
+        if options.half or options.weights != "ema" or options.first_stage:
+            raise ValueError(
+                "--half, --weights and --first-stage are for .safetensors; a .pth holds raw and averaged weights as they are"
+            )
         export_published(checkpoint, options.output)
     else:
         denoiser = load_denoiser(checkpoint, options.weights)
-        save_weights(options.output, denoiser, torch.float16 if options.half else None)
+        dtype = torch.float16 if options.half else None
+        if options.first_stage:
+            first_stage = load_first_stage(first_stage_of(denoiser.config, options.instance_data))
+            save_weights(options.first_stage, first_stage, dtype)
+            denoiser.config.data.first_stage = _place(options.first_stage)
+        save_weights(options.output, denoiser, dtype)
     print(f"{options.output}: from {checkpoint}, {options.output.stat().st_size / 1e6:.1f} MB")

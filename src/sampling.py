@@ -17,9 +17,9 @@ from tqdm import tqdm
 from .config import config_to_dict
 from .diffusion.samplers import DEFAULT_SAMPLER, SAMPLERS
 from .models import Denoiser, first_stage_of, load_denoiser, open_first_stage
-from .sampling_batch import PRECISIONS, Frame, choose_method, device_of, draw_frames, latent_shape, next_batch
+from .sampling_batch import PRECISIONS, VIEWS, Frame, choose_method, device_of, draw_frames, latent_shape, next_batch
 from .sampling_outputs import Run, fingerprint, open_runs
-from .utils.checkpoint import find_denoiser
+from .utils.checkpoint import SHIPPED_DENOISER, find_denoiser
 from .utils.command_line import add_instance_data
 from .utils.distributed import choose_device
 from .utils.pictures import read_square, to_frame, to_tensor
@@ -35,6 +35,7 @@ def sample_trajectory(
     steps: int | None = None,
     seed: int = 0,
     precision: str = "float32",
+    views: str = "average",
     runs: Iterable[int] = (0,),
     batch_size: int = 8,
     frames_per_second: float = 10.0,
@@ -43,7 +44,8 @@ def sample_trajectory(
 ) -> list[Run]:
     """Make all frames of these runs of each folder samples/<id>; what is there already is kept, so a stopped run goes on.
 
-    steps: noise levels (None: the sampler's default). precision: of the score network, a name in PRECISIONS. runs: run numbers.
+    steps: noise levels (None: the sampler's default). precision: of the score network, a name in PRECISIONS. views: how several
+    conditioning views of a frame enter, a name in VIEWS. runs: run numbers.
     batch_size: (frame, conditioning view) pairs in one network evaluation; the frames of all runs and folders share batches.
     weights: plain values that identify the weights; run.json records them, with the other settings that make a difference.
 
@@ -51,7 +53,7 @@ def sample_trajectory(
     drawn in another batch, on another device, it is the same frame up to the network's rounding.
     Raises ValueError or FileNotFoundError for a bad task or setting, frames made with other settings, or a result with NaN.
     """
-    method = choose_method(sampler, steps, seed, precision)
+    method = choose_method(sampler, steps, seed, precision, views)
     if batch_size < 1 or not frames_per_second > 0:
         raise ValueError(f"batch size {batch_size}, {frames_per_second} frames a second: expected at least 1 and more than 0")
     opened = open_runs(directories, runs)
@@ -64,7 +66,7 @@ def sample_trajectory(
     _write_summaries(opened, frames_per_second)
 
     waiting = [Frame(run, index) for run in opened for index in run.frames() if not run.latent_path(index).is_file()]
-    with _progress_bar(sum(len(frame.views) for frame in waiting) * method.evaluations, progress) as bar:
+    with _progress_bar(sum(method.pairs(frame) for frame in waiting) * method.evaluations, progress) as bar:
         while waiting:
             batch = next_batch(waiting, batch_size)
             for frame, latent in zip(batch, draw_frames(batch, denoiser, method, batch_size, bar.update), strict=True):
@@ -138,6 +140,7 @@ def main(arguments: list[str] | None = None) -> None:
         steps=options.steps,
         seed=options.seed,
         precision=options.precision,
+        views=options.views,
         runs=numbers,
         batch_size=options.batch_size,
         frames_per_second=options.fps,
@@ -152,6 +155,8 @@ def _load_models(options: argparse.Namespace) -> tuple[Denoiser, nn.Module, dict
     """The networks on the chosen device, and what identifies their weights."""
     device = choose_device(options.device)
     path = options.checkpoint or find_denoiser(options.instance_data, options.epoch)
+    if path == SHIPPED_DENOISER and not options.checkpoint:
+        print(f"no weights in {options.instance_data / 'checkpoints'}: using the shipped small model of made-up rooms, {path}")
     denoiser = load_denoiser(path, weights=options.weights, device=device)
     weights = {"kind": options.weights, "denoiser": {"file": path.name, "sha256": fingerprint(path)}}
     if denoiser.config.first_stage.kind == "vqgan":
@@ -179,13 +184,19 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--runs", type=int, default=1, metavar="N", help="make runs 0 to N-1, different draws (default: 1)")
     which.add_argument("--run", type=int, metavar="NUMBER", help="make this run alone, say beside one with other settings")
     weights = parser.add_mutually_exclusive_group()
-    weights.add_argument("-e", "--epoch", type=int, help="use the checkpoint of this epoch (default: published, else newest)")
+    weights.add_argument(
+        "-e", "--epoch", type=int, help="use the checkpoint of this epoch (default: published, else newest, else shipped)"
+    )
     weights.add_argument("--checkpoint", type=Path, metavar="FILE", help="score network's weights (default: in checkpoints/)")
     add("--first-stage", type=Path, metavar="FILE", help="first stage's weights (default: found in --instance-data)")
     add("--weights", choices=("ema", "raw"), default="ema", help="averaged or last weights of the checkpoint (default: ema)")
     add("--batch-size", type=int, default=8, metavar="N", help="pairs of frame and conditioning frame at once (default: 8)")
     add("--device", help="for example cpu or cuda (default: a GPU if there is one)")
     add("--precision", choices=PRECISIONS, default="float32", help="of the score network (default: float32)")
+    text = (
+        "how several conditioning views of a frame enter: the average of their scores, as published, or for each evaluation a "
+    )
+    add("--views", choices=VIEWS, default="average", help=text + "view drawn at random, at the cost of one (default: average)")
     add("--fps", type=float, default=10.0, metavar="N", help="frames a second of a newly written video.mp4 (default: 10)")
     add_instance_data(parser)
     return parser

@@ -18,6 +18,7 @@ from .models import Denoiser
 from .sampling_outputs import Run
 from .utils.random import generator
 
+VIEWS = "average", "random"
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -29,6 +30,7 @@ class Method:
     steps: int  # noise levels
     seed: int
     precision: str  # of the score network; the sampler's own arithmetic and the first stage are float32
+    views: str  # of several conditioning views: average of their scores, as published; or random: another one each time
 
     @property
     def evaluations(self) -> int:
@@ -41,9 +43,17 @@ class Method:
             return nullcontext()
         return torch.autocast(device.type, PRECISIONS[self.precision])
 
+    def pairs(self, frame: "Frame") -> int:
+        """(frame, view) pairs in one evaluation of the frame's score."""
+        return 1 if self.views == "random" else len(frame.views)
+
 
 def choose_method(
-    sampler: str = DEFAULT_SAMPLER, steps: int | None = None, seed: int = 0, precision: str = "float32"
+    sampler: str = DEFAULT_SAMPLER,
+    steps: int | None = None,
+    seed: int = 0,
+    precision: str = "float32",
+    views: str = "average",
 ) -> Method:
     """A method, checked; steps None: the sampler's default. Raises ValueError naming what is wrong."""
     default_steps = find_sampler(sampler).steps
@@ -52,7 +62,9 @@ def choose_method(
         raise ValueError(f"steps {steps}, seed {seed}: expected steps of at least 1 and a seed of at least 0")
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
-    return Method(sampler, steps, seed, precision)
+    if views not in VIEWS:
+        raise ValueError(f"views {views!r}: expected one of {', '.join(VIEWS)}")
+    return Method(sampler, steps, seed, precision, views)
 
 
 class Frame(NamedTuple):
@@ -75,6 +87,12 @@ class Views:
     latents: Tensor  # (views, channels, size, size)
     rays: tuple[Tensor, Tensor, Tensor]  # ref, target, cond embeddings, each (views, ray channels, size, size)
 
+    def one_each(self, numbers: list[int]) -> "Views":
+        """Of each frame's views the one with this number, from 0."""
+        rows = np.cumsum([0, *self.counts[:-1]]) + numbers
+        ref, target, cond = (part[rows] for part in self.rays)
+        return Views([1] * len(rows), self.latents[rows], (ref, target, cond))
+
 
 def next_batch(waiting: list[Frame], batch_size: int) -> list[Frame]:
     """The first of `waiting` whose views all exist: at most `batch_size` views together, but always one frame."""
@@ -96,6 +114,8 @@ def draw_frames(
 ) -> Tensor:
     """Draw the latents of several frames together: (frames, channels, size, size) float32.
 
+    Several views of a frame enter by `method.views`: "random" is the stochastic conditioning of 3DiM (Watson et al. 2023,
+    arXiv 2210.04628, section 3.2), a view drawn anew for each evaluation.
     batch_size: (frame, view) pairs in one network evaluation; progress(n): called when n more pairs are to be evaluated.
     Raises ValueError if the device has too little memory.
     """
@@ -103,9 +123,15 @@ def draw_frames(
     sde = VarianceExploding.from_config(denoiser.config.diffusion)
     noise = frame_noise(batch, method.seed)
 
+    choices = [generator(method.seed, "view", frame.run.number, frame.index) for frame in batch]
+
     def score(x: Tensor, sigma: Tensor) -> Tensor:
-        progress(len(views.latents))
-        return mean_score(denoiser, x, sigma, views, method, batch_size)
+        chosen = views
+        if method.views == "random":
+            numbers = [int(choice.integers(count)) for choice, count in zip(choices, views.counts, strict=True)]
+            chosen = views.one_each(numbers)
+        progress(len(chosen.latents))
+        return mean_score(denoiser, x, sigma, chosen, method, batch_size)
 
     prior = noise((len(batch), *latent_shape(denoiser))).to(device_of(denoiser)) * sde.sigma_max
     try:

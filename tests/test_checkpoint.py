@@ -3,9 +3,11 @@
 import pytest
 import torch
 
+from photonvs.utils import checkpoint
 from photonvs.utils.checkpoint import (
     FORMAT,
     checkpoint_name,
+    find_checkpoint,
     find_denoiser,
     find_first_stage,
     list_checkpoints,
@@ -97,17 +99,31 @@ def test_published_weights_are_found_first_and_epochs_by_number(tmp_path):
     checkpoints = tmp_path / "checkpoints"
     checkpoints.mkdir()
     with pytest.raises(FileNotFoundError, match=r"2000-00000000.pth in .*checkpoints; .*put the file there"):
-        find_denoiser(tmp_path)
+        find_checkpoint(tmp_path)
     own = [write(checkpoints, 3, iteration, step=1) for iteration in (0, 7)]
     newest = write(checkpoints, 2001, 0, step=3)
-    assert find_denoiser(tmp_path) == newest
-    assert find_denoiser(tmp_path, epoch=3) == own[1]
+    assert find_checkpoint(tmp_path) == newest
+    assert find_checkpoint(tmp_path, epoch=3) == own[1]
     published = write(checkpoints, 2000, 0, step=1)  # not the published one: a training of ours got there
-    assert find_denoiser(tmp_path) == newest
+    assert find_checkpoint(tmp_path) == newest
     torch.save({"score_sde_model": {}}, published)
-    assert find_denoiser(tmp_path) == published
+    assert find_checkpoint(tmp_path) == published
+    with pytest.raises(FileNotFoundError, match="0004-"):
+        find_checkpoint(tmp_path, epoch=4)
+
+
+def test_shipped_weights_stand_in_where_there_are_no_others(tmp_path, monkeypatch):
+    shipped = tmp_path / "shipped.safetensors"
+    monkeypatch.setattr(checkpoint, "SHIPPED_DENOISER", shipped)
+    with pytest.raises(FileNotFoundError, match="put the file there"):
+        find_denoiser(tmp_path)
+    shipped.touch()
+    assert find_denoiser(tmp_path) == shipped
     with pytest.raises(FileNotFoundError, match="0004-"):
         find_denoiser(tmp_path, epoch=4)
+    (tmp_path / "checkpoints").mkdir()
+    newest = write(tmp_path / "checkpoints", 1, 0, step=1)
+    assert find_denoiser(tmp_path) == newest
 
 
 def test_first_stage_is_found_or_explained(tmp_path):

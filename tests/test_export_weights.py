@@ -1,5 +1,7 @@
 """Exported weights are the checkpoint's, in our file and in the paper's layout."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from seeded import published
@@ -7,7 +9,14 @@ from torch.testing import assert_close
 
 from photonvs.config import Config, DenoiserConfig, FirstStageConfig, config_to_dict
 from photonvs.export_weights import main
-from photonvs.models import build_denoiser, load_denoiser
+from photonvs.models import (
+    build_denoiser,
+    build_first_stage,
+    first_stage_of,
+    load_denoiser,
+    open_first_stage,
+    save_weights,
+)
 from photonvs.utils.checkpoint import FORMAT, read_checkpoint, save_checkpoint
 from photonvs.utils.ema import ExponentialMovingAverage
 
@@ -53,6 +62,21 @@ def test_half_precision_halves_the_file(tmp_path):
         main([str(tmp_path / f"{name}.safetensors"), "--checkpoint", str(checkpoint), *options])
     full, half = (load_denoiser(tmp_path / f"{name}.safetensors").state_dict() for name in ("full", "half"))
     assert_close(half, {name: tensor.half().float() for name, tensor in full.items()}, rtol=0, atol=0)
+
+
+def test_the_first_stage_comes_along_and_is_found(tmp_path):
+    vqgan = FirstStageConfig(image_size=16, channels=32, channel_multipliers=[1, 1], residual_blocks=1, codebook_size=16)
+    config = replace(SMALL, first_stage=vqgan, denoiser=replace(SMALL.denoiser, latent_channels=4))
+    first_stage = build_first_stage(vqgan)
+    save_weights(tmp_path / "first-stage.safetensors", first_stage)
+    checkpoint = write_checkpoint(tmp_path / "0003-00000000.pth", config)
+    exported = tmp_path / "shipped" / "first-stage.safetensors"
+    words = [str(tmp_path / "shipped" / "denoiser.safetensors"), "--checkpoint", str(checkpoint), "--half"]
+    main([*words, "--first-stage", str(exported), "--instance-data", str(tmp_path)])
+    denoiser = load_denoiser(words[0])
+    assert first_stage_of(denoiser.config, tmp_path / "elsewhere") == exported
+    found = open_first_stage(denoiser.config, tmp_path / "elsewhere").state_dict()
+    assert_close(found, {name: tensor.half().float() for name, tensor in first_stage.state_dict().items()}, rtol=0, atol=0)
 
 
 def test_the_papers_layout(tmp_path):

@@ -103,6 +103,23 @@ def test_several_views_are_averaged(batch_size):
         view += count
 
 
+def test_random_views_are_one_of_each_frame_in_turn(make_task):
+    dependencies = (None, None, (0, 1), (0, 1, 2))
+    denoiser, seen = GaussianDenoiser(), []
+    score = denoiser.score
+    denoiser.score = lambda x, x_cond, *more: seen.append(x_cond.clone()) or score(x, x_cond, *more)
+    (run,) = sample(make_task("a", dependencies), denoiser=denoiser, views="random", sampler="ancestral", steps=30)
+    latents = [run.read_latent(index, LATENT) for index in range(3)]
+    for frame, evaluations in ((2, seen[:30]), (3, seen[30:])):
+        views = dependencies[frame]
+        used = [next(view for view in views if torch.equal(evaluation[0], latents[view])) for evaluation in evaluations]
+        assert {len(evaluation) for evaluation in evaluations} == {1} and set(used) == set(views)
+    (again,) = sample(make_task("b", dependencies), views="random", sampler="ancestral", steps=30, batch_size=1)
+    assert torch.equal(again.read_latent(3, LATENT), run.read_latent(3, LATENT))
+    (averaged,) = sample(make_task("c", dependencies), sampler="ancestral", steps=30)
+    assert not torch.equal(averaged.read_latent(3, LATENT), run.read_latent(3, LATENT))
+
+
 def test_order_of_batches(make_task):
     runs = open_runs([make_task("a"), make_task("b", (None, (0,), (0, 1), (0, 1, 2)))], [0, 1])
     waiting = [Frame(run, index) for run in runs for index in run.spec.generation_order]

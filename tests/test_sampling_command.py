@@ -11,6 +11,7 @@ from sampling_task import CONFIG, write_task
 
 from photonvs.models import build_denoiser, save_weights
 from photonvs.sampling import main
+from photonvs.utils import checkpoint
 from photonvs.utils.command_line import run
 from photonvs.utils.files import REPOSITORY
 
@@ -66,7 +67,8 @@ def test_report(tmp_path, weights, capsys):
     assert "00000005: 2 of 2 frames made now" in capsys.readouterr().out
 
 
-def test_mistakes_are_told_in_one_line(tmp_path, weights):
+def test_mistakes_are_told_in_one_line(tmp_path, weights, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SHIPPED_DENOISER", tmp_path / "none shipped")
     write_task(tmp_path / "samples/a", (None, (0,)))
     with pytest.raises(SystemExit, match=r"error: no weights 2000-00000000\.pth in .*checkpoints") as ended:
         run(lambda: main(arguments(tmp_path, "a")))

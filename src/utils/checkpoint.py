@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from .files import atomic_path
+from .files import REPOSITORY, atomic_path
 from .inert_pickle import RefusedName, read_tensors
 
 FORMAT = 1  # of our checkpoints and safetensors files; a change that older versions cannot read raises it
@@ -19,6 +19,7 @@ DAMAGED += (TypeError, AttributeError, KeyError, IndexError, AssertionError, Val
 PUBLISHED_DENOISER = "2000-00000000.pth"
 PUBLISHED_FIRST_STAGE = "taming-32-4-realestate-256.ckpt"
 OWN_FIRST_STAGE = "first-stage.safetensors"
+SHIPPED_DENOISER = REPOSITORY / "instance-data" / "rooms-denoiser.safetensors"
 WHERE_TO_GET_WEIGHTS = (
     "the README of https://github.com/YorkUCVIL/Photoconsistent-NVS links the published files; or train your own"
 )
@@ -45,9 +46,22 @@ def list_checkpoints(directory: Path) -> list[Path]:
 
 
 def find_denoiser(instance_data: Path, epoch: int | None = None) -> Path:
-    """The score network's weights: the published file if it is there, else the newest training checkpoint.
+    """The score network's weights: a checkpoint of `find_checkpoint`, else those that the repository ships.
 
-    With `epoch`, the last checkpoint of that epoch. Raises FileNotFoundError saying where to get weights and put them.
+    Raises FileNotFoundError saying where to get weights and put them.
+    """
+    try:
+        return find_checkpoint(instance_data, epoch)
+    except FileNotFoundError:
+        if epoch is None and SHIPPED_DENOISER.is_file():
+            return SHIPPED_DENOISER
+        raise
+
+
+def find_checkpoint(instance_data: Path, epoch: int | None = None) -> Path:
+    """The published weights if they are there, else the newest training checkpoint; with `epoch`, the last one of it.
+
+    Raises FileNotFoundError saying where to get weights and put them.
     """
     directory = instance_data / "checkpoints"
     checkpoints = list_checkpoints(directory)
