@@ -50,6 +50,8 @@ def main(arguments: list[str] | None = None) -> None:
     if options.image and options.video:
         parser.error("--image and --video: expected one of them")
     path = options.build(options)
+    if options.return_trip:
+        path = path.there_and_back()
     spec = _make_spec(options, path)
     if options.plot:
         plot_path(options.plot, spec)
@@ -253,6 +255,8 @@ def _add_kind(kinds: argparse._SubParsersAction, name: str, description: str) ->
         "first every K-th, each from the keyframe before, then the others, from the keyframes around them (default: previous)"
     )
     kind.add_argument("--condition", default="previous", metavar="RULE", help=text)
+    text = "go back along the path as well: 2 N - 1 frames"
+    kind.add_argument("--return-trip", action="store_true", help=text)
     focal = kind.add_mutually_exclusive_group()
     text = (
         f"focal length as a fraction of the square frame's height (default: the file's, otherwise {presets.PAPER_FOCAL_Y:.4f})"

@@ -27,6 +27,12 @@ class CameraPath(NamedTuple):
     focal_y: float | None = None  # fraction of the frame's height
     timestamps: np.ndarray | None = None  # (n,) int64, microseconds of a video's time
 
+    def there_and_back(self) -> "CameraPath":
+        """The same path, and then its frames in the reverse order: 2n - 1, the last one where the first is."""
+        order = [*range(len(self.poses)), *range(len(self.poses) - 2, -1, -1)]
+        timestamps = None if self.timestamps is None else self.timestamps[order]
+        return CameraPath(self.poses[order], self.focal_y, timestamps)
+
 
 def orbit(frames: int = 10, radius: float = 2.0, angle: float = 90.0) -> np.ndarray:
     """Around a point straight ahead, `radius` away, kept in the middle; to the right (negative angle: left)."""

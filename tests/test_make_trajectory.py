@@ -58,6 +58,11 @@ def test_a_video_gives_the_given_and_the_true_images(tmp_path):
     expected = crop_and_resize(read_frames(video, [100_000, 300_000, 500_000, 700_000]))
     for index, frame in enumerate(expected):
         assert np.array_equal(read_frame(sample / "true-ims" / f"{index:04d}.png"), frame)
+    main([*command, "--return-trip", "--video", str(video), "-o", "samples/back", "--instance-data", str(tmp_path)])
+    there, sample = read_spec(sample / "sampling-spec.json").poses, tmp_path / "samples" / "back"
+    assert np.array_equal(read_spec(sample / "sampling-spec.json").poses, there[[0, 1, 2, 3, 2, 1, 0]])
+    for index, frame in enumerate(expected[[0, 1, 2, 3, 2, 1, 0]]):
+        assert np.array_equal(read_frame(sample / "true-ims" / f"{index:04d}.png"), frame)
     given = given_images(sample, read_spec(sample / "sampling-spec.json"))
     assert list(given) == [0] and np.array_equal(read_frame(given[0]), expected[0])
 
