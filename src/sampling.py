@@ -36,6 +36,7 @@ def sample_trajectory(
     seed: int = 0,
     precision: str = "float32",
     views: str = "average",
+    sampler_options: dict[str, float] | None = None,
     runs: Iterable[int] = (0,),
     batch_size: int = 8,
     frames_per_second: float = 10.0,
@@ -45,7 +46,7 @@ def sample_trajectory(
     """Make all frames of these runs of each folder samples/<id>; what is there already is kept, so a stopped run goes on.
 
     steps: noise levels (None: the sampler's default). precision: of the score network, a name in PRECISIONS. views: how several
-    conditioning views of a frame enter, a name in VIEWS. runs: run numbers.
+    conditioning views of a frame enter, a name in VIEWS. sampler_options: keyword arguments of the sampler. runs: run numbers.
     batch_size: (frame, conditioning view) pairs in one network evaluation; the frames of all runs and folders share batches.
     weights: plain values that identify the weights; run.json records them, with the other settings that make a difference.
 
@@ -53,7 +54,7 @@ def sample_trajectory(
     drawn in another batch, on another device, it is the same frame up to the network's rounding.
     Raises ValueError or FileNotFoundError for a bad task or setting, frames made with other settings, or a result with NaN.
     """
-    method = choose_method(sampler, steps, seed, precision, views)
+    method = choose_method(sampler, steps, seed, precision, views, sampler_options)
     if batch_size < 1 or not frames_per_second > 0:
         raise ValueError(f"batch size {batch_size}, {frames_per_second} frames a second: expected at least 1 and more than 0")
     opened = open_runs(directories, runs)
@@ -141,6 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
         seed=options.seed,
         precision=options.precision,
         views=options.views,
+        sampler_options=dict(options.sampler_option),
         runs=numbers,
         batch_size=options.batch_size,
         frames_per_second=options.fps,
@@ -166,6 +168,12 @@ def _load_models(options: argparse.Namespace) -> tuple[Denoiser, nn.Module, dict
     return denoiser, open_first_stage(denoiser.config, options.instance_data).to(device), weights
 
 
+def _option(text: str) -> tuple[str, float]:
+    """NAME=NUMBER; ValueError, which argparse reports, for anything else."""
+    name, number = text.split("=")
+    return name, float(number)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sample-trajectory.py",
@@ -179,6 +187,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--sampler", choices=SAMPLERS, default=DEFAULT_SAMPLER, help="default: %(default)s; published: predictor-corrector")
     defaults = ", ".join(f"{name} {sampler.steps}" for name, sampler in SAMPLERS.items())
     add("-s", "--steps", type=int, help=f"noise levels of the sampler (default: {defaults})")
+    tunable = "; ".join(f"{name}: {' '.join(sampler.options())}" for name, sampler in SAMPLERS.items())
+    text = f"an option of the sampler ({tunable}); may be given several times"
+    add("--sampler-option", type=_option, action="append", default=[], metavar="NAME=NUMBER", help=text)
     add("--seed", type=int, default=0, help="of the noise; same seed, same frames (default: %(default)s)")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--runs", type=int, default=1, metavar="N", help="make runs 0 to N-1, different draws (default: 1)")

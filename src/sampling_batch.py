@@ -5,7 +5,7 @@ Nothing is written here; `sampling.py` decides what is to be drawn and keeps it.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +31,7 @@ class Method:
     seed: int
     precision: str  # of the score network; the sampler's own arithmetic and the first stage are float32
     views: str  # of several conditioning views: average of their scores, as published; or random: another one each time
+    options: dict[str, float] = field(default_factory=dict)  # of the sampler
 
     @property
     def evaluations(self) -> int:
@@ -54,17 +55,21 @@ def choose_method(
     seed: int = 0,
     precision: str = "float32",
     views: str = "average",
+    options: dict[str, float] | None = None,
 ) -> Method:
     """A method, checked; steps None: the sampler's default. Raises ValueError naming what is wrong."""
-    default_steps = find_sampler(sampler).steps
-    steps = default_steps if steps is None else steps
+    found = find_sampler(sampler)
+    steps = found.steps if steps is None else steps
+    unknown = [name for name in options or {} if name not in found.options()]
+    if unknown:
+        raise ValueError(f"sampler {sampler}: found the option {unknown[0]}, expected {', '.join(found.options())}")
     if steps < 1 or seed < 0:
         raise ValueError(f"steps {steps}, seed {seed}: expected steps of at least 1 and a seed of at least 0")
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
     if views not in VIEWS:
         raise ValueError(f"views {views!r}: expected one of {', '.join(VIEWS)}")
-    return Method(sampler, steps, seed, precision, views)
+    return Method(sampler, steps, seed, precision, views, dict(options or {}))
 
 
 class Frame(NamedTuple):
@@ -135,7 +140,7 @@ def draw_frames(
 
     prior = noise((len(batch), *latent_shape(denoiser))).to(device_of(denoiser)) * sde.sigma_max
     try:
-        return find_sampler(method.sampler).function(score, prior, sde, method.steps, noise=noise)
+        return find_sampler(method.sampler).function(score, prior, sde, method.steps, noise=noise, **method.options)
     except torch.OutOfMemoryError as error:
         raise ValueError(
             f"the device's memory is not enough for a batch of {min(batch_size, len(views.latents))}; use a smaller "

@@ -120,6 +120,14 @@ def test_random_views_are_one_of_each_frame_in_turn(make_task):
     assert not torch.equal(averaged.read_latent(3, LATENT), run.read_latent(3, LATENT))
 
 
+def test_options_reach_the_sampler_and_the_record(make_task):
+    (plain,), (tuned,) = sample(make_task("a")), sample(make_task("b"), sampler_options={"rho": 2.0, "eta": 0.5})
+    assert not torch.equal(plain.read_latent(4, LATENT), tuned.read_latent(4, LATENT))
+    assert json.loads((tuned.folder / "run.json").read_text())["options"] == {"rho": 2.0, "eta": 0.5}
+    with pytest.raises(ValueError, match="sampler ancestral: found the option snr, expected eta, sigma_min, sigma_max, rho"):
+        sample(make_task("c"), sampler_options={"snr": 1.0})
+
+
 def test_order_of_batches(make_task):
     runs = open_runs([make_task("a"), make_task("b", (None, (0,), (0, 1), (0, 1, 2)))], [0, 1])
     waiting = [Frame(run, index) for run in runs for index in run.spec.generation_order]

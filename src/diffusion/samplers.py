@@ -14,6 +14,7 @@ batch is what it would be alone. Bad arguments raise ValueError.
 Sources: "EDM" is Karras et al. 2022, arXiv 2206.00364; "DPM-Solver++" is Lu et al. 2022, arXiv 2211.01095.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -258,6 +259,11 @@ class Sampler(NamedTuple):
     function: Callable[..., Tensor]
     steps: int  # by default
     evaluations: Callable[[int], int]  # of the score, for that many steps
+
+    def options(self) -> dict[str, float | None]:
+        """What can be tuned, by name, with its default (None: the process's)."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY and one.name != "progress"}
 
 
 SAMPLERS = {
