@@ -1,6 +1,9 @@
 """What several test files share: files in the layouts of the published weights."""
 
+import os
 from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch: threads that wait for one another crawl where other programs run too
 
 import pytest
 import torch
