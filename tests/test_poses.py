@@ -10,6 +10,7 @@ import pytest
 from photonvs.cameras import from_realestate10k, to_realestate10k
 from photonvs.datasets.extract import main
 from photonvs.datasets.poses import Sequence, load_poses, read_realestate10k_text, save_poses, video_name
+from photonvs.datasets.video_manifest import Entry, open_manifest
 from photonvs.utils.files import REPOSITORY
 
 CLIPS = REPOSITORY.parent / "shared" / "clips"
@@ -215,6 +216,19 @@ def test_extract_converts_a_split_and_reports(tmp_path, capsys):
     ):
         assert expected in skipped
     assert "broken.txt, line 4: found 3 fields" in output and "gone (video gone)" in output
+
+
+def test_extract_tells_why_a_video_is_missing(tmp_path, capsys):
+    split_folder(tmp_path)
+    answers = {"gone": "private", "other": "there"}
+    (tmp_path / "train" / "videos" / "other.webm").unlink()  # after it was fetched
+    with open_manifest(tmp_path / "train" / "videos") as (_, add):
+        for video, status in answers.items():
+            add(Entry(video, f"http://example.org/{video}", status, "2024-01-01T00:00:00+00:00"))
+    main(["train", "--data", str(tmp_path)])
+    output = capsys.readouterr().out
+    assert "1 video missing (private): gone (video gone)" in output
+    assert "1 video missing: good2 (video other)" in output
 
 
 def test_extract_says_what_is_missing(tmp_path):

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from ..utils.files import REPOSITORY, atomic_path
 from .poses import Sequence, read_realestate10k_text, save_poses
 from .video import find_videos
+from .video_manifest import MANIFEST, Entry, read_manifest
 
 DATA = REPOSITORY / "dataset-data" / "data"
 LAYOUT = "expected DIR/RealEstate10K-original/SPLIT/*.txt and DIR/SPLIT/videos/<video>.mp4 (or .mkv, .webm)"
@@ -22,7 +23,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Convert one split and report what was skipped; raises ValueError or FileNotFoundError if nothing can be written."""
     parser = argparse.ArgumentParser(
         description="Convert the RealEstate10K text files of a split to DIR/SPLIT/poses.npy. Sequences that cannot be used "
-        "(no video, fewer than two poses, a malformed or empty file) are left out, counted and listed in DIR/SPLIT/skipped.txt."
+        "(no video, fewer than two poses, a malformed or empty file) are left out, counted and listed in DIR/SPLIT/skipped.txt,"
+        " a missing video with the answer that download-videos.py got."
     )
     parser.add_argument("split", metavar="SPLIT", help="train, test, or another folder's name; " + LAYOUT)
     parser.add_argument(
@@ -37,12 +39,13 @@ def extract(data: Path, split: str) -> None:
     texts = _find_texts(data / "RealEstate10K-original" / split)
     try:
         videos = find_videos(data / split / "videos").keys()
+        manifest = read_manifest(data / split / "videos" / MANIFEST)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error}; {LAYOUT}") from None
     sequences: dict[str, Sequence] = {}
     skipped: dict[str, list[str]] = {}  # reason -> one entry a sequence
     for text, result in tqdm(_read_all(texts), total=len(texts), desc=split, unit=" files"):
-        reason, entry = _refusal(text, result, videos)
+        reason, entry = _refusal(text, result, videos, manifest)
         if reason:
             skipped.setdefault(reason, []).append(entry)
         else:
@@ -81,14 +84,19 @@ def _read(text: Path) -> Sequence | str:
         return str(error)
 
 
-def _refusal(text: Path, result: Sequence | str, videos: set[str]) -> tuple[str | None, str]:
-    """Why a sequence cannot be used, and its entry in the list of those; None if it can."""
+def _refusal(text: Path, result: Sequence | str, videos: set[str], manifest: dict[str, Entry]) -> tuple[str | None, str]:
+    """Why a sequence cannot be used, and its entry in the list of those; None if it can.
+
+    manifest: what download-videos.py was told of each video, by name.
+    """
     if isinstance(result, str):
         return ("empty file" if text.stat().st_size == 0 else "malformed line"), result
     if len(result) < 2:
         return "fewer than two poses", text.stem
     if result.video not in videos:
-        return "video missing", f"{text.stem} (video {result.video})"
+        answer = manifest.get(result.video)
+        told = answer is not None and answer.status != "there"
+        return f"video missing ({answer.status})" if told else "video missing", f"{text.stem} (video {result.video})"
     return None, ""
 
 

@@ -1,6 +1,5 @@
 """What became of each video that was to be fetched: a JSON Lines file, one line an answer; a video's last line holds."""
 
-import fcntl
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -77,6 +76,8 @@ def open_manifest(folder: Path) -> Iterator[tuple[dict[str, Entry], Callable[[En
 
     Raises ValueError if another process has it open.
     """
+    import fcntl  # not on Windows, where a manifest can only be read
+
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / MANIFEST
     with (folder / ".manifest.lock").open("w") as lock:
