@@ -8,11 +8,14 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
+
+from .utils.files import atomic_path
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -31,7 +34,9 @@ class Meter:
     def __enter__(self) -> Meter:
         if self.trainer.process.leads:
             self.writer = SummaryWriter(self.trainer.logs, purge_step=self.trainer.step + 1)
-            self.stats = (self.trainer.logs / "stats.jsonl").open("a", encoding="utf-8")
+            path = self.trainer.logs / "stats.jsonl"
+            _purge(path, self.trainer.step)
+            self.stats = path.open("a", encoding="utf-8")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -85,6 +90,15 @@ class Meter:
         """Write pictures to TensorBoard."""
         for name, picture in pictures.items():
             self.writer.add_image(name, picture, self.trainer.step)
+
+
+def _purge(path: Path, step: int) -> None:
+    """Take out of stats.jsonl the steps after this one, which come again, and a line that a killed process left unfinished."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
+    if kept != lines:
+        with atomic_path(path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 
 def _memory(device: torch.device) -> float:

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from .config import Config, TrainingConfig, config_from_dict, config_to_dict
+from .config import Config, config_from_dict, config_to_dict
 from .meter import Meter
 from .utils.checkpoint import (
     FORMAT,
@@ -68,7 +68,7 @@ class Trainer:
         self.settings = task.config.training
         self.checkpoints, self.logs = checkpoints, logs
         self.step, self.samples = 0, 0  # optimizer steps done, samples seen
-        _check(self.settings)
+        _check(task.config)
         shares = process.count * self.settings.accumulation
         if self.settings.batch_size % shares:
             raise ValueError(
@@ -176,14 +176,19 @@ class Trainer:
         prune_checkpoints(self.checkpoints, self.settings.keep_checkpoints, self.settings.keep_every)
 
 
-def _check(settings: TrainingConfig) -> None:
+def _check(config: Config) -> None:
     """Raise ValueError for a number that no training can have."""
+    settings = config.training
     for name in ("batch_size", "accumulation", "steps", "log_every", "keep_checkpoints"):
         if getattr(settings, name) < 1:
             raise ValueError(f"training.{name} {getattr(settings, name)}: expected at least 1")
     for name in ("warmup_steps", "sample_every", "validate_every", "checkpoint_every", "keep_every", "seed"):
         if getattr(settings, name) < 0:
             raise ValueError(f"training.{name} {getattr(settings, name)}: expected 0 or more")
+    if config.data.workers < 0:
+        raise ValueError(f"data.workers {config.data.workers}: expected 0 or more")
+    if not settings.gradient_norm > 0:
+        raise ValueError(f"training.gradient_norm {settings.gradient_norm}: expected more than 0")
     if not 0 <= settings.ema_decay < 1:
         raise ValueError(f"training.ema_decay {settings.ema_decay}: expected at least 0 and less than 1")
 

@@ -16,6 +16,7 @@ from torch.testing import assert_close
 from photonvs.config import load_config
 from photonvs.models import load_denoiser
 from photonvs.train_command import Validation, main
+from photonvs.trainer import Trainer
 from photonvs.training import ScoreTask, train
 from photonvs.utils.checkpoint import list_checkpoints, load_checkpoint, load_newest_checkpoint
 from photonvs.utils.distributed import Process
@@ -78,24 +79,94 @@ def test_stopping_and_going_on_changes_no_bit(whole, configured, tmp_path):
     assert_same_training(final(tmp_path), final(whole), rtol=0, atol=0)
 
 
-def test_workers_and_accumulation_change_nothing(whole, configured, tmp_path):
-    train(configured("data.workers=2"), tmp_path / "workers", "cpu")
-    assert_same_training(final(tmp_path / "workers"), final(whole), rtol=0, atol=0)
-    train(configured("training.accumulation=4"), tmp_path / "parts", "cpu")
-    assert training_task.logged(tmp_path / "parts", "training/loss") == pytest.approx(
-        training_task.logged(whole, "training/loss"), rel=1e-4
-    )
-    assert_same_training(final(tmp_path / "parts"), final(whole), rtol=1e-3, atol=1e-5)
+def test_statistics_hold_each_step_once(configured, tmp_path):
+    train(configured("training.steps=3"), tmp_path, "cpu")
+    list_checkpoints(tmp_path / "checkpoints")[-1].unlink()  # as if it had been killed before it could save step 3
+    with (tmp_path / "logs" / "stats.jsonl").open("a") as file:
+        file.write('{"step": 4, "samp')
+    train(configured("training.steps=5"), tmp_path, "cpu")
+    assert training_task.logged(tmp_path, "step") == [1, 2, 3, 4, 5]
 
 
-def test_two_processes_do_what_one_does(whole, footage, tmp_path):
-    training_task.run(tmp_path, training_task.settings(footage, "training.steps=4"), processes=2)
-    output = training_task.run(tmp_path, training_task.settings(footage))  # and one goes on
-    assert "step 4" in output
-    assert training_task.logged(tmp_path, "training/loss") == pytest.approx(
-        training_task.logged(whole, "training/loss"), rel=1e-4
-    )
-    assert_same_training(final(tmp_path), final(whole), rtol=1e-3, atol=1e-5)
+def test_workers_change_nothing(whole, configured, tmp_path):
+    train(configured("data.workers=2"), tmp_path, "cpu")
+    assert_same_training(final(tmp_path), final(whole), rtol=0, atol=0)
+
+
+def test_sharing_the_work_changes_nothing_in_twenty_steps(footage, configured, tmp_path):
+    one, parts, two = (tmp_path / name for name in ("one", "parts", "two"))
+    train(configured("training.steps=20"), one, "cpu")
+    train(configured("training.steps=20", "training.accumulation=2"), parts, "cpu")
+    training_task.run(two, training_task.settings(footage, "training.steps=13"), processes=2)
+    output = training_task.run(two, training_task.settings(footage, "training.steps=20"))  # and one goes on
+    assert "step 13" in output
+    losses = training_task.logged(one, "training/loss")
+    assert len(losses) == 20
+    for shared in (parts, two):
+        assert training_task.logged(shared, "training/loss") == pytest.approx(losses, rel=1e-4)
+        assert_same_training(final(shared), final(one), rtol=1e-3, atol=1e-4)
+
+
+class Recorder:
+    """A task that only notes the numbers of the samples that it gets, step by step and part by part."""
+
+    model_sections = ()
+
+    def __init__(self, config):
+        self.config, self.dataset, self.seen = config, Endless(), []
+
+    def update(self, batches, step):
+        self.seen.append([batch["number"].tolist() for batch in batches])
+        return {"loss": torch.zeros(())}
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
+class Endless(torch.utils.data.Dataset):
+    """Empty samples; three an epoch."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, number):
+        return {}
+
+
+class Unconnected(Process):
+    """One of several processes, without the others."""
+
+    def any(self, flag):
+        return flag
+
+    def sum(self, values):
+        return values
+
+    def from_first(self, value):
+        return value
+
+
+@pytest.mark.parametrize(("count", "accumulation"), [(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (1, 8)])
+def test_samples_come_in_the_same_order_however_they_are_shared(configured, tmp_path, count, accumulation):
+    stop = random.Random(count + accumulation).randrange(1, 20)
+    ranks = []
+    for rank in range(count):
+        recorder = Recorder(configured(f"training.accumulation={accumulation}", "training.checkpoint_every=0"))
+        for steps in (stop, 20):
+            recorder.config.training.steps = steps
+            folder = tmp_path / str(rank)
+            trainer = Trainer(recorder, folder, folder, Unconnected(torch.device("cpu"), rank, count))
+            if steps == 20:
+                trainer.step, trainer.samples = stop, 8 * stop  # the first process alone has a checkpoint
+            trainer.run()
+        ranks.append(recorder.seen)
+    for step, parts in enumerate(zip(*ranks, strict=True)):  # of each process
+        numbers = [number for shares in zip(*parts, strict=True) for share in shares for number in share]
+        assert numbers == list(range(8 * step, 8 * step + 8))
+    assert step == 19
 
 
 def test_a_signal_or_a_stop_file_saves_and_ends(footage, tmp_path):
@@ -125,6 +196,12 @@ def test_settings_of_another_model_are_refused(whole, configured):
 def test_a_batch_that_cannot_be_shared_is_refused(configured, tmp_path):
     with pytest.raises(ValueError, match="batch_size 8 cannot be shared by 1 processes in 3 parts each: take a multiple of 3"):
         train(configured("training.accumulation=3"), tmp_path, "cpu")
+
+
+@pytest.mark.parametrize("setting", ["data.workers=-1", "training.gradient_norm=0", "training.steps=0", "training.ema_decay=1"])
+def test_numbers_that_no_training_can_have_are_refused(configured, tmp_path, setting):
+    with pytest.raises(ValueError, match=rf"^{setting.split('=')[0]} .*: expected "):
+        train(configured(setting), tmp_path, "cpu")
 
 
 def test_missing_data_and_weights_are_named(configured, tmp_path):
