@@ -239,5 +239,6 @@ def test_clips_frames(text):
     path = CLIPS / text.parent.name / "videos" / f"{sequence.video}.mp4"
     truth = np.load(CLIPS / f"truth-{sequence.video}.npz")[f"frames_{text.stem}"]
     _, frames = decode_all(path)
-    np.testing.assert_array_equal(read_frames(path, sequence.timestamps[:10]), frames[truth[:10]])
-    np.testing.assert_array_equal(read_frames(path, sequence.timestamps[[-1, 0]]), frames[truth[[-1, 0]]])
+    np.testing.assert_array_equal(read_frames(path, sequence.timestamps), frames[truth])
+    for index in range(0, len(truth), 7):  # each on its own, by a seek of its own
+        np.testing.assert_array_equal(read_frames(path, sequence.timestamps[[index]])[0], frames[truth[index]])
