@@ -25,7 +25,7 @@ from .trajectory import (
 )
 from .utils.command_line import add_instance_data
 from .utils.files import atomic_path
-from .utils.pictures import png_bytes
+from .utils.pictures import png_bytes, read_frame
 
 OPTION_HELP = {
     "frames": (int, "N", "frames of the path, the given one included"),
@@ -132,6 +132,7 @@ def _photos(given: list[int], images: list[Path]) -> dict[Path, bytes]:
             raise FileNotFoundError(f"{image}: no such image file")
         if image.suffix.lower() not in IMAGE_SUFFIXES:
             raise ValueError(f"{image}: expected an image file ({' '.join(IMAGE_SUFFIXES)})")
+        read_frame(image)  # raises for one that sampling could not read
         photos[GIVEN_IMAGES / f"{index:04d}{image.suffix.lower()}"] = image.read_bytes()
     return photos
 
@@ -209,7 +210,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _preset_poses(options: argparse.Namespace, preset: Callable[..., np.ndarray], names: tuple[str, ...]) -> presets.CameraPath:
-    return presets.CameraPath(preset(**{name: getattr(options, name) for name in names}))
+    arguments = {name: getattr(options, name) for name in names}
+    for name, value in arguments.items():
+        if not math.isfinite(value):
+            raise ValueError(f"--{name} {value}: expected a finite number")
+    return presets.CameraPath(preset(**arguments))
 
 
 def _add_realestate10k(kinds: argparse._SubParsersAction) -> None:

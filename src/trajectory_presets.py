@@ -45,7 +45,7 @@ def spin(frames: int = 10, radius: float = 0.5, distance: float = 2.0, angle: fl
 
     The angle is divided by the number of frames, so that after a full circle the next frame would be the first again.
     """
-    theta = _sweep(frames + 1, angle)[:-1]
+    theta = _sweep(frames, angle) * (frames - 1) / frames
     return _looking_at_origin(radius * np.sin(theta), 0 * theta, distance - radius + radius * np.cos(theta))
 
 

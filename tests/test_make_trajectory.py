@@ -13,9 +13,14 @@ from photonvs.datasets.video import crop_and_resize, read_frames
 from photonvs.make_trajectory import describe, main
 from photonvs.trajectory import conditioning, given_images, read_spec
 from photonvs.utils.files import REPOSITORY
-from photonvs.utils.pictures import read_frame
+from photonvs.utils.pictures import png_bytes, read_frame
 
 CUSTOM = REPOSITORY / "custom-trajectories"
+
+
+def photo_bytes(grey):
+    """A small picture as a file's content."""
+    return png_bytes(np.full((8, 8, 3), grey, np.uint8))
 
 
 @pytest.mark.parametrize("name", sorted(presets.PRESETS))
@@ -32,8 +37,9 @@ def test_every_shipped_trajectory_has_a_preset():
 
 
 def test_a_sample_gets_its_specification_and_images(tmp_path, capsys):
-    (tmp_path / "a.PNG").write_bytes(b"first")
-    (tmp_path / "b.jpg").write_bytes(b"second")
+    first, second = photo_bytes(1), photo_bytes(2)
+    (tmp_path / "a.PNG").write_bytes(first)
+    (tmp_path / "b.jpg").write_bytes(second)
     images = [str(tmp_path / "b.jpg"), str(tmp_path / "a.PNG")]
     command = ["orbit", "-o", "samples/room", "--instance-data", str(tmp_path), "--frames", "6", "--radius", "3"]
     main([*command, "--image", *images, "--given", "5", "0", "--condition", "keyframes-2"])
@@ -43,7 +49,7 @@ def test_a_sample_gets_its_specification_and_images(tmp_path, capsys):
     assert spec.dependencies == conditioning(6, "keyframes-2", (0, 5))[1]
     found = given_images(sample, spec)
     assert {index: path.name for index, path in found.items()} == {0: "0000.png", 5: "0005.jpg"}
-    assert [path.read_bytes() for path in found.values()] == [b"first", b"second"]
+    assert [path.read_bytes() for path in found.values()] == [first, second]
     assert describe(spec) in capsys.readouterr().out
 
 
@@ -69,8 +75,8 @@ def test_a_video_gives_the_given_and_the_true_images(tmp_path):
 
 def test_nothing_is_replaced_without_force(tmp_path):
     photo, other = tmp_path / "photo.png", tmp_path / "other.jpg"
-    photo.write_bytes(b"photo")
-    other.write_bytes(b"other")
+    photo.write_bytes(photo_bytes(1))
+    other.write_bytes(photo_bytes(2))
     sample = tmp_path / "samples" / "room"
 
     def state():
@@ -87,7 +93,7 @@ def test_nothing_is_replaced_without_force(tmp_path):
             write(*arguments)
         assert state() == before
     write("dolly", "--image", other, "--force")
-    assert sorted(state()) == ["0000.jpg", "sampling-spec.json"] and state()["0000.jpg"] == b"other"
+    assert sorted(state()) == ["0000.jpg", "sampling-spec.json"] and state()["0000.jpg"] == photo_bytes(2)
     target = tmp_path / "spec.json"
     target.write_text("mine")
     with pytest.raises(ValueError, match=r"spec\.json: exists with another content"):
@@ -109,13 +115,15 @@ def test_without_an_image_the_command_says_where_it_belongs(tmp_path, capsys):
         (["--field-of-view", "180"], "less than 180 degrees"),
         (["--focal-y", "0"], "focal_y is 0"),
         (["--frames", "0"], "0 frames; expected at least 2"),
-        (["--angle", "nan"], "NaN"),
+        (["--angle", "nan"], "--angle nan: expected a finite number"),
+        (["--image", "text.png"], "image text.png cannot be read"),
     ],
 )
 def test_bad_arguments_leave_nothing_behind(tmp_path, monkeypatch, arguments, expected):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "text.txt").write_text("no picture")
-    (tmp_path / "a.png").write_bytes(b"picture")
+    for name in ("text.txt", "text.png"):
+        (tmp_path / name).write_text("no picture")
+    (tmp_path / "a.png").write_bytes(photo_bytes(1))
     with pytest.raises((ValueError, FileNotFoundError)) as caught:
         main(["orbit", "-o", "samples/room", "--instance-data", str(tmp_path), *arguments])
     assert expected in str(caught.value)

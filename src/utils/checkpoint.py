@@ -3,6 +3,7 @@
 import logging
 import pickle
 import re
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         with path.open("rb") as file:
             is_zip = file.read(4) == b"PK\x03\x04"
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+            with warnings.catch_warnings(action="ignore"):  # of pickle protocols that torch.save doesn't write
+                content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
         except pickle.UnpicklingError:
             content = read_tensors(path)
     except RefusedName as error:

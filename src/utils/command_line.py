@@ -28,7 +28,8 @@ def run(main: Callable[[], object]) -> None:
 def _message(error: Exception) -> str:
     """The error as one line; an operating system's error names its file."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        name = error.filename2 or error.filename  # of a renaming: the new name
+        return f"{name}: {error.strerror}" if name else error.strerror
     return " ".join(str(error).split())
 
 

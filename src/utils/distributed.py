@@ -14,6 +14,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from .checkpoint import first_line
+
 
 @dataclass(frozen=True)
 class Process:
@@ -73,9 +75,7 @@ def choose_device(name: str | None = None) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:  # AssertionError: a torch without CUDA
-        raise ValueError(
-            f"device {name!r} cannot be used ({str(error).splitlines()[0]}); use for example cpu or cuda"
-        ) from error
+        raise ValueError(f"device {name!r} cannot be used ({first_line(error)}); use for example cpu or cuda") from error
 
 
 @contextmanager
