@@ -164,8 +164,16 @@ def test_array_mistakes_are_said(slurm: FakeSlurm) -> None:
     assert starts(slurm.folder) == []
 
 
+@pytest.fixture
+def cluster(nodes: Cluster):
+    """The two nodes, without jobs of an earlier test."""
+    yield nodes
+    nodes.run("scancel", "--user=root")
+    nodes.wait_until(lambda: not nodes.run("squeue", "--noheader"), "the end of all jobs")
+
+
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory):
+def nodes(tmp_path_factory: pytest.TempPathFactory):
     """Two nodes for the tests of this file."""
     if reason := missing():
         pytest.skip(reason)
@@ -183,6 +191,14 @@ def submit(cluster: Cluster, folder: Path, script: str, options: list[str], *arg
 def steps_of(run: Path) -> int:
     """Steps that the stand-in has counted."""
     return int((run / "steps").read_text()) if (run / "steps").exists() else 0
+
+
+def finish(cluster: Cluster, job: str, folder: Path, run: Path, interrupted: int) -> None:
+    """Wait for a job's second start on two nodes, and until it is beyond the step where it was interrupted; then end it."""
+    cluster.wait_until(lambda: len(starts(folder)) == 4, "the second start", 90)
+    cluster.wait_until(lambda: steps_of(run) > interrupted, "more steps")
+    (run / "checkpoints" / "stop").touch()
+    cluster.wait_for_state(job, "COMPLETED")
 
 
 @pytest.mark.slurm
@@ -210,19 +226,17 @@ def test_training_goes_on_after_a_warning(cluster: Cluster, tmp_path: Path) -> N
 def test_training_goes_on_after_a_node_crashed(cluster: Cluster, tmp_path: Path) -> None:
     """Slurm requeues; the second start has the first one's arguments."""
     run = tmp_path / "my run"
-    job = submit(cluster, tmp_path, "train-deploy.sh", ["--nodes=2"], "--instance-data", run, "steps=200", "x=a b")
+    job = submit(cluster, tmp_path, "train-deploy.sh", ["--nodes=2"], "--instance-data", run, "steps=1000000", "x=a b")
     cluster.wait_until(lambda: steps_of(run) > 5, "some steps")
     cluster.crash("node2")
     cluster.wait_until(lambda: cluster.state(job) == "PENDING", "the requeue")
-    assert steps_of(run) < 200  # else nothing would be left for the second start
+    interrupted = steps_of(run)
     cluster.start("node2")
-    cluster.wait_until(lambda: len(starts(tmp_path)) == 4, "the second start", 90)
-    cluster.wait_for_state(job, "COMPLETED")
-    assert steps_of(run) == 200
+    finish(cluster, job, tmp_path, run, interrupted)
     first, second = ([start for start in starts(tmp_path) if start["rank"] == rank] for rank in "01")
     assert [start["node"] for start in first + second] == ["node1", "node1", "node2", "node2"]
     for start in first + second:
-        assert after(start["arguments"], "train.py") == ["--instance-data", str(run), "steps=200", "x=a b"]
+        assert after(start["arguments"], "train.py") == ["--instance-data", str(run), "steps=1000000", "x=a b"]
     assert [f"--rdzv-id={job}-{restart}" in start["arguments"] for restart, start in enumerate(first)] == [True, True]
 
 
@@ -230,14 +244,11 @@ def test_training_goes_on_after_a_node_crashed(cluster: Cluster, tmp_path: Path)
 def test_training_goes_on_after_preemption(cluster: Cluster, tmp_path: Path) -> None:
     """An urgent job has the nodes as soon as the training has saved, before its time of grace is over."""
     run = tmp_path / "run"
-    job = submit(cluster, tmp_path, "train-deploy.sh", ["--nodes=2"], "--instance-data", run, "steps=100")
+    job = submit(cluster, tmp_path, "train-deploy.sh", ["--nodes=2"], "--instance-data", run, "steps=1000000")
     cluster.wait_until(lambda: steps_of(run) > 5, "some steps")
     urgent = cluster.submit("--partition=urgent", "--nodes=2", "--output=/dev/null", "--wrap=true")
     cluster.wait_until(lambda: cluster.state(urgent) == "COMPLETED", "the urgent job", 15)
-    interrupted = steps_of(run)
-    assert interrupted < 100
-    cluster.wait_for_state(job, "COMPLETED", 90)
-    assert steps_of(run) == 100 and len(starts(tmp_path)) == 4
+    finish(cluster, job, tmp_path, run, steps_of(run))
     assert "was stopped early" in (tmp_path / "log").read_text()
 
 
