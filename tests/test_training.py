@@ -14,7 +14,7 @@ import training_task
 from torch.testing import assert_close
 
 from photonvs.config import load_config
-from photonvs.models import load_denoiser
+from photonvs.models import build_denoiser, load_denoiser
 from photonvs.train_command import Validation, main
 from photonvs.trainer import Trainer
 from photonvs.training import ScoreTask, train
@@ -279,3 +279,21 @@ def test_kills_at_any_moment_lose_nothing(configured, tmp_path):
     train(config, tmp_path / "killed", "cpu")
     train(config, tmp_path / "whole", "cpu")
     assert_same_training(final(tmp_path / "killed"), final(tmp_path / "whole"), rtol=0, atol=0)
+
+
+@pytest.mark.slow
+def test_the_published_configuration_takes_two_steps(footage, published_ckpt, tmp_path):
+    """The whole network and first stage, a pair a step."""
+    settings = [f"data.poses={footage}/poses.npy", f"data.videos={footage}/videos", f"data.first_stage={published_ckpt}"]
+    settings += ["data.workers=0", "training.batch_size=1", "training.steps=2", "training.log_every=1"]
+    settings += ["training.warmup_steps=0"]  # else the first steps are too small for float32
+    config = load_config("realestate10k", settings)
+    train(config, tmp_path, "cpu")
+    losses = training_task.logged(tmp_path, "training/loss")
+    assert len(losses) == 2 and all(0 < loss < 1e6 for loss in losses)
+    torch.manual_seed(config.training.seed)
+    begun, trained = build_denoiser(config), load_denoiser(list_checkpoints(tmp_path / "checkpoints")[-1], weights="raw")
+    outputs = [name for name, _ in begun.named_parameters() if "decoder_modules" in name and "conv3x3.weight" in name]
+    assert outputs  # what lies before these layers, which begin near zero, moves later
+    for name in outputs:
+        assert not torch.equal(begun.get_parameter(name), trained.get_parameter(name)), name
