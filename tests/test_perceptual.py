@@ -108,8 +108,8 @@ def test_weights_come_from_an_installed_package(tmp_path, monkeypatch, images):
 
 
 def test_it_is_that_of_the_package(images, monkeypatch):
-    pytest.importorskip("torchsummary", reason="stlpips-pytorch cannot be imported without torchsummary")
-    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(embed=None))  # which it imports, and doesn't use
+    for name, attribute in (("IPython", "embed"), ("torchsummary", "summary")):  # which it imports, and doesn't use
+        monkeypatch.setitem(sys.modules, name, types.SimpleNamespace(**{attribute: None}))
     package = pytest.importorskip("stlpips_pytorch.stlpips", reason="stlpips-pytorch is not installed")
     theirs = package.LPIPS(net="vgg", variant="shift_tolerant", verbose=False)
     with torch.no_grad():
