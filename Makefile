@@ -34,12 +34,13 @@ demo: .venv/installed
 	$(BIN)/python src/scripts/make-trajectory.py realestate10k --sequence $(DEMO)/data/RealEstate10K-original/train/$(DEMO_SEQUENCE).txt \
 		--video $(DEMO)/data/train/videos/$(DEMO_VIDEO).mp4 --frames 10 -o samples/room --instance-data $(DEMO)
 	$(BIN)/python src/scripts/sample-trajectory.py -o samples/room --instance-data $(DEMO)
-	$(BIN)/python src/scripts/compute-tsed.py -o samples/room --instance-data $(DEMO)
 	$(BIN)/python src/scripts/evaluate.py -o samples/room --instance-data $(DEMO)
+	$(BIN)/python src/scripts/compute-tsed.py -o samples/room --instance-data $(DEMO)
 	@echo
 	@echo "Frames:        $(DEMO)/samples/room/samples/00000000/images"
 	@echo "Video:         $(DEMO)/samples/room/samples/00000000/video.mp4"
 	@echo "Contact sheet: $(DEMO)/samples/room/samples/00000000/contact-sheet.png"
+	@echo "Report:        $(DEMO)/samples/room/evaluation/00000000/report.html"
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest -m "not slow and not slurm"

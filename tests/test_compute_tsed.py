@@ -13,7 +13,7 @@ from scenes import sideways_poses, write_frames
 
 from photonvs.evaluation.compute_tsed import main
 from photonvs.evaluation.matching import SiftMatcher
-from photonvs.evaluation.report import build_report, confidence_interval, summarize, write_report
+from photonvs.evaluation.report import build_report, summarize, write_report
 from photonvs.evaluation.scoring import PairScore
 from photonvs.trajectory import SamplingSpec, write_spec
 from photonvs.utils.files import REPOSITORY
@@ -217,13 +217,3 @@ def test_infinite_and_undefined_distances_are_valid_json():
     report = build_report([PairScore((0, 1), 4, distances)], SiftMatcher(), 2, 1)
     pair = json.loads(json.dumps(report, allow_nan=False))["pairs"][0]
     assert pair["median_sed"] is None and pair["consistent"] is False and pair["matches"] == 4
-
-
-def test_bootstrap_interval_of_many_values_is_the_normal_one():
-    values = np.random.default_rng(1).normal(3, 2, 400)
-    low, high = confidence_interval(values)
-    error = values.std() / np.sqrt(len(values))
-    assert (low, high) == pytest.approx((values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.15 * error)
-    assert confidence_interval(values) == [low, high]  # the same every time
-    assert confidence_interval(values[:1]) is None
-    assert confidence_interval(np.ones(5)) == [1, 1]

@@ -1,19 +1,30 @@
-"""PSNR, and its command on a sample's folder."""
+"""PSNR, SSIM and LPIPS of frame pairs, and which frames are compared."""
 
-import json
 import math
 
 import numpy as np
 import pytest
+import torch
 
 from photonvs import trajectory_presets as presets
-from photonvs.evaluation.image_metrics import main, psnr
+from photonvs.evaluation.image_metrics import compare, folder_comparison, psnr, run_comparison, score_run, ssim
 from photonvs.trajectory import SamplingSpec, conditioning, write_spec
 from photonvs.utils.pictures import write_png
 
 
 def grey(value: int, size: int = 8) -> np.ndarray:
     return np.full((size, size, 3), value, np.uint8)
+
+
+def write_sample(directory, count=3, rule="previous", skip=()):
+    """A sample whose run is one grey level off the true frames; the given photo is of level 50."""
+    write_spec(directory / "sampling-spec.json", SamplingSpec(0.9, presets.truck(count), *conditioning(count, rule)))
+    write_png(directory / "init-ims" / "0000.png", grey(50, 32))
+    for index in range(count):
+        write_png(directory / "true-ims" / f"{index:04d}.png", grey(50 + 10 * index, 32))
+        if index not in skip:
+            write_png(directory / "samples" / "00000000" / "images" / f"{index:04d}.png", grey(51 + 10 * index))
+    return directory / "samples" / "00000000"
 
 
 def test_psnr_of_known_errors():
@@ -23,27 +34,67 @@ def test_psnr_of_known_errors():
     assert psnr(grey(3), grey(3)) == math.inf
 
 
-def test_a_run_is_compared_with_the_true_frames(tmp_path, capsys):
-    sample = tmp_path / "samples" / "room"
-    write_spec(sample / "sampling-spec.json", SamplingSpec(0.9, presets.truck(3), *conditioning(3)))
-    write_png(sample / "init-ims" / "0000.png", grey(50, 32))
-    for index, (true, made) in enumerate([(50, 50), (60, 55), (90, 90)]):
-        write_png(sample / "true-ims" / f"{index:04d}.png", grey(true, 32))
-        write_png(sample / "samples" / "00000000" / "images" / f"{index:04d}.png", grey(made))
-    main(["-o", "samples/room", "--instance-data", str(tmp_path)])
-    first, second = json.loads((sample / "evaluation" / "00000000" / "psnr.json").read_text())
-    assert first["frame"] == 1
-    assert first["psnr"] == pytest.approx(20 * math.log10(255 / 5))
-    assert first["psnr_of_copying"] == pytest.approx(20 * math.log10(255 / 10))
-    assert second["psnr"] is None, "equal frames have no finite PSNR"
-    assert "copying the photo" in capsys.readouterr().out
+def test_ssim_is_that_of_torchmetrics_where_its_windows_lie_inside():
+    functional = pytest.importorskip("torchmetrics.functional.image", reason="needs torchmetrics")
+    generator = np.random.default_rng(0)
+    frame = generator.integers(0, 256, (40, 48, 3), dtype=np.uint8)
+    other = (0.7 * frame + 0.3 * generator.integers(0, 256, frame.shape)).astype(np.uint8)
+    tensors = [torch.from_numpy(image).permute(2, 0, 1)[None].double() for image in (frame, other)]
+    _, places = functional.structural_similarity_index_measure(*tensors, data_range=255.0, return_full_image=True)
+    assert ssim(frame, other) == pytest.approx(float(places[..., 5:-5, 5:-5].mean()), rel=1e-6)
+    assert ssim(frame, frame) == pytest.approx(1)
+    assert math.isnan(ssim(grey(1), grey(1))), "smaller than the window"
+
+
+def test_a_run_is_compared_with_the_true_frames(tmp_path):
+    run = write_sample(tmp_path)
+    comparison = run_comparison(tmp_path, run)
+    rows, problems = compare(comparison, {"psnr": psnr})
+    assert problems == [] and comparison.problems == () and comparison.generated == 2
+    assert [(row["frame"], row["number"]) for row in rows] == [(1, 1), (2, 2)]
+    for row, copied in zip(rows, (10, 20), strict=True):
+        assert row["psnr"] == pytest.approx(20 * math.log10(255))
+        assert row["psnr_of_copying"] == pytest.approx(20 * math.log10(255 / copied))
+    assert [row["psnr"] for row in score_run(tmp_path, run)] == [row["psnr"] for row in rows]
+
+
+def test_frames_are_numbered_along_the_path_whatever_is_missing(tmp_path):
+    run = write_sample(tmp_path, count=6, rule="keyframes-3", skip=(2,))
+    (tmp_path / "true-ims" / "0004.png").unlink()
+    (run / "images" / "0005.png").write_bytes(b"no image")
+    comparison = run_comparison(tmp_path, run)
+    rows, problems = compare(comparison, {"psnr": psnr})
+    assert comparison.generated == 5
+    assert [(row["frame"], row["number"]) for row in rows] == [(1, 1), (3, 3)]
+    assert [problem.split(":")[0] for problem in comparison.problems] == ["frame 0002", "frame 0004"]
+    assert len(problems) == 1 and "0005.png cannot be read" in problems[0]
+    with pytest.raises(ValueError, match=r"frame 0005 left out"):
+        score_run(tmp_path, run)
+
+
+def test_anyones_frames_by_name(tmp_path):
+    for name, level in (("frame_2", 10), ("frame_10", 20), ("alone", 1)):
+        write_png(tmp_path / "made" / f"{name}.png", grey(level))
+    for name, level in (("frame_2", 13), ("frame_10", 25)):
+        write_png(tmp_path / "true" / f"{name}.bmp", grey(level))
+    write_png(tmp_path / "true" / "frame_10.bmp", np.zeros((6, 8, 3), np.uint8))
+    comparison = folder_comparison(tmp_path / "made", tmp_path / "true", tmp_path)
+    assert [pair.generated.name for pair in comparison.pairs] == ["frame_2.png", "frame_10.png"]
+    assert comparison.problems == (f"alone.png: no true image of this name in {tmp_path / 'true'}",)
+    rows, problems = compare(comparison, {"psnr": psnr})
+    assert rows[0]["psnr"] == pytest.approx(20 * math.log10(255 / 3)) and "psnr_of_copying" not in rows[0]
+    write_png(tmp_path / "made" / "frame_2.png", np.zeros((8, 10, 3), np.uint8))
+    _, problems = compare(comparison, {"psnr": psnr})
+    assert "frame_2.bmp: 8x8 pixels; expected 10x8, the generated frame's size" in problems[0]
 
 
 def test_nothing_to_compare_is_said(tmp_path):
-    sample = tmp_path / "samples" / "room"
-    with pytest.raises(FileNotFoundError, match="no frames; sample-trajectory.py"):
-        main(["-o", "samples/room", "--instance-data", str(tmp_path)])
-    write_spec(sample / "sampling-spec.json", SamplingSpec(0.9, presets.truck(3), *conditioning(3)))
-    write_png(sample / "samples" / "00000000" / "images" / "0001.png", grey(1))
+    run = write_sample(tmp_path)
+    for path in (tmp_path / "true-ims").iterdir():
+        path.unlink()
     with pytest.raises(FileNotFoundError, match="nothing to compare.*--video writes them"):
-        main(["-o", "samples/room", "--instance-data", str(tmp_path)])
+        run_comparison(tmp_path, run)
+    with pytest.raises(FileNotFoundError, match="no image is called the same in both"):
+        folder_comparison(tmp_path / "init-ims", tmp_path / "true-ims", tmp_path)
+    with pytest.raises(FileNotFoundError, match="none: no such folder"):
+        folder_comparison(tmp_path / "none", tmp_path / "true-ims", tmp_path)

@@ -82,7 +82,7 @@ def find_images(cameras: list[Camera], folder: Path) -> tuple[list[Path], list[P
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; expected the frames of {len(cameras)} cameras")
-    images = sorted((path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES), key=_natural_order)
+    images = sorted((path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES), key=natural_order)
     found = [_image_of(camera, folder, images) for camera in cameras]
     named = [path for path in found if path is not None]
     if len(set(named)) < len(named):
@@ -113,7 +113,7 @@ def _image_of(camera: Camera, folder: Path, images: list[Path]) -> Path | None:
     return candidates[0] if candidates else None
 
 
-def _natural_order(path: Path | str) -> list[tuple[int, str]]:
+def natural_order(path: Path | str) -> list[tuple[int, str]]:
     """A sort key in which frame_2 comes before frame_10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
 
@@ -161,7 +161,7 @@ def _read_transforms(path: Path, content: dict) -> list[Camera]:
             raise ValueError(f"{path}: frame {index}: no key {error}; expected file_path and transform_matrix") from error
         except (TypeError, ValueError, ZeroDivisionError) as error:
             raise ValueError(f"{path}: frame {index}: {error}") from error
-    return sorted(cameras, key=lambda camera: _natural_order(camera.image_name))
+    return sorted(cameras, key=lambda camera: natural_order(camera.image_name))
 
 
 def _transforms_intrinsics(values: dict) -> dict:
@@ -212,7 +212,7 @@ def _read_colmap(folder: Path) -> list[Camera]:
         raise ValueError(f"{path}: damaged, or no COLMAP model ({error!r})") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    return sorted(cameras, key=lambda camera: _natural_order(camera.image_name))
+    return sorted(cameras, key=lambda camera: natural_order(camera.image_name))
 
 
 def _colmap_pose(numbers: tuple[float, ...]) -> np.ndarray:

@@ -9,13 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 
-from ..cameras import fundamental_matrix, intrinsic_matrix
 from ..datasets.camera_files import Camera, find_images, read_cameras
 from ..trajectory import SPEC
 from ..utils.command_line import add_instance_data
 from ..utils.files import atomic_path
 from .matching import MATCHERS, Matcher, Matches, read_grey
-from .scoring import match_distances
+from .scoring import match_distances, pair_fundamental
 from .tsed import T_ERROR, has_baseline, median_distance
 
 COLORS = "RdYlGn_r"
@@ -89,11 +88,7 @@ def draw_pair(pair: Sequence[tuple[Path, Camera]], matcher: Matcher, lines: int 
 
 def _lines_of(matches: Matches, cameras: list[Camera], sizes: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
     """Epipolar lines (n, 3) in each of the two images: a x + b y + c = 0 in pixels."""
-    intrinsics = []
-    for camera, size in zip(cameras, sizes, strict=True):
-        focal_y, focal_x = camera.focal_lengths(size)
-        intrinsics.append(intrinsic_matrix(focal_y, size, focal_x, camera.principal))
-    fundamental = fundamental_matrix(cameras[0].pose, cameras[1].pose, *intrinsics)
+    fundamental = pair_fundamental(cameras, sizes)
     points_1, points_2 = (np.column_stack([points, np.ones(len(points))]) for points in matches)
     return points_2 @ fundamental, points_1 @ fundamental.T
 

@@ -1,16 +1,21 @@
-"""How close generated frames are to true ones: the command evaluate."""
+"""How close generated frames are to true ones at the same poses: PSNR, SSIM and LPIPS, frame by frame."""
 
-import argparse
-import json
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from ..trajectory import SPEC, TRUE_IMAGES, find_images, given_images, read_spec
-from ..utils.command_line import add_instance_data
-from ..utils.files import atomic_path
+from ..datasets.camera_files import natural_order
+from ..reconstruction import WINDOW
+from ..reconstruction import ssim as ssim_of_tensors
+from ..trajectory import IMAGE_SUFFIXES, SPEC, TRUE_IMAGES, find_images, given_images, read_spec
 from ..utils.pictures import read_frame, read_square
+from .published_metrics import load_lpips
+
+PairMetric = Callable[[np.ndarray, np.ndarray], float]  # of two frames (height, width, 3) uint8
 
 
 def psnr(frame: np.ndarray, true: np.ndarray) -> float:
@@ -19,62 +24,125 @@ def psnr(frame: np.ndarray, true: np.ndarray) -> float:
     return math.inf if error == 0 else 10 * math.log10(255**2 / error)
 
 
-def score_run(directory: Path, run: Path) -> list[dict]:
-    """For each generated frame of a run whose true frame is known: its PSNR, and that of copying the first given frame.
+def ssim(frame: np.ndarray, true: np.ndarray) -> float:
+    """Structural similarity (Wang et al. 2004) of two uint8 frames of one shape; NaN for frames smaller than its window."""
+    if min(frame.shape[:2]) < WINDOW:
+        return math.nan
+    first, second = (torch.from_numpy(image).permute(2, 0, 1)[None].double() / 255 for image in (frame, true))
+    return float(ssim_of_tensors(first, second))
 
-    directory: samples/<id>, with true frames in true-ims/NNNN.png; run: samples/<id>/samples/<run>. True frames are brought
-    to the generated ones' size. Raises FileNotFoundError where there is nothing to compare.
+
+# Each is made when it is asked for: LPIPS has weights to load, and says in a FileNotFoundError what is missing.
+PAIR_METRICS: dict[str, Callable[[str], PairMetric]] = {"psnr": lambda _: psnr, "ssim": lambda _: ssim, "lpips": load_lpips}
+
+
+@dataclass(frozen=True)
+class FramePair:
+    """A generated frame and the true one of the same camera."""
+
+    frame: int  # pose index, or position in the folder
+    number: int  # among the generated frames of the path, from 1
+    generated: Path
+    true: Path
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The generated frames of a sequence to compare with true ones; what is missing is said in `problems`."""
+
+    sequence: str  # the same for all runs of a sequence
+    name: str
+    pairs: tuple[FramePair, ...]
+    generated: int  # frames on the path, also those without a true one
+    given: Path | None  # the first given photo, which the baseline copies
+    result: Path  # folder
+    problems: tuple[str, ...] = ()
+
+
+def run_comparison(directory: Path, run: Path) -> Comparison:
+    """The frames of a run, samples/<id>/samples/<run>, and those of samples/<id>/true-ims; FileNotFoundError if there are none.
+
+    Frames are numbered along the path, whatever order they were made in.
     """
     spec = read_spec(directory / SPEC)
     true, made = find_images(directory / TRUE_IMAGES), find_images(run / "images")
-    indices = [index for index in spec.generation_order if index in true and index in made]
-    if not indices:
+    indices = sorted(spec.generation_order)
+    present = [index for index in indices if index in true and index in made]
+    if not present:
         raise FileNotFoundError(
             f"{run}: nothing to compare: expected frames in {run / 'images'} and true ones in {directory / TRUE_IMAGES} "
             "(make-trajectory.py realestate10k --video writes them)"
         )
-    frames = {index: read_frame(made[index][0]) for index in indices}
-    size = len(frames[indices[0]])
-    given = read_square(given_images(directory, spec)[spec.given[0]], size)
-    rows = []
-    for index, frame in sorted(frames.items()):
-        target = read_square(true[index][0], size)
-        rows.append({"frame": index, "psnr": psnr(frame, target), "psnr_of_copying": psnr(given, target)})
+    problems = [f"frame {index:04d}: no generated image in {run / 'images'}" for index in indices if index not in made]
+    problems += [f"frame {index:04d}: no true image in {directory / TRUE_IMAGES}" for index in indices if index not in true]
+    pairs = tuple(FramePair(index, indices.index(index) + 1, made[index][0], true[index][0]) for index in present)
+    given = given_images(directory, spec)[spec.given[0]]
+    name = directory.resolve().name
+    result = directory / "evaluation" / run.name
+    return Comparison(name, f"{name}/{run.name}", pairs, len(indices), given, result, tuple(problems))
+
+
+def folder_comparison(generated: Path, true: Path, result: Path) -> Comparison:
+    """Anyone's frames and the true ones, folders of images of the same names; other suffixes will do."""
+    frames, targets = _images_by_stem(generated), _images_by_stem(true)
+    present = [stem for stem in frames if stem in targets]
+    if not present:
+        raise FileNotFoundError(f"{generated} and {true}: no image is called the same in both; expected the same names")
+    problems = [f"{frames[stem].name}: no true image of this name in {true}" for stem in frames if stem not in targets]
+    numbers = {stem: number for number, stem in enumerate(frames, start=1)}
+    pairs = tuple(FramePair(numbers[stem] - 1, numbers[stem], frames[stem], targets[stem]) for stem in present)
+    return Comparison(str(generated), generated.name, pairs, len(frames), None, result, tuple(problems))
+
+
+def _images_by_stem(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; expected images")
+    paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES), key=natural_order)
+    return {path.stem: path for path in paths}
+
+
+def compare(comparison: Comparison, metrics: dict[str, PairMetric]) -> tuple[list[dict], list[str]]:
+    """A row for each pair of frames, {"frame", "number", each metric…, "psnr_of_copying"}, and a line for each unreadable one.
+
+    True frames and the given photo are brought to the generated frames' size: their centre squares for square frames, else
+    the sizes must agree. psnr_of_copying: PSNR of the given photo as it is, the baseline that a generated frame must beat.
+    """
+    rows, problems = [], []
+    for pair in comparison.pairs:
+        try:
+            frame, true = read_pair(pair)
+            row = {"frame": pair.frame, "number": pair.number} | {name: metric(frame, true) for name, metric in metrics.items()}
+            if comparison.given is not None:
+                row["psnr_of_copying"] = psnr(_read_as(comparison.given, frame.shape), true)
+        except (ValueError, OSError) as error:
+            problems.append(f"frame {pair.frame:04d} left out: {error}")
+            continue
+        rows.append(row)
+    return rows, problems
+
+
+def read_pair(pair: FramePair) -> tuple[np.ndarray, np.ndarray]:
+    """Both frames, uint8 of one shape."""
+    frame = read_frame(pair.generated)
+    return frame, _read_as(pair.true, frame.shape)
+
+
+def score_run(directory: Path, run: Path) -> list[dict]:
+    """PSNR of each generated frame of a run whose true frame is known, and that of copying the given photo: see `compare`.
+
+    Raises FileNotFoundError where there is nothing to compare, ValueError for an unreadable frame.
+    """
+    rows, problems = compare(run_comparison(directory, run), {"psnr": psnr})
+    if problems:
+        raise ValueError(f"{run}: {problems[0]}")
     return rows
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command scripts/evaluate.py: write psnr.json for each run, print a table."""
-    parser = argparse.ArgumentParser(
-        description="Compare generated frames with the true ones in samples/ID/true-ims: PSNR in dB, beside that of copying "
-        "the given photo. Results go to samples/ID/evaluation/RUN/psnr.json."
-    )
-    parser.add_argument(
-        "-o", "--output", nargs="+", required=True, metavar="samples/ID", help="folders to score, relative to --instance-data"
-    )
-    add_instance_data(parser)
-    options = parser.parse_args(arguments)
-    for name in options.output:
-        directory = options.instance_data / name
-        runs = sorted(path.parent for path in directory.glob("samples/*/images"))
-        if not runs:
-            raise FileNotFoundError(f"{directory}: no frames; sample-trajectory.py makes them")
-        for run in runs:
-            rows = score_run(directory, run)
-            result = directory / "evaluation" / run.name / "psnr.json"
-            with atomic_path(result) as temporary:
-                temporary.write_text(json.dumps(_finite(rows), indent=1) + "\n", encoding="utf-8")
-            _print_table(directory.name, run.name, rows)
-            print(result)
-
-
-def _finite(rows: list[dict]) -> list[dict]:
-    return [{key: value if math.isfinite(value) else None for key, value in row.items()} for row in rows]
-
-
-def _print_table(name: str, run: str, rows: list[dict]) -> None:
-    print(f"{name}/{run}: PSNR to the true frame (dB)\n frame  generated  copying the photo")
-    for row in rows:
-        print(f"{row['frame']:6d}{row['psnr']:11.2f}{row['psnr_of_copying']:19.2f}")
-    means = [np.mean([row[key] for row in rows]) for key in ("psnr", "psnr_of_copying")]
-    print(f"  mean{means[0]:11.2f}{means[1]:19.2f}")
+def _read_as(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    if shape[0] == shape[1]:
+        return read_square(path, shape[0])
+    image = read_frame(path)
+    if image.shape != shape:
+        found, expected = (f"{width}x{height}" for height, width, _ in (image.shape, shape))
+        raise ValueError(f"{path}: {found} pixels; expected {expected}, the generated frame's size")
+    return image

@@ -14,10 +14,8 @@ from .. import __version__
 from ..utils.files import atomic_path
 from .matching import Matcher
 from .scoring import PairScore
+from .statistics import CONFIDENCE, mean_over_sequences
 from .tsed import CURVE_END, CURVE_ERRORS, area_under_curve, is_consistent, median_distance, tsed, tsed_curve
-
-BOOTSTRAP_DRAWS = 10_000
-CONFIDENCE = 0.95
 
 
 def build_report(scores: Sequence[PairScore], matcher: Matcher, t_error: float, t_matches: int) -> dict:
@@ -119,29 +117,10 @@ def _plot_pairs(axes: Axes, pairs: list[dict], t_error: float) -> None:
 def summarize(reports: Sequence[tuple[str, dict]], seed: int = 0) -> dict:
     """Means over sequences of TSED, area under the curve and mean median, each with its bootstrap confidence interval.
 
-    reports: (sequence, report); several reports of a sequence (its runs) are averaged first. The interval is the percentile
-    interval of the mean under resampling of sequences (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13).
+    reports: (sequence, report); several reports of a sequence (its runs) are averaged first.
     """
-    summary: dict = {}
-    for key in ("tsed", "area_under_curve", "mean_median_sed"):
-        runs: dict[str, list[float]] = {}
-        for sequence, report in reports:
-            if report[key] is not None:
-                runs.setdefault(sequence, []).append(report[key])
-        values = np.array([np.mean(numbers) for numbers in runs.values()], dtype=np.float64)
-        summary[key] = {"mean": _number(values.mean()) if len(values) else None, "sequences": len(values)}
-        summary[key]["interval"] = confidence_interval(values, seed)
-    return summary
-
-
-def confidence_interval(values: np.ndarray, seed: int = 0) -> list[float] | None:
-    """Bootstrap interval [low, high] of the mean of `values` (n,); None for fewer than two of them."""
-    if len(values) < 2:
-        return None
-    generator = np.random.default_rng(seed)
-    means = np.array([values[generator.integers(len(values), size=len(values))].mean() for _ in range(BOOTSTRAP_DRAWS)])
-    tail = (1 - CONFIDENCE) / 2
-    return [float(value) for value in np.quantile(means, [tail, 1 - tail])]
+    keys = ("tsed", "area_under_curve", "mean_median_sed")
+    return {key: mean_over_sequences([(sequence, report[key]) for sequence, report in reports], seed) for key in keys}
 
 
 def table(reports: Sequence[tuple[str, dict]], summary: dict) -> str:
@@ -158,11 +137,12 @@ def table(reports: Sequence[tuple[str, dict]], summary: dict) -> str:
         lines.append(f"{name:{width}}{numbers}{counts}")
     if len(reports) > 1:
         for key, label in (("tsed", "TSED"), ("area_under_curve", "area"), ("mean_median_sed", "median")):
-            lines.append(f"mean {label}: {_mean_text(summary[key])}")
+            lines.append(f"mean {label}: {mean_text(summary[key])}")
     return "\n".join(lines)
 
 
-def _mean_text(mean: dict) -> str:
+def mean_text(mean: dict) -> str:
+    """A mean over sequences with its interval, for people."""
     text = f"{_text(mean['mean'])} over {plural(mean['sequences'], 'sequence')}"
     if mean["interval"]:
         low, high = mean["interval"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..cameras import fundamental_matrix, intrinsic_matrix
 from ..datasets.camera_files import Camera
 from .matching import Matcher, Matches, cached_match, read_grey
 from .tsed import has_baseline, symmetric_epipolar_distance
@@ -80,3 +81,12 @@ def match_distances(
         focal_x=[focal_x for _, focal_x in focal_lengths],
         principal=[camera_1.principal, camera_2.principal],
     )
+
+
+def pair_fundamental(cameras: Sequence[Camera], sizes: Sequence[tuple[int, int]]) -> np.ndarray:
+    """The fundamental matrix (3, 3) of two frames of (height, width) pixels: x2 F x1 = 0 for homogeneous pixels x1, x2."""
+    intrinsics = []
+    for camera, size in zip(cameras, sizes, strict=True):
+        focal_y, focal_x = camera.focal_lengths(size)
+        intrinsics.append(intrinsic_matrix(focal_y, size, focal_x, camera.principal))
+    return fundamental_matrix(cameras[0].pose, cameras[1].pose, *intrinsics)

@@ -1,6 +1,6 @@
-"""Compare generated frames with true ones."""
+"""Compare generated frames with true ones, or run a whole evaluation protocol."""
 
-from photonvs.evaluation.image_metrics import main
+from photonvs.evaluate_command import main
 from photonvs.utils.command_line import run
 
 if __name__ == "__main__":

@@ -1,0 +1,97 @@
+"""A protocol carried out from footage to results, with a score network of some thousand parameters."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from sampling_task import CONFIG
+from training_task import write_footage
+
+from photonvs.datasets.poses import load_poses
+from photonvs.evaluate_command import main
+from photonvs.evaluation.protocol import Protocol, choose_sequences, read_protocol, write_protocol
+from photonvs.models import build_denoiser, save_weights
+
+SAMPLING = ["--", "--steps", "2", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Footage, weights, a protocol of its three sequences, and the results of carrying it out."""
+    folder = tmp_path_factory.mktemp("protocol")
+    train = write_footage(folder / "data")
+    torch.manual_seed(0)
+    save_weights(folder / "tiny.safetensors", build_denoiser(CONFIG).eval())
+    sequences = choose_sequences(load_poses(train / "poses.npy"), 3, frames=4, every=2)
+    metrics = ("psnr", "ssim", "frechet-efficientnet", "kernel-efficientnet")
+    write_protocol(folder / "small.yaml", Protocol(sequences, "test", short_term=2, first_frame="original", metrics=metrics))
+    run(folder)
+    return folder
+
+
+def run(folder, *words, sampling=True):
+    more = [*SAMPLING, "--checkpoint", str(folder / "tiny.safetensors")] if sampling else []
+    fixed = ["--protocol", str(folder / "small.yaml"), "--data", str(folder / "data" / "train"), "--instance-data", str(folder)]
+    main([*fixed, *words, *more])
+
+
+def results(folder):
+    return json.loads((folder / "samples" / "small" / "results.json").read_text())
+
+
+def test_specifications_frames_and_results_are_made(made):
+    found = results(made)
+    protocol = read_protocol(made / "small.yaml")
+    for pinned in protocol.sequences:
+        folder = made / "samples" / "small" / pinned.id
+        assert len(list((folder / "true-ims").iterdir())) == 4
+        assert len(list((folder / "samples" / "00000000" / "images").iterdir())) == 4
+        assert json.loads((folder / "evaluation" / "00000000" / "tsed.json").read_text())["first_frame"] == "original"
+        row = found["runs"][f"{pinned.id}/00000000"]
+        rows = json.loads((folder / "evaluation" / "00000000" / "metrics.json").read_text())["frames"]
+        assert row["psnr"] == pytest.approx(np.mean([one["psnr"] for one in rows]))
+        assert row["sampling"]["weights"]["denoiser"]["sha256"] and row["sampling"]["steps"] == 2
+    assert found["images"]["long-term"]["frechet-efficientnet"]["images"] == 3
+    assert found["images"]["short-term"]["psnr"]["sequences"] == 3
+    assert found["versions"]["torch"] == torch.__version__.split("+")[0] and found["matcher"]["matcher"] == "sift"
+    assert found["weights"].keys() >= {"efficientnet-lite0-57934424.pth"} and found["missing"] == []
+    page = (made / "samples" / "small" / "report.html").read_text()
+    assert "Protocol small" in page and page.count("data:image/jpeg") == 3 * (4 + 4 + 1)
+    text = (made / "samples" / "small" / "results.md").read_text()
+    assert (
+        "# Protocol small" in text and "3 of 3 sequences" in text and "| TSED |" in text and "not comparable with FID" in text
+    )
+
+
+def test_again_it_keeps_what_is_there(made):
+    before = {path: path.stat().st_mtime_ns for path in (made / "samples").rglob("*ims/*.png")}
+    before |= {path: path.stat().st_mtime_ns for path in (made / "samples").rglob("latents/*")}
+    first = results(made)
+    run(made)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert results(made) == first
+
+
+def test_without_sampling_what_is_missing_is_said_and_the_rest_evaluated(made, capsys):
+    pinned = read_protocol(made / "small.yaml").sequences[0]
+    images = made / "samples" / "small" / pinned.id / "samples" / "00000000" / "images"
+    images.rename(images.parent / "elsewhere")
+    try:
+        with pytest.raises(ValueError, match="incomplete: 1 thing"):
+            run(made, "--no-sampling", "--metrics", "psnr", sampling=False)
+        assert f"{pinned.id}/samples/00000000: no images; expected frames" in capsys.readouterr().err
+        assert results(made)["sequences"] == {"in the protocol": 3, "evaluated": 2} and len(results(made)["missing"]) == 1
+    finally:
+        (images.parent / "elsewhere").rename(images)
+
+
+def test_a_sequence_without_its_video_is_left_out(made, capsys):
+    video = made / "data" / "train" / "videos" / "video1.mp4"
+    video.rename(made / "video1.mp4")
+    try:
+        with pytest.raises(ValueError, match="incomplete: 1 thing"):
+            run(made, "--metrics", "psnr")
+        assert "left out: no video video1" in capsys.readouterr().err
+    finally:
+        (made / "video1.mp4").rename(video)
