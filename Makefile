@@ -6,8 +6,8 @@ DEMO_MINUTES ?= 6
 # Threads that wait sleep: where other programs run too, spinning ones make a small network's training several times slower.
 export OMP_WAIT_POLICY ?= PASSIVE
 # One of the clips that make-rooms.py makes, the same on every machine.
-DEMO_SEQUENCE := 83ee3777cd531e51
-DEMO_VIDEO := rmzB0hZdD9l
+DEMO_SEQUENCE := 606e74efe6f4341f
+DEMO_VIDEO := rmk-mz-79dJ
 
 .PHONY: demo test test-all test-slow test-slurm lint format bench trajectories
 
