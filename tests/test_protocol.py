@@ -1,12 +1,14 @@
 """Pinned protocols: the rule that chooses, the file, and that other poses are noticed."""
 
 import hashlib
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from photonvs.cameras import from_realestate10k
 from photonvs.datasets.poses import Sequence, load_poses, save_poses
+from photonvs.datasets.rooms import Clip, make_scene
 from photonvs.evaluation.make_protocol import main
 from photonvs.evaluation.protocol import (
     PROTOCOLS,
@@ -123,6 +125,20 @@ def test_protocols_that_come_with_the_package():
         FileNotFoundError, match=f"none: no such protocol; expected a file, or one of {', '.join(sorted(names))}"
     ):
         find_protocol("none")
+
+
+@pytest.mark.slow
+def test_the_rooms_protocol_is_that_of_the_rooms():
+    """Its sequences are the first clips of the split test as they are made today, without rendering them."""
+    pinned = {one.id: one for one in read_protocol(find_protocol("rooms")).sequences}
+    for number in range(len(pinned)):
+        clip = Clip("test", 0, number, 201, Fraction(30))
+        _, poses, focal_y = make_scene(clip)
+        one = pinned.pop(clip.sequence)
+        assert one.video == clip.video and one.timestamps == tuple(clip.timestamps()[::10])
+        steps = np.linalg.norm(np.diff(poses[::10, :3, 3], axis=0), axis=1)
+        assert one.path_length == pytest.approx(steps.sum(), rel=1e-5) and one.focal_y == pytest.approx(focal_y, rel=1e-6)
+    assert not pinned
 
 
 def test_the_command(poses, tmp_path, capsys):
