@@ -153,6 +153,34 @@ def test_anyones_frames_with_their_cameras(tmp_path, rendered, capsys):
     assert "left out: 1 image without a pose, the first extra.jpg" in capsys.readouterr().err
 
 
+def test_the_first_frame_is_the_reconstruction_or_the_photo(instance_data, rendered):
+    sample = instance_data / "samples" / "true"
+    photo = cv2.resize(cv2.imread(str(rendered / "0000.png")), (192, 192), interpolation=cv2.INTER_CUBIC)
+    (sample / "init-ims").mkdir()
+    cv2.imwrite(str(sample / "init-ims" / "0000.png"), np.pad(photo, ((0, 0), (20, 20), (0, 0))))  # its centre square counts
+    cv2.imwrite(str(sample / "samples" / "00000000" / "images" / "0000.png"), np.full((96, 96), 90, np.uint8))
+    for choice, score in (("reconstruction", 0.75), ("original", 1)):
+        run(instance_data, "-o", "samples/true", "--first-frame", choice, "--t-error", "1")
+        report = read(sample / "evaluation" / "00000000" / "tsed.json")
+        assert (report["tsed"], report["first_frame"]) == (score, choice)
+
+
+def test_poses_of_the_wrong_count_do_not_stop_the_others(tmp_path, rendered, capsys):
+    poses = sideways_poses(COUNT)
+    for name, count in (("few", COUNT - 2), ("right", COUNT)):
+        shutil.copytree(rendered, tmp_path / name)
+        for index in range(COUNT):
+            (tmp_path / name / f"{index:04d}.png").rename(tmp_path / name / f"view{index}.png")
+        write_sample_spec(tmp_path / f"spec-{name}", poses[:count])
+    folders = [str(tmp_path / name) for name in ("few", "right")]
+    specs = [str(tmp_path / f"spec-{name}" / "sampling-spec.json") for name in ("few", "right")]
+    with pytest.raises(ValueError, match="incomplete: 1 of 2 sequences"):
+        main(["--images", *folders, "--poses", *specs, "--no-page"])
+    assert "few: not scored:" in (said := capsys.readouterr()).err and "5 images for 3 poses" in said.err
+    assert read(tmp_path / "evaluation" / "right" / "tsed.json")["tsed"] == 1
+    assert not (tmp_path / "evaluation" / "right" / "report.html").exists()
+
+
 def test_matches_are_cached_for_other_cameras(instance_data):
     run(instance_data, "-o", "samples/true")
     cache = instance_data / "samples" / "true" / "evaluation" / "00000000" / "matches-sift.npz"
@@ -168,6 +196,8 @@ def test_matches_are_cached_for_other_cameras(instance_data):
         ([], "expected either -o, or --images"),
         (["-o", "a", "--images", "b", "--poses", "c"], "expected either -o, or --images"),
         (["--images", "a", "b", "--poses", "c"], "as many --poses"),
+        (["--images", "a", "--poses", "c", "--first-frame", "original"], "expected with -o"),
+        (["--images", "a", "--poses", "c", "--true", "d", "e"], "--true: expected as many folders"),
         (["-o", "a", "--t-error", "0"], "--t-error must be above 0"),
         (["-o", "a", "--matcher", "eye"], "invalid choice"),
     ],
@@ -186,6 +216,8 @@ def test_bad_folders(tmp_path):
         run(tmp_path, "-o", "samples")
     with pytest.raises(ValueError, match="results of two sequences"):
         run(tmp_path, "--images", tmp_path / "a", tmp_path / "a", "--poses", "p", "p")
+    with pytest.raises(FileNotFoundError, match="none: no such folder; expected the true frames"):
+        run(tmp_path, "--images", tmp_path / "a", "--poses", "p", "--true", tmp_path / "none")
 
 
 def test_the_script_ends_with_status_1_and_one_line(tmp_path):

@@ -44,6 +44,7 @@ def test_a_missing_package_is_explained(monkeypatch, load, module):
         load()
 
 
+@pytest.mark.slow
 def test_lpips_with_weights_in_the_folder_of_downloads(downloads):
     from torchvision.models import alexnet
 

@@ -151,6 +151,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if bool(options.output) == bool(options.images) or len(options.images or []) != len(options.poses or []):
         parser.error("expected either -o, or --images and as many --poses")
+    if options.images and options.first_frame == "original":
+        parser.error("--first-frame original: expected with -o: other frames have no photos beside them")
     if options.true and len(options.true) != len(options.images or []):
         parser.error("--true: expected as many folders as --images")
     if not options.t_error > 0 or options.t_matches < 1 or options.workers < 1:
@@ -190,6 +192,8 @@ def _frame_jobs(options: argparse.Namespace) -> list[Job]:
     true_folders = options.true or [None] * len(options.images)
     for images, poses, true in zip(options.images, options.poses, true_folders, strict=True):
         images = images.resolve()
+        if true is not None and not true.is_dir():
+            raise FileNotFoundError(f"{true}: no such folder; expected the true frames of {images}")
         result = (options.results or images.parent / "evaluation") / images.name
         if result in [job.result for job in jobs]:
             raise ValueError(f"{images}: results of two sequences would go to {result}; expected folders with different names")
