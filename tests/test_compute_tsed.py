@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -225,6 +226,18 @@ def test_the_script_ends_with_status_1_and_one_line(tmp_path):
     ended = subprocess.run([sys.executable, script, "-o", tmp_path / "none"], capture_output=True, text=True, cwd=tmp_path)
     assert ended.returncode == 1 and ended.stdout == ""
     assert ended.stderr.startswith("compute-tsed.py: error:") and len(ended.stderr.splitlines()) == 1
+
+
+def test_the_installed_program_scores_a_folder_of_pngs(tmp_path, rendered):
+    """What a user has after pip install: no repository, another folder."""
+    write_sample_spec(tmp_path, sideways_poses(COUNT))
+    shutil.copytree(rendered, tmp_path / "frames")
+    program = Path(sys.executable).with_name("photonvs-compute-tsed")
+    line = [program, "--images", "frames", "--poses", "sampling-spec.json"]
+    ended = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert re.search(r"frames +1\.000", ended.stdout) and "report.html" in ended.stdout
+    assert (tmp_path / "evaluation" / "frames" / "report.html").stat().st_size > 20_000
 
 
 def test_a_report_without_any_scored_pair_is_null():

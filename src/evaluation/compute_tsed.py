@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ..datasets.camera_files import find_images, read_cameras
 from ..trajectory import GIVEN_IMAGES, SPEC, TRUE_IMAGES, given_images, read_json, read_spec
 from ..trajectory import find_images as find_indexed
-from ..utils.command_line import add_instance_data
+from ..utils.command_line import add_instance_data, run
 from ..utils.files import atomic_path
 from ..utils.pictures import read_frame, read_square, write_png
 from .matching import MATCHERS, Matcher
@@ -58,6 +58,11 @@ class Outcome:
     frames: FrameSequence | None
     lines: tuple[str, ...]
     complete: bool
+
+
+def command() -> None:
+    """The program photonvs-compute-tsed, which pip installs: scripts/compute-tsed.py without the repository."""
+    run(main)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -264,7 +269,8 @@ def _print_results(outcomes: list[Outcome], summary_file: Path | None) -> None:
     summary = summarize([(outcome.job.sequence, outcome.report) for outcome in scored])
     print(table([(outcome.job.name, outcome.report) for outcome in scored], summary))
     for outcome in scored:
-        print(f"{outcome.job.result / 'tsed.json'}")
+        page = outcome.job.result / PAGE
+        print(page if page.is_file() else outcome.job.result / "tsed.json")
     if summary_file:
         each = {outcome.job.name: outcome.report["tsed"] for outcome in scored}
         with atomic_path(summary_file) as temporary:
