@@ -98,60 +98,32 @@ def score_jobs(jobs: list[Job], settings: Settings, workers: int | None = None) 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="TSED, the share of neighbouring frames that agree with their cameras.")
-    parser.add_argument(
-        "-o",
-        "--output",
-        nargs="+",
-        type=Path,
-        metavar="DIR",
-        help="folders samples/<id> in the instance data, or a folder of such folders; all runs of each are scored; results go "
-        "to samples/<id>/evaluation/<run>",
+    add = parser.add_argument
+    text = "folders samples/<id> in the instance data, or a folder of such folders; all runs of each are scored; results go to "
+    add("-o", "--output", nargs="+", type=Path, metavar="DIR", help=f"{text}samples/<id>/evaluation/<run>")
+    add("--images", nargs="+", type=Path, metavar="DIR", help="instead of -o: folders of anyone's frames")
+    text = (
+        "the cameras of each --images: a sampling-spec.json, a COLMAP model's folder, a transforms.json (nerfstudio, Blender), "
     )
-    parser.add_argument("--images", nargs="+", type=Path, metavar="DIR", help="instead of -o: folders of anyone's frames")
-    parser.add_argument(
-        "--poses",
-        nargs="+",
-        type=Path,
-        metavar="FILE",
-        help="the cameras of each --images: a sampling-spec.json, a COLMAP model's folder, a transforms.json (nerfstudio, "
-        "Blender), or a RealEstate10K text file",
+    add("--poses", nargs="+", type=Path, metavar="FILE", help=f"{text}or a RealEstate10K text file")
+    text = "with --images: where the results go, in a folder named like the images' (default: evaluation, beside the images)"
+    add("--results", type=Path, metavar="DIR", help=text)
+    text = "median distance below which a pair is consistent, pixels (default: %(default)s)"
+    add("--t-error", type=float, default=T_ERROR, help=text)
+    text = "matches that a consistent pair has at least (default: %(default)s)"
+    add("--t-matches", type=int, default=T_MATCHES, help=text)
+    text = "sift: OpenCV's; colmap: COLMAP's, needs pycolmap (default: sift)"
+    add("--matcher", choices=sorted(MATCHERS), default="sift", help=text)
+    text = (
+        "with -o: what stands for given frames, their reconstructions by the first stage or the photos (default: %(default)s)"
     )
-    parser.add_argument(
-        "--results",
-        type=Path,
-        metavar="DIR",
-        help="with --images: where the results go, in a folder named like the images' (default: evaluation, beside the images)",
-    )
-    parser.add_argument(
-        "--t-error",
-        type=float,
-        default=T_ERROR,
-        help="median distance below which a pair is consistent, pixels (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--t-matches", type=int, default=T_MATCHES, help="matches that a consistent pair has at least (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--matcher",
-        choices=sorted(MATCHERS),
-        default="sift",
-        help="sift: OpenCV's; colmap: COLMAP's, needs pycolmap (default: sift)",
-    )
-    parser.add_argument(
-        "--first-frame",
-        choices=FIRST_FRAMES,
-        default=FIRST_FRAMES[0],
-        help="with -o: what stands for given frames, their reconstructions by the first stage or the photos themselves "
-        "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--true", nargs="+", type=Path, metavar="DIR", help="with --images: true frames of each, by name, for the report's page"
-    )
-    parser.add_argument("--no-page", action="store_true", help="write no report.html")
-    parser.add_argument("--summary", type=Path, metavar="FILE", help="write means, intervals and each sequence's TSED as JSON")
-    parser.add_argument(
-        "--workers", type=int, default=os.cpu_count(), metavar="N", help="sequences at once (default: processors, %(default)s)"
-    )
+    add("--first-frame", choices=FIRST_FRAMES, default=FIRST_FRAMES[0], help=text)
+    text = "with --images: true frames of each, by name, for the report's page"
+    add("--true", nargs="+", type=Path, metavar="DIR", help=text)
+    add("--no-page", action="store_true", help="write no report.html")
+    add("--summary", type=Path, metavar="FILE", help="write means, intervals and each sequence's TSED as JSON")
+    text = "sequences at once (default: processors, %(default)s)"
+    add("--workers", type=int, default=os.cpu_count(), metavar="N", help=text)
     add_instance_data(parser)
     options = parser.parse_args(arguments)
     if bool(options.output) == bool(options.images) or len(options.images or []) != len(options.poses or []):
