@@ -133,3 +133,17 @@ def test_first_stage_is_found_or_explained(tmp_path):
     assert find_first_stage(tmp_path).name == "first-stage.safetensors"
     (tmp_path / "taming-32-4-realestate-256.ckpt").touch()
     assert find_first_stage(tmp_path).name == "taming-32-4-realestate-256.ckpt"
+
+
+def test_a_checkpoint_that_a_running_training_deletes_is_no_error(tmp_path, monkeypatch):
+    for number in (1, 2):
+        write(tmp_path, number, 0, number)
+    vanishing, stat = tmp_path / checkpoint_name(1, 0), type(tmp_path).stat
+
+    def stat_after_deletion(path, **options):
+        if path == vanishing:
+            path.unlink(missing_ok=True)
+        return stat(path, **options)
+
+    monkeypatch.setattr(type(tmp_path), "stat", stat_after_deletion)
+    assert list_checkpoints(tmp_path)[-1].name == checkpoint_name(2, 0)

@@ -163,8 +163,11 @@ def prune_checkpoints(directory: Path, keep_last: int, keep_every: int) -> None:
 
 def _own_step(path: Path) -> int | None:
     """The optimizer step of a training checkpoint of ours, without reading its tensors; None for other files."""
-    status = path.stat()
-    return _step_of(path, status.st_mtime_ns, status.st_size)
+    try:
+        status = path.stat()
+        return _step_of(path, status.st_mtime_ns, status.st_size)
+    except FileNotFoundError:  # a training that runs has deleted it meanwhile
+        return None
 
 
 @cache  # a long training asks often
