@@ -81,6 +81,8 @@ def make_samples(folder: Path, protocol: Protocol, data: Path) -> tuple[list[Pat
 
 def _make_sample(directory: Path, pinned: PinnedSequence, protocol: Protocol, poses: PoseFile, videos: dict[str, Path]) -> None:
     path = path_of(pinned, poses)
+    if protocol.return_trip:
+        path = path.there_and_back()
     if pinned.video not in videos:
         raise FileNotFoundError(f"no video {pinned.video}; download-videos.py fetches those that there are")
     spec = SamplingSpec(path.focal_y, path.poses, *conditioning(len(path.poses), protocol.condition))

@@ -12,6 +12,8 @@ from photonvs.datasets.poses import load_poses
 from photonvs.evaluate_command import main
 from photonvs.evaluation.protocol import Protocol, choose_sequences, read_protocol, write_protocol
 from photonvs.models import build_denoiser, save_weights
+from photonvs.protocol_run import make_samples
+from photonvs.trajectory import read_spec
 
 SAMPLING = ["--", "--steps", "2", "--device", "cpu"]
 
@@ -95,3 +97,13 @@ def test_a_sequence_without_its_video_is_left_out(made, capsys):
         assert "left out: no video video1" in capsys.readouterr().err
     finally:
         (made / "video1.mp4").rename(video)
+
+
+def test_a_return_trip_ends_where_it_began(made, tmp_path):
+    sequences = choose_sequences(load_poses(made / "data" / "train" / "poses.npy"), 1, frames=3, every=2)
+    protocol = Protocol(sequences, "test", return_trip=True)
+    (folder,), problems = make_samples(tmp_path, protocol, made / "data" / "train")
+    poses = read_spec(folder / "sampling-spec.json").poses
+    assert len(poses) == 5 and np.array_equal(poses, poses[::-1]) and not problems
+    true = [(folder / "true-ims" / f"{number:04d}.png").read_bytes() for number in range(5)]
+    assert true == true[::-1] and true[0] != true[2]

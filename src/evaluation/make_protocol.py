@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
         f"order of the SHA-256 of their ids, the first {len(chosen)}; of each, every pose whose number from 0 is a multiple of "
         f"{options.every}, {options.frames} in all"
     )
-    names = ("condition", "seed", "runs", "first_frame", "matcher", "t_error", "t_matches", "short_term")
+    names = ("condition", "return_trip", "seed", "runs", "first_frame", "matcher", "t_error", "t_matches", "short_term")
     settings = {name: getattr(options, name) for name in names}
     write_protocol(options.protocol, Protocol(chosen, rule, **settings, metrics=tuple(options.metrics)))
     if len(chosen) < options.sequences:
@@ -44,6 +44,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--frames", type=int, default=FRAMES, metavar="N", help="frames of each, the given one included (default: %(default)s)")
     add("--every", type=int, default=EVERY, metavar="N", help="poses from one frame to the next (default: %(default)s)")
     add("--condition", default="previous", metavar="RULE", help="as for make-trajectory.py (default: %(default)s)")
+    add("--return-trip", action="store_true", help="each path also goes back to its first frame: 2 N - 1 frames")
     add("--seed", type=int, default=0, help="of sampling (default: %(default)s)")
     add("--runs", type=int, default=1, metavar="N", help="draws of each sequence (default: %(default)s)")
     text = "frame 0 of TSED: the given photo's reconstruction by the first stage, or the photo (default: %(default)s)"

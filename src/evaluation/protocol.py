@@ -45,6 +45,7 @@ class Protocol:
     sequences: tuple[PinnedSequence, ...]
     rule: str = ""  # how the sequences were chosen, for people
     condition: str = "previous"  # what each frame is made from, as for make-trajectory.py
+    return_trip: bool = False  # whether each path also goes back to its first frame
     seed: int = 0  # of sampling
     runs: int = 1  # draws of each sequence
     first_frame: str = "reconstruction"  # of TSED's first pair: the given photo's reconstruction, or the photo (original)
@@ -57,6 +58,7 @@ class Protocol:
     def __post_init__(self) -> None:
         checks = {
             "sequences: expected at least one": len(self.sequences) > 0,
+            f"return_trip {self.return_trip!r}: expected true or false": isinstance(self.return_trip, bool),
             "sequences: an id is there twice": len({one.id for one in self.sequences}) == len(self.sequences),
             "timestamps: expected at least two a sequence, increasing": all(map(_increases, self.sequences)),
             f"first_frame {self.first_frame!r}: expected {' or '.join(FIRST_FRAMES)}": self.first_frame in FIRST_FRAMES,
