@@ -81,7 +81,7 @@ def test_other_poses_are_noticed(poses, tmp_path, other, message):
 
 def test_the_file_gives_back_the_protocol(poses, tmp_path):
     protocol = Protocol(
-        choose_sequences(poses, 3, 5, 5), "a rule", "all", 3, 2, "original", "colmap", 1.0, 12, 2, ("psnr", "fid")
+        choose_sequences(poses, 3, 5, 5), "a rule", "all", True, 3, 2, "original", "colmap", 1.0, 12, 2, ("psnr", "fid")
     )
     write_protocol(tmp_path / "p.yaml", protocol)
     assert read_protocol(tmp_path / "p.yaml") == protocol
