@@ -2,14 +2,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := $(CURDIR)/instance-data/demo
+TRAIN_DEMO := $(CURDIR)/instance-data/train-demo
+SHIPPED := $(CURDIR)/instance-data/rooms-denoiser.safetensors
 DEMO_MINUTES ?= 6
 # Threads that wait sleep: where other programs run too, spinning ones make a small network's training several times slower.
 export OMP_WAIT_POLICY ?= PASSIVE
-# One of the clips that make-rooms.py makes, the same on every machine.
-DEMO_SEQUENCE := 606e74efe6f4341f
-DEMO_VIDEO := rmk-mz-79dJ
+# Clips that make-rooms.py makes, the same on every machine.
+DEMO_SEQUENCE := 9fa0b3010fc5b322
+DEMO_VIDEO := rmf3qsXYfTX
+TRAIN_DEMO_SEQUENCE := 606e74efe6f4341f
+TRAIN_DEMO_VIDEO := rmk-mz-79dJ
 
-.PHONY: demo test test-all test-slow test-slurm lint format bench trajectories
+.PHONY: demo train-demo test test-all test-slow test-slurm lint format bench trajectories
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -24,23 +28,37 @@ DEMO_VIDEO := rmk-mz-79dJ
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps taming-transformers
 	@touch $@
 
-# Footage of rooms, a small model trained on it, and the frames that it makes along a path. Run again, it trains on.
+# Frames along two paths through a room that the shipped model never saw, compared with the true ones.
 demo: .venv/installed
-	$(BIN)/python dataset-data/make-rooms.py train --clips 2 --frames 61 --pose-every 6 --data $(DEMO)/data
-	$(BIN)/python dataset-data/extract-poses.py train --data $(DEMO)/data
-	$(BIN)/python src/scripts/encode-latents.py --config demo --latents $(DEMO)/latents --instance-data $(DEMO)
-	$(BIN)/python src/scripts/train.py --config demo --instance-data $(DEMO) training.minutes=$(DEMO_MINUTES)
-	rm -rf $(DEMO)/samples
-	$(BIN)/python src/scripts/make-trajectory.py realestate10k --sequence $(DEMO)/data/RealEstate10K-original/train/$(DEMO_SEQUENCE).txt \
-		--video $(DEMO)/data/train/videos/$(DEMO_VIDEO).mp4 --frames 10 -o samples/room --instance-data $(DEMO)
-	$(BIN)/python src/scripts/sample-trajectory.py -o samples/room --instance-data $(DEMO)
-	$(BIN)/python src/scripts/evaluate.py -o samples/room --instance-data $(DEMO)
-	$(BIN)/python src/scripts/compute-tsed.py -o samples/room --instance-data $(DEMO)
+	$(BIN)/python dataset-data/make-rooms.py test --clips 1 --rooms 4 --frames 20 --fps 5 --data $(DEMO)/data
+	$(BIN)/python src/scripts/make-trajectory.py realestate10k --sequence $(DEMO)/data/RealEstate10K-original/test/$(DEMO_SEQUENCE).txt \
+		--video $(DEMO)/data/test/videos/$(DEMO_VIDEO).mp4 -o samples/walk --instance-data $(DEMO)
+	$(BIN)/python src/scripts/make-trajectory.py matrices custom-trajectories/pan.json \
+		--image $(DEMO)/samples/walk/init-ims/0000.png -o samples/pan --instance-data $(DEMO)
+	$(BIN)/python src/scripts/sample-trajectory.py -o samples/walk samples/pan --checkpoint $(SHIPPED) --instance-data $(DEMO)
+	$(BIN)/python src/scripts/evaluate.py -o samples/walk --instance-data $(DEMO)
+	$(BIN)/python src/scripts/compute-tsed.py -o samples/walk --t-error 1 --instance-data $(DEMO)
 	@echo
-	@echo "Frames:        $(DEMO)/samples/room/samples/00000000/images"
-	@echo "Video:         $(DEMO)/samples/room/samples/00000000/video.mp4"
-	@echo "Contact sheet: $(DEMO)/samples/room/samples/00000000/contact-sheet.png"
-	@echo "Report:        $(DEMO)/samples/room/evaluation/00000000/report.html"
+	@echo "A walk:  $(DEMO)/samples/walk/samples/00000000/: images, video.mp4, contact-sheet.png"
+	@echo "A pan:   $(DEMO)/samples/pan/samples/00000000/: the same"
+	@echo "Report:  $(DEMO)/samples/walk/evaluation/00000000/report.html"
+
+# Footage of rooms, a small model trained on it, and the frames that it makes along a path. Run again, it trains on.
+train-demo: .venv/installed
+	$(BIN)/python dataset-data/make-rooms.py train --clips 2 --frames 61 --pose-every 6 --data $(TRAIN_DEMO)/data
+	$(BIN)/python dataset-data/extract-poses.py train --data $(TRAIN_DEMO)/data
+	$(BIN)/python src/scripts/encode-latents.py --config demo --latents $(TRAIN_DEMO)/latents --instance-data $(TRAIN_DEMO)
+	$(BIN)/python src/scripts/train.py --config demo --instance-data $(TRAIN_DEMO) training.minutes=$(DEMO_MINUTES)
+	rm -rf $(TRAIN_DEMO)/samples
+	$(BIN)/python src/scripts/make-trajectory.py realestate10k --video $(TRAIN_DEMO)/data/train/videos/$(TRAIN_DEMO_VIDEO).mp4 \
+		--sequence $(TRAIN_DEMO)/data/RealEstate10K-original/train/$(TRAIN_DEMO_SEQUENCE).txt \
+		--frames 10 -o samples/room --instance-data $(TRAIN_DEMO)
+	$(BIN)/python src/scripts/sample-trajectory.py -o samples/room --instance-data $(TRAIN_DEMO)
+	$(BIN)/python src/scripts/evaluate.py -o samples/room --instance-data $(TRAIN_DEMO)
+	$(BIN)/python src/scripts/compute-tsed.py -o samples/room --instance-data $(TRAIN_DEMO)
+	@echo
+	@echo "Frames: $(TRAIN_DEMO)/samples/room/samples/00000000/: images, video.mp4, contact-sheet.png"
+	@echo "Report: $(TRAIN_DEMO)/samples/room/evaluation/00000000/report.html"
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest -m "not slow and not slurm"
