@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..config import Config, config_from_dict
@@ -101,7 +101,7 @@ def save_weights(path: str | Path, module: nn.Module, dtype: torch.dtype | None 
     metadata = {"format": str(FORMAT), "kind": kind, "config": json.dumps(asdict(module.config))}
     tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in module.state_dict().items()}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata)
+        temporary.write_bytes(save(tensors, metadata))  # save_file would keep it from other users of the machine
 
 
 def _describe(checkpoint: dict[str, Any], wanted: str) -> str:
