@@ -82,6 +82,8 @@ class TrainingConfig:
     minutes: float | None = None  # stop after this time in this process; null: no limit
     learning_rate: float = 2e-4  # Adam
     warmup_steps: int = 5000  # optimizer steps; linear
+    decay_steps: int = 0  # the last of `steps`, over which the learning rate falls linearly to zero; 0: none, as published
+    initial_weights: str | None = None  # score network that a new training starts from (.pth, .safetensors); null: random
     gradient_norm: float = 1.0  # clipped to this
     ema_decay: float = 0.999  # at most; ramps up as (1 + n) / (10 + n)
     seed: int = 0

@@ -21,7 +21,7 @@ from .models import build_first_stage, save_weights
 from .models.discriminator import PatchDiscriminator, generator_loss, patches
 from .models.perceptual import load_perceptual
 from .reconstruction import reconstruction_picture, reconstruction_quality
-from .trainer import Trainer
+from .trainer import Trainer, rate_factor
 from .utils.checkpoint import OWN_FIRST_STAGE, list_checkpoints, save_checkpoint
 from .utils.command_line import add_instance_data
 from .utils.denormals import flushed_denormals
@@ -119,11 +119,11 @@ class FirstStageTask:
         return losses
 
     def _move(self, optimizer: torch.optim.Optimizer, step: int) -> None:
-        """A step of an optimizer, with the rate of the present settings and linear warm-up; gradients must be finite."""
+        """A step of an optimizer, with the rate of the present settings, warm-up and decay; gradients must be finite."""
         training = self.config.training
         rate = self.config.first_stage_training.learning_rate_per_image * training.batch_size
         (group,) = optimizer.param_groups
-        group["lr"] = rate * min(1.0, (step + 1) / max(1, training.warmup_steps))
+        group["lr"] = rate * rate_factor(training, step)
         norm = nn.utils.get_total_norm([parameter.grad for parameter in group["params"]])
         if not torch.isfinite(norm):
             raise ValueError(

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from .config import Config, config_from_dict, config_to_dict
+from .config import Config, TrainingConfig, config_from_dict, config_to_dict
 from .meter import Meter
 from .utils.checkpoint import (
     FORMAT,
@@ -176,13 +176,20 @@ class Trainer:
         prune_checkpoints(self.checkpoints, self.settings.keep_checkpoints, self.settings.keep_every)
 
 
+def rate_factor(settings: TrainingConfig, step: int) -> float:
+    """What the learning rate is multiplied by in a step (from 0): linear warm-up, and linear decay before the last step."""
+    warmup = (step + 1) / max(1, settings.warmup_steps)
+    decay = (settings.steps - step) / max(1, settings.decay_steps)
+    return min(1.0, warmup, decay)
+
+
 def _check(config: Config) -> None:
     """Raise ValueError for a number that no training can have."""
     settings = config.training
     for name in ("batch_size", "accumulation", "steps", "log_every", "keep_checkpoints"):
         if getattr(settings, name) < 1:
             raise ValueError(f"training.{name} {getattr(settings, name)}: expected at least 1")
-    for name in ("warmup_steps", "sample_every", "validate_every", "checkpoint_every", "keep_every", "seed"):
+    for name in ("warmup_steps", "decay_steps", "sample_every", "validate_every", "checkpoint_every", "keep_every", "seed"):
         if getattr(settings, name) < 0:
             raise ValueError(f"training.{name} {getattr(settings, name)}: expected 0 or more")
     if config.data.workers < 0:

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from .config import Config
 from .datasets.latents import first_stage_fingerprint, open_dataset
 from .diffusion.sde import draw_noise_levels, score_matching_loss
-from .models import Denoiser, build_denoiser, open_first_stage
-from .trainer import Trainer
+from .models import Denoiser, build_denoiser, load_denoiser, open_first_stage
+from .trainer import Trainer, rate_factor
 from .training_pictures import sample_grid
 from .utils.denormals import flushed_denormals
 from .utils.distributed import Process, join_processes
 from .utils.ema import ExponentialMovingAverage
+from .utils.files import REPOSITORY
 from .utils.random import generator
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
@@ -53,7 +54,7 @@ class ScoreTask:
         self.first_stage = open_first_stage(config, instance_data).to(process.device)
         self.dataset = open_dataset(config, first_stage_fingerprint(self.first_stage))
         torch.manual_seed(config.training.seed)  # of the first weights
-        self.denoiser = build_denoiser(config).to(process.device).train()
+        self.denoiser = _first_denoiser(config).to(process.device).train()
         parameters = [parameter for parameter in self.denoiser.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.Adam(parameters, lr=config.training.learning_rate)
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
@@ -64,7 +65,7 @@ class ScoreTask:
         """One optimizer step: encode, noise, loss, gradient, clipping, warm-up, averages."""
         settings = self.config.training
         for group in self.optimizer.param_groups:
-            group["lr"] = settings.learning_rate * min(1.0, (step + 1) / max(1, settings.warmup_steps))
+            group["lr"] = settings.learning_rate * rate_factor(settings, step)
         self.optimizer.zero_grad(set_to_none=True)
         losses, sigmas, replaced = [], [], 0
         for part, batch in enumerate(batches, start=1):
@@ -130,6 +131,22 @@ class ScoreTask:
     def _autocast(self) -> AbstractContextManager:
         precision = PRECISIONS[self.config.training.precision]
         return torch.autocast(self.process.device.type, precision) if precision else nullcontext()
+
+
+def _first_denoiser(config: Config) -> Denoiser:
+    """The score network before its first step: random, or with the averaged weights of `training.initial_weights`."""
+    denoiser = build_denoiser(config)
+    if config.training.initial_weights is None:
+        return denoiser
+    path = REPOSITORY / config.training.initial_weights
+    weights = load_denoiser(path)
+    for section in ("first_stage", "denoiser"):
+        found, wanted = getattr(weights.config, section), getattr(config, section)
+        if found != wanted:
+            raise ValueError(f"weights {path} are of {found}, the settings say {wanted}: use the same")
+    buffers = dict(weights.named_buffers())  # they hold the noise levels, which follow the settings
+    denoiser.load_state_dict({name: value for name, value in weights.state_dict().items() if name not in buffers}, strict=False)
+    return denoiser
 
 
 def _by_noise_level(losses: Tensor, sigmas: Tensor) -> dict[str, Tensor]:

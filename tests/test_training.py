@@ -14,9 +14,9 @@ import training_task
 from torch.testing import assert_close
 
 from photonvs.config import load_config
-from photonvs.models import build_denoiser, load_denoiser
+from photonvs.models import build_denoiser, load_denoiser, save_weights
 from photonvs.train_command import Validation, main
-from photonvs.trainer import Trainer
+from photonvs.trainer import Trainer, rate_factor
 from photonvs.training import ScoreTask, train
 from photonvs.utils.checkpoint import list_checkpoints, load_checkpoint, load_newest_checkpoint
 from photonvs.utils.distributed import Process
@@ -71,6 +71,33 @@ def test_a_run_leaves_what_is_needed_to_go_on_and_to_sample(whole, configured):
 def test_learning_rate_warms_up(whole):
     rates = training_task.logged(whole, "training/learning_rate")
     assert rates == pytest.approx([1e-3 / 3, 2e-3 / 3, 1e-3, 1e-3, 1e-3, 1e-3])
+
+
+def test_learning_rate_decays_to_zero_by_the_last_step(configured):
+    settings = configured("training.steps=8", "training.decay_steps=4").training
+    factors = [rate_factor(settings, step) for step in range(8)]
+    assert factors == pytest.approx([1 / 3, 2 / 3, 1, 1, 1, 3 / 4, 2 / 4, 1 / 4])
+
+
+def test_a_new_training_starts_from_weights_that_are_there(whole, configured, tmp_path):
+    published, exported = list_checkpoints(whole / "checkpoints")[-1], tmp_path / "exported.safetensors"
+    trained = load_denoiser(published)
+    save_weights(exported, trained)
+    for weights in (published, exported):
+        config = configured(f"training.initial_weights={weights}", "diffusion.sigma_max=30")
+        task = ScoreTask(config, tmp_path, Process(torch.device("cpu")))
+        assert_close(dict(task.denoiser.named_parameters()), dict(trained.named_parameters()), rtol=0, atol=0)
+        assert task.denoiser.config.diffusion.sigma_max == 30
+    with pytest.raises(ValueError, match=r"weights .*exported.safetensors are of .*channels=8.* settings say .*channels=16"):
+        train(configured(f"training.initial_weights={exported}", "denoiser.channels=16"), tmp_path, "cpu")
+
+
+def test_a_training_goes_on_from_its_checkpoint_not_from_the_first_weights(whole, configured, tmp_path):
+    start = f"training.initial_weights={list_checkpoints(whole / 'checkpoints')[0]}"
+    train(configured("training.steps=6", start), tmp_path / "whole", "cpu")
+    for steps in (2, 6):
+        train(configured(f"training.steps={steps}", start), tmp_path / "parts", "cpu")
+    assert_same_training(final(tmp_path / "parts"), final(tmp_path / "whole"), rtol=0, atol=0)
 
 
 def test_stopping_and_going_on_changes_no_bit(whole, configured, tmp_path):
