@@ -1,85 +1,99 @@
-"""What the studies share: one setting sampled and evaluated by a protocol, its numbers with intervals, tables and plots."""
+"""What the studies share: a case sampled and evaluated by a protocol, its numbers with intervals, the file they stay in."""
 
+import argparse
 import json
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from photonvs.evaluate_command import main as evaluate
-from photonvs.evaluation.set_distances import features, frechet_distance
+from photonvs.evaluation.set_distances import features, frechet_distance, kernel_distance
 from photonvs.evaluation.statistics import CONFIDENCE, mean_over_sequences
+from photonvs.sampling_outputs import fingerprint
 from photonvs.trajectory import find_images
-from photonvs.utils.files import atomic_path
+from photonvs.utils.checkpoint import SHIPPED_DENOISER
+from photonvs.utils.files import REPOSITORY, atomic_path
 from photonvs.utils.pictures import read_frame
 
-DRAWS = 200  # bootstrap draws of a Fréchet distance
-IMAGE_METRICS = ["psnr", "ssim", "frechet-efficientnet", "kernel-efficientnet"]
+DRAWS = 200  # bootstrap draws of a distance between sets of images
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One way to sample."""
+class Record:
+    """The numbers of a study by case, in a file beside its document; a case that is there is not measured again."""
 
-    sampler: str
-    steps: int
-    evaluations: int  # of the network, a frame
-    options: dict[str, float] = field(default_factory=dict)
+    def __init__(self, path: Path, made_of: dict) -> None:
+        """made_of: plain values that all cases depend on; ValueError where the file has others."""
+        self.path, self.content = path, {"made_of": made_of, "cases": {}}
+        if path.is_file():
+            self.content = json.loads(path.read_text(encoding="utf-8"))
+            if self.content["made_of"] != made_of:
+                raise ValueError(
+                    f"{path}: numbers of {self.content['made_of']}, not of {made_of}: delete it, or use another --docs"
+                )
 
-    @property
-    def name(self) -> str:
-        """Of its folder."""
-        return "-".join([self.sampler, str(self.steps), *(f"{key}={value:g}" for key, value in self.options.items())])
+    def of(self, case: str, measure: Callable[[], dict]) -> dict:
+        """The numbers of a case, measured if they are not there."""
+        cases = self.content["cases"]
+        if case not in cases:
+            cases[case] = measure()
+            with atomic_path(self.path) as temporary:
+                temporary.write_text(_lines(self.content), encoding="utf-8")
+        return cases[case]
 
-    def arguments(self) -> list[str]:
-        """For sample-trajectory.py."""
-        options = [word for key, value in self.options.items() for word in ("--sampler-option", f"{key}={value}")]
-        return ["--sampler", self.sampler, "--steps", str(self.steps), *options]
+
+def _lines(content: dict) -> str:
+    """JSON with a line for each case."""
+    cases = ",\n".join(f"  {json.dumps(name)}: {json.dumps(numbers)}" for name, numbers in content["cases"].items())
+    return f'{{\n "made_of": {json.dumps(content["made_of"])},\n "cases": {{\n{cases}\n }}\n}}\n'
 
 
-def run(folder: Path, protocol: Path, data: Path, sampling: list[str]) -> dict:
+def run(folder: Path, protocol: Path, data: Path, checkpoint: Path, sampling: list[str]) -> dict:
     """Sample and evaluate a protocol in `folder`, or go on with it; the content of its results.json."""
     results = folder / "samples" / protocol.stem / "results.json"
     if not results.is_file():
         command = ["--protocol", str(protocol), "--data", str(data), "--instance-data", str(folder)]
-        evaluate([*command, "--metrics", *IMAGE_METRICS, "--", *sampling])
+        network = ["--checkpoint", str(checkpoint), "--batch-size", "64"]
+        evaluate([*command, "--metrics", "psnr", "ssim", "--", *network, *sampling])
     return json.loads(results.read_text(encoding="utf-8"))
 
 
 def numbers(folder: Path, protocol: Path, results: dict) -> dict[str, dict]:
     """Measure -> {"mean", "interval"} of what `run` made, with bootstrap intervals over sequences."""
     images, tsed = results["images"], results["tsed"]
-    found = {
+    return {
         "PSNR, first frame (dB)": images["short-term"]["psnr"],
         "SSIM, first frame": images["short-term"]["ssim"],
         "PSNR, all frames (dB)": images["all"]["psnr"],
+        "PSNR, last frame (dB)": images["long-term"]["psnr"],
         "TSED": tsed["tsed"],
         "area under the TSED curve": tsed["area_under_curve"],
         "median SED (pixels)": tsed["mean_median_sed"],
-        "Fréchet distance": frechet_with_interval(folder / "samples" / protocol.stem),
-        "kernel distance": {"mean": images["all"]["kernel-efficientnet"]["mean"], "interval": None},
+        **set_distances(folder / "samples" / protocol.stem),
     }
-    if results["settings"]["runs"] > 1:
-        found["diversity (RMS of 255)"] = diversity(folder / "samples" / protocol.stem)
-    return found
 
 
-def frechet_with_interval(folder: Path) -> dict:
-    """Fréchet distance of EfficientNet-Lite0 features of all generated and all true frames; resampled by sequence.
+def set_distances(folder: Path) -> dict[str, dict]:
+    """Fréchet and kernel distance of EfficientNet-Lite0 features of all generated and all true frames; resampled by sequence.
 
-    Resampling repeats images, which biases the distance upwards, so only the draws' spread about their mean is used.
+    Resampling repeats images, which biases the distances, so only the draws' spread about their mean is used.
     """
     sequences = sorted(path.parent for path in folder.glob("*/sampling-spec.json"))
     made, true = zip(*(_features_of(sequence) for sequence in sequences), strict=True)
-    estimate = frechet_distance(np.concatenate(made), np.concatenate(true))
     generator = np.random.default_rng(0)
-    draws = []
-    for _ in range(DRAWS):
-        chosen = generator.integers(len(sequences), size=len(sequences))
-        draws.append(frechet_distance(np.concatenate([made[k] for k in chosen]), np.concatenate([true[k] for k in chosen])))
+    draws = [generator.integers(len(sequences), size=len(sequences)) for _ in range(DRAWS)]
     tail = (1 - CONFIDENCE) / 2
-    spread = np.quantile(draws, [tail, 1 - tail]) - np.mean(draws)
-    return {"mean": estimate, "interval": [max(0.0, estimate + float(side)) for side in spread]}
+    found = {}
+    for name, distance in (("Fréchet distance", frechet_distance), ("kernel distance", _kernel_distance)):
+        estimate = distance(np.concatenate(made), np.concatenate(true))
+        drawn = [distance(*(np.concatenate([one[k] for k in chosen]) for one in (made, true))) for chosen in draws]
+        spread = np.quantile(drawn, [tail, 1 - tail]) - np.mean(drawn)
+        found[name] = {"mean": estimate, "interval": [estimate + float(side) for side in spread]}
+    return found
+
+
+def _kernel_distance(made: np.ndarray, true: np.ndarray) -> float:
+    return kernel_distance(made, true)[0]
 
 
 def _features_of(sequence: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -94,20 +108,26 @@ def _features_of(sequence: Path) -> tuple[np.ndarray, np.ndarray]:
             if index > 0
         ]
         made, wanted = (features(read_frame(path) for path in paths) for paths in zip(*pairs, strict=True))
-        with atomic_path(cache) as temporary:
-            np.savez(temporary, made=made, true=wanted)
+        with atomic_path(cache) as temporary, temporary.open("wb") as file:
+            np.savez(file, made=made, true=wanted)
     with np.load(cache, allow_pickle=False) as content:
         return content["made"], content["true"]
 
 
 def diversity(folder: Path) -> dict:
-    """Root mean square difference between runs 0 and 1 of each path, of values from 0 to 255."""
+    """Root mean square difference of two draws of the same frame, of values from 0 to 255; frame 1 of all runs."""
     values = []
     for sequence in sorted(path.parent for path in folder.glob("*/sampling-spec.json")):
-        runs = [find_images(sequence / "samples" / f"{run:08d}" / "images") for run in (0, 1)]
-        frames = [[read_frame(paths[0]).astype(float) for index, paths in run.items() if index > 0] for run in runs]
-        values.append((sequence.name, float(np.sqrt(np.mean(np.square(np.subtract(*frames)))))))
+        runs = sorted(sequence.glob("samples/*/images"))
+        frames = np.stack([read_frame(find_images(run)[1][0]).astype(float) for run in runs])
+        values.append((sequence.name, float(np.sqrt(2 * frames.var(axis=0, ddof=1).mean()))))
     return mean_over_sequences(values)
+
+
+def mean_curve(folder: Path) -> list[list[float]]:
+    """TSED against T_error, [threshold, value] each, the mean over sequences."""
+    reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/evaluation/*/tsed.json"))]
+    return np.mean([report["curve"] for report in reports], axis=0).tolist()
 
 
 def text(value: dict) -> str:
@@ -116,3 +136,21 @@ def text(value: dict) -> str:
         return "-"
     interval = value.get("interval")
     return f"{value['mean']:.3g}" + (f" ({interval[0]:.3g} to {interval[1]:.3g})" if interval else "")
+
+
+def add_common(parser: argparse.ArgumentParser, name: str) -> None:
+    """Options of every study."""
+    add = parser.add_argument
+    add("--checkpoint", type=Path, default=SHIPPED_DENOISER, metavar="FILE", help="weights (default: the shipped ones)")
+    add("--paths", type=int, default=8, metavar="N", help="paths of each kind (default: %(default)s)")
+    text = "samples in work, to go on with after a stop (default: %(default)s)"
+    add("--folder", type=Path, default=REPOSITORY / "instance-data" / "studies" / name, metavar="DIR", help=text)
+    text = f"where {name}.json, -results.md and plots go; numbers that are there are kept (default: docs)"
+    add("--docs", type=Path, default=REPOSITORY / "docs", metavar="DIR", help=text)
+
+
+def open_record(options: argparse.Namespace, name: str, **made_of: object) -> Record:
+    """The record of a study in --docs."""
+    options.docs.mkdir(parents=True, exist_ok=True)
+    weights = fingerprint(options.checkpoint)
+    return Record(options.docs / f"{name}.json", {"weights": weights, "paths": options.paths, **made_of})

@@ -7,17 +7,18 @@ the same paths with the same sampler and seed. Every case has a folder of its ow
 """
 
 import argparse
-import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from common import numbers, run, text
+from common import add_common, numbers, open_record, run, text
 
+from photonvs.diffusion.samplers import DEFAULT_SAMPLER, SAMPLERS
 from photonvs.evaluation.image_table import markdown
 from photonvs.evaluation.make_protocol import main as make_protocol
 from photonvs.trajectory import conditioning
-from photonvs.utils.files import REPOSITORY, atomic_path
+from photonvs.utils.files import atomic_path
 
 
 class Rule(NamedTuple):
@@ -36,27 +37,29 @@ RULES = (
     Rule("one of all before, at random at each step", "all", "random"),
     Rule("keyframes, every 5th, first", "keyframes-5", "average"),
 )
-PATHS = {"20 frames": ["--frames", "20"], "60 frames": ["--frames", "60"], "return trip": ["--frames", "10", "--return-trip"]}
-FRAMES = {"20 frames": 20, "60 frames": 60, "return trip": 19}
-MEASURES = ("TSED", "median SED (pixels)", "PSNR, all frames (dB)", "Fréchet distance")
-LAST = "PSNR, last frame (dB)"
+MEASURES = ("TSED", "median SED (pixels)", "PSNR, all frames (dB)", "PSNR, last frame (dB)", "Fréchet distance")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the whole study; the table goes to --docs."""
+    """Run the whole study; numbers and table go to --docs."""
     options = _parse(arguments)
+    short, long, there = options.frames
+    kinds = {f"{short} frames": (short, []), f"{long} frames": (long, []), "return trip": (there, ["--return-trip"])}
+    steps = options.steps or SAMPLERS[DEFAULT_SAMPLER].steps
+    record = open_record(options, "conditioning", frames=list(options.frames), sampler=DEFAULT_SAMPLER, steps=steps)
     tables = []
-    for kind in options.kinds:
+    for kind, (frames, path) in kinds.items():
         rows = []
         for rule in RULES:
-            found = _measure(options, kind, rule)
-            shown = [text(found[name]) for name in (*MEASURES, LAST)]
-            rows.append([rule.label, f"{evaluations_per_step(rule, FRAMES[kind]):.2g}", *shown])
-        head = ["each frame from", "cost", *MEASURES, LAST]
-        tables += [f"## {kind.capitalize()}", markdown(head, rows)]
+            case = f"{kind}/{rule.condition}-{rule.views}"
+            found = record.of(case, partial(_measure, options, case, frames, path, rule, steps))
+            cost = evaluations_per_step(rule, 2 * frames - 1 if path else frames)
+            rows.append([rule.label, f"{cost:.2g}", *(text(found[name]) for name in MEASURES)])
+        tables += [f"## {kind.capitalize()}", markdown(["each frame from", "cost", *MEASURES], rows)]
         intro = (
-            f"{options.paths} paths a kind; 95 % intervals over paths. Cost: network evaluations for a step of the sampler, "
-            "the mean over the path's frames. The last frame of a return trip is where the given frame is."
+            f"{options.paths} paths a kind, {DEFAULT_SAMPLER} with {steps} steps; 95 % intervals over paths. Cost: network "
+            f"evaluations for a step of the sampler, the mean over the path's frames. A return trip goes {there} frames there, "
+            f"and back. Weights {record.content['made_of']['weights']}."
         )
         with atomic_path(options.docs / "conditioning-results.md") as temporary:
             temporary.write_text("\n\n".join(["# Conditioning: all numbers", intro, *tables]) + "\n", encoding="utf-8")
@@ -70,33 +73,28 @@ def evaluations_per_step(rule: Rule, frames: int) -> float:
     return sum(views) / len(views) if rule.views == "average" else 1.0
 
 
-def _measure(options: argparse.Namespace, kind: str, rule: Rule) -> dict[str, dict]:
-    """The numbers of a rule on one kind of path, measured once."""
-    folder = options.folder / kind.replace(" ", "-") / f"{rule.condition}-{rule.views}"
-    result = folder / "numbers.json"
-    if not result.is_file():
-        protocol = folder / "paths.yaml"
-        if not protocol.is_file():
-            data = ["--poses", str(options.data / "poses.npy"), "--videos", str(options.data / "videos")]
-            paths = ["--sequences", str(options.paths), *PATHS[kind], "--every", "1", "--condition", rule.condition]
-            # T_error 2 pixels at 256x256 is 1 at the model's 128x128; the short term is the first generated frame.
-            make_protocol([str(protocol), *data, *paths, "--t-error", "1", "--short-term", "1"])
-        found = run(folder, protocol, options.data, ["--views", rule.views, "--batch-size", "64", *options.sampling])
-        measured = numbers(folder, protocol, found) | {LAST: found["images"]["long-term"]["psnr"]}
-        with atomic_path(result) as temporary:
-            temporary.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    return json.loads(result.read_text(encoding="utf-8"))
+def _measure(options: argparse.Namespace, case: str, frames: int, path: list[str], rule: Rule, steps: int) -> dict[str, dict]:
+    """The numbers of a rule on one kind of path."""
+    folder = options.folder / case.replace(" ", "-")
+    protocol = folder / "paths.yaml"
+    if not protocol.is_file():
+        data = ["--poses", str(options.data / "poses.npy"), "--videos", str(options.data / "videos")]
+        paths = ["--sequences", str(options.paths), "--frames", str(frames), *path, "--every", "1"]
+        # T_error 2 pixels at 256x256 is 1 at the model's 128x128; the short term is the first generated frame.
+        measures = ["--condition", rule.condition, "--t-error", "1", "--short-term", "1"]
+        make_protocol([str(protocol), *data, *paths, *measures])
+    found = run(folder, protocol, options.data, options.checkpoint, ["--views", rule.views, "--steps", str(steps)])
+    return numbers(folder, protocol, found)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="DIR", help="a split with poses.npy and videos/, of 60 poses and more")
-    add("--paths", type=int, default=8, metavar="N", help="paths of each kind (default: %(default)s)")
-    add("--kinds", nargs="+", choices=PATHS, default=list(PATHS), metavar="KIND", help="of paths (default: all)")
-    add("--folder", type=Path, default=REPOSITORY / "instance-data" / "studies" / "conditioning", metavar="DIR")
-    add("--docs", type=Path, default=REPOSITORY / "docs", metavar="DIR", help="where the table goes (default: docs)")
-    add("sampling", nargs="*", metavar="-- OPTION", help="options of sample-trajectory.py, such as -- --checkpoint FILE")
+    add("--data", type=Path, required=True, metavar="DIR", help="a split with poses.npy and videos/, long enough for --frames")
+    text = "frames of a short path, of a long one, and there on a return trip (default: 20 60 10)"
+    add("--frames", type=int, nargs=3, default=(20, 60, 10), metavar="N", help=text)
+    add("--steps", type=int, metavar="N", help="of the default sampler (default: its own)")
+    add_common(parser, "conditioning")
     return parser.parse_args(arguments)
 
 

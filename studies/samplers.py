@@ -1,27 +1,31 @@
 """Quality against network evaluations for every sampler: the study behind docs/samplers.md.
 
 First each sampler's own parameters are tuned on paths through training rooms, then all samplers are compared on test rooms at
-several numbers of evaluations. Every setting is sampled and evaluated in a folder of its own, so a stopped study goes on.
+several numbers of evaluations. What is measured is kept, so a stopped study goes on.
 
     python studies/samplers.py --train HELD_OUT --test dataset-data/data/test
 """
 
 import argparse
-import json
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from common import Setting, numbers, run, text
+import numpy as np
+from common import Record, add_common, diversity, mean_curve, numbers, open_record, run, text
 from matplotlib.figure import Figure
 
 from photonvs.diffusion.samplers import SAMPLERS
 from photonvs.evaluation.image_table import markdown
 from photonvs.evaluation.make_protocol import main as make_protocol
-from photonvs.utils.files import REPOSITORY, atomic_path
+from photonvs.utils.files import atomic_path
 
-EVALUATIONS = 8, 12, 16, 24, 50, 100
+EVALUATIONS = 8, 12, 16, 24, 36, 50, 100
 TUNED_AT = 24  # evaluations
-PUBLISHED_STEPS = 25, 50, 100, 250, 500, 1000, 2000  # of the predictor-corrector, two evaluations each
+TUNED_FOR = "Fréchet distance"
+PUBLISHED = "predictor-corrector"
+PUBLISHED_STEPS = 25, 50, 100, 250, 500, 1000, 2000  # two evaluations each
 GRID = {  # what is tried for each sampler; the first is its default
     "heun": [{}, {"rho": 4.0}, {"rho": 12.0}],
     "churn": [{"S_churn": 5.0}, {"S_churn": 10.0}, {"S_churn": 20.0}],
@@ -29,115 +33,184 @@ GRID = {  # what is tried for each sampler; the first is its default
     "dpm-solver": [{}, {"rho": 4.0}, {"rho": 12.0}],
     "dpm-solver-sde": [{"eta": 1.0}, {"eta": 1.0, "rho": 4.0}, {"eta": 0.5}],
 }
-TUNED_FOR = "Fréchet distance"
+GOOD = {  # the direction of better; a sampler whose draws are too much alike is worse, too
+    "PSNR, first frame (dB)": 1,
+    "SSIM, first frame": 1,
+    "PSNR, all frames (dB)": 1,
+    "TSED": 1,
+    "area under the TSED curve": 1,
+    "median SED (pixels)": -1,
+    "Fréchet distance": -1,
+    "kernel distance": -1,
+    "diversity (RMS of 255)": 1,
+}
+CURVE = "TSED curve"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way to sample."""
+
+    sampler: str
+    steps: int
+    parameters: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def evaluations(self) -> int:
+        """Of the network, a frame."""
+        return SAMPLERS[self.sampler].evaluations(self.steps)
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return "-".join([self.sampler, str(self.steps), *(f"{key}={value:g}" for key, value in self.parameters.items())])
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        stochastic = self.sampler == "dpm-solver" and self.parameters.get("eta")
+        return "dpm-solver, stochastic" if stochastic else self.sampler
+
+    def arguments(self) -> list[str]:
+        """For sample-trajectory.py."""
+        options = [word for key, value in self.parameters.items() for word in ("--sampler-option", f"{key}={value}")]
+        return ["--sampler", self.sampler, "--steps", str(self.steps), *options]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the whole study; results go to --folder, the table and the plot to --docs."""
+    """Run the whole study; numbers, table and plots go to --docs."""
     options = _parse(arguments)
-    train, test = (_protocol(options, split) for split in ("train", "test"))
-    sampling = [*options.sampling, "--batch-size", "64"]
+    record = open_record(options, "samplers", frames=options.frames, draws=options.draws)
+    train = _protocol(options, "train", options.frames, runs=1)
+    test = _protocol(options, "test", options.frames, runs=1)
+    draws = _protocol(options, "test-draws", 2, options.draws)
     chosen = {}
     for name, grid in GRID.items():
-        scores = []
-        for parameters in grid:
-            setting = _setting(name, TUNED_AT, parameters)
-            scores.append(_measure(options.folder / "tuning" / setting.name, train, options.train, setting, sampling))
-        best = min(range(len(grid)), key=lambda k: scores[k][TUNED_FOR]["mean"])
-        chosen[name] = grid[best]
-    settings = [_setting(name, count, chosen[name]) for name in GRID for count in EVALUATIONS]
-    settings += [
-        Setting("predictor-corrector", steps, 2 * steps) for steps in PUBLISHED_STEPS if steps <= options.published_steps
-    ]
+        tried = [_setting(name, TUNED_AT, parameters) for parameters in grid]
+        found = [record.of(f"tuning/{one.name}", partial(_tuning, options, train, one)) for one in tried]
+        chosen[name] = min(zip(found, grid, strict=True), key=lambda pair: pair[0][TUNED_FOR]["mean"])[1]
+    settings = [_setting(name, count, chosen[name]) for name in GRID for count in options.evaluations]
+    settings += [Setting(PUBLISHED, steps) for steps in PUBLISHED_STEPS if steps <= options.published_steps]
     rows = []
-    for setting in settings:
-        found = _measure(options.folder / "comparison" / setting.name, test, options.test, setting, sampling)
-        rows.append((setting, found))
-        _write(options, chosen, rows)
+    for one in settings:
+        rows.append((one, record.of(f"test/{one.name}", partial(_comparison, options, test, draws, one))))
+        _write(options, record, chosen, rows)
     print(options.docs / "samplers-results.md", options.docs / "samplers.png", sep="\n")
 
 
 def _setting(name: str, evaluations: int, parameters: dict[str, float]) -> Setting:
     """The sampler at the most steps that cost no more than that many evaluations."""
-    sampler = SAMPLERS[name.removesuffix("-sde")]
-    steps = max(n for n in range(1, evaluations + 1) if sampler.evaluations(n) <= evaluations)
-    return Setting(name.removesuffix("-sde"), steps, sampler.evaluations(steps), parameters)
+    sampler = name.removesuffix("-sde")
+    return Setting(
+        sampler, max(n for n in range(1, evaluations + 1) if SAMPLERS[sampler].evaluations(n) <= evaluations), parameters
+    )
 
 
-def _protocol(options: argparse.Namespace, split: str) -> Path:
+def _protocol(options: argparse.Namespace, name: str, frames: int, runs: int) -> Path:
     """The paths of a split, made once."""
-    path, data = options.folder / f"{split}.yaml", getattr(options, split)
+    path, data = options.folder / f"{name}.yaml", options.train if name == "train" else options.test
     if not path.is_file():
-        size = ["--sequences", str(options.paths), "--frames", str(options.frames), "--every", "1", "--runs", "2"]
+        size = ["--sequences", str(options.paths), "--frames", str(frames), "--every", "1", "--runs", str(runs)]
         # T_error 2 pixels at 256x256 is 1 at the model's 128x128; the short term is the first generated frame.
         measures = ["--t-error", "1", "--short-term", "1"]
         make_protocol([str(path), "--poses", str(data / "poses.npy"), "--videos", str(data / "videos"), *size, *measures])
     return path
 
 
-def _measure(folder: Path, protocol: Path, data: Path, setting: Setting, sampling: list[str]) -> dict[str, dict]:
-    """The numbers of a setting, measured once."""
-    path = folder / f"{protocol.stem}.json"
-    if not path.is_file():
-        found = numbers(folder, protocol, run(folder, protocol, data, [*setting.arguments(), *sampling]))
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return json.loads(path.read_text(encoding="utf-8"))
+def _tuning(options: argparse.Namespace, train: Path, setting: Setting) -> dict[str, dict]:
+    folder = options.folder / "tuning" / setting.name
+    return numbers(folder, train, run(folder, train, options.train, options.checkpoint, setting.arguments()))
 
 
-def _write(options: argparse.Namespace, chosen: dict[str, dict], rows: list[tuple[Setting, dict]]) -> None:
-    measures = list(rows[0][1])
-    head = ["sampler", "evaluations", *measures]
-    body = [[_label(one), str(one.evaluations), *(text(found[measure]) for measure in measures)] for one, found in rows]
+def _comparison(options: argparse.Namespace, test: Path, draws: Path, setting: Setting) -> dict:
+    """The numbers of a setting on test rooms: of the paths, and of several draws of their first frames."""
+    folder = options.folder / "comparison" / setting.name
+    found = numbers(folder, test, run(folder, test, options.test, options.checkpoint, setting.arguments()))
+    first = run(folder, draws, options.test, options.checkpoint, setting.arguments())["images"]["short-term"]
+    found |= {"PSNR, first frame (dB)": first["psnr"], "SSIM, first frame": first["ssim"]}
+    found["diversity (RMS of 255)"] = diversity(folder / "samples" / draws.stem)
+    return found | {CURVE: mean_curve(folder / "samples" / test.stem)}
+
+
+def worse_in(found: dict[str, dict], reference: dict[str, dict]) -> list[str]:
+    """The measures in which the mean is beyond the worse end of the reference's interval, or doesn't exist."""
+    worse = []
+    for measure, sign in GOOD.items():
+        mean, interval = found[measure]["mean"], reference[measure]["interval"]
+        if interval and (mean is None or sign * mean < min(sign * end for end in interval)):
+            worse.append(measure)
+    return worse
+
+
+def _write(options: argparse.Namespace, record: Record, chosen: dict[str, dict], rows: list[tuple[Setting, dict]]) -> None:
+    """Table and plots of what is known so far."""
+    published = [(one, found) for one, found in rows if one.sampler == PUBLISHED]
+    head, body = ["sampler", "steps", "evaluations", *GOOD], []
+    for one, found in rows:
+        body.append([one.label, str(one.steps), str(one.evaluations), *(text(found[measure]) for measure in GOOD)])
+        if published:
+            body[-1].append(", ".join(worse_in(found, published[-1][1])) or "nothing")
+    if published:
+        head.append(f"worse than {published[-1][0].steps} steps of {PUBLISHED} in")
     tuned = "; ".join(f"{name}: {_parameters(parameters)}" for name, parameters in chosen.items())
-    intro = (
-        f"{options.paths} paths of {options.frames} frames through test rooms, two draws of each; 95 % intervals over paths."
-    )
-    parts = ["# Samplers: all numbers", intro, f"Tuned on training rooms at {TUNED_AT} evaluations: {tuned}."]
+    parts = [
+        "# Samplers: all numbers",
+        f"{options.paths} paths of {options.frames} frames through test rooms, {options.draws} draws of each first frame; 95 % "
+        f"intervals over paths. Weights {record.content['made_of']['weights']}.",
+        f"Tuned on training rooms at {TUNED_AT} evaluations: {tuned}.",
+        markdown(head, body),
+    ]
     with atomic_path(options.docs / "samplers-results.md") as temporary:
-        temporary.write_text("\n\n".join([*parts, markdown(head, body)]) + "\n", encoding="utf-8")
+        temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     with atomic_path(options.docs / "samplers.png") as temporary:
-        _plot(rows).savefig(temporary, dpi=110)
-
-
-def _label(setting: Setting) -> str:
-    return "dpm-solver, stochastic" if setting.sampler == "dpm-solver" and "eta" in setting.options else setting.sampler
+        _plot(rows).savefig(temporary, format="png", dpi=110)
 
 
 def _parameters(parameters: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in parameters.items()) or "defaults"
 
 
-def _plot(rows: list[tuple[Setting, dict]]) -> Figure:
-    """Each measure against evaluations, a line a sampler."""
-    measures = [measure for measure in rows[0][1] if not measure.startswith(("SSIM", "kernel", "area"))]
-    figure = Figure(figsize=(13, 7), layout="constrained")
-    for axes, measure in zip(figure.subplots(2, 3).flat, measures, strict=False):
-        for label in dict.fromkeys(_label(setting) for setting, _ in rows):
-            points = [(one.evaluations, found[measure]) for one, found in rows if _label(one) == label]
-            x, y = [count for count, _ in points], [value["mean"] for _, value in points]
-            axes.plot(x, y, "o-", markersize=4, label=label)
-            if all(value.get("interval") for _, value in points):
-                axes.fill_between(x, *zip(*(value["interval"] for _, value in points), strict=True), alpha=0.12)
-        axes.set(xscale="log", xlabel="network evaluations a frame", title=measure)
+def _plot(rows: Sequence[tuple[Setting, dict]]) -> Figure:
+    """Each measure against evaluations, a line a sampler; and TSED against its threshold, each sampler at its most."""
+    measures = [measure for measure in GOOD if measure not in ("SSIM, first frame", "kernel distance")]
+    labels = list(dict.fromkeys(one.label for one, _ in rows))
+    counts = [one.evaluations for one, _ in rows]
+    span = 0.8 * min(counts), 1.25 * max(counts)
+    figure = Figure(figsize=(15, 7), layout="constrained")
+    *plots, curve = figure.subplots(2, 4).flat
+    for number, label in enumerate(labels):
+        mine, color = [(one, found) for one, found in rows if one.label == label], f"C{number}"
+        x = [one.evaluations for one, _ in mine]
+        for axes, measure in zip(plots, measures, strict=True):
+            values = [found[measure] for _, found in mine]
+            means, intervals = [value["mean"] for value in values], [value["interval"] or [None] * 2 for value in values]
+            axes.plot(x, np.array(means, dtype=float), "o-", color=color, markersize=4, label=label)
+            axes.fill_between(x, *np.array(intervals, dtype=float).T, color=color, alpha=0.1)
+        one, found = mine[-1]
+        curve.plot(*zip(*found[CURVE], strict=True), color=color, label=f"{label}, {one.evaluations} evaluations")
+    for axes, measure in zip(plots, measures, strict=True):
+        axes.set(xlim=span, xscale="log", xlabel="network evaluations a frame", title=measure)
+    curve.set(xlabel="T_error (pixels)", title="TSED by threshold")
+    for axes in (*plots, curve):
         axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    plots[0].legend(fontsize=7)
+    curve.legend(fontsize=7)
     return figure
 
 
-def _parse(arguments: Iterable[str] | None) -> argparse.Namespace:
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     text = "a split of other paths through the training rooms, with poses.npy and videos/; parameters are tuned on it"
     add("--train", type=Path, required=True, metavar="DIR", help=text)
     add("--test", type=Path, required=True, metavar="DIR", help="a split of test rooms")
-    add("--paths", type=int, default=8, metavar="N", help="paths of each split (default: %(default)s)")
     add("--frames", type=int, default=20, metavar="N", help="frames of a path (default: %(default)s)")
-    text = "most steps of the predictor-corrector (default: %(default)s, as published: 4,000 evaluations a frame)"
-    add("--published-steps", type=int, default=2000, metavar="N", help=text)
-    add("--folder", type=Path, default=REPOSITORY / "instance-data" / "studies" / "samplers", metavar="DIR")
-    add("--docs", type=Path, default=REPOSITORY / "docs", metavar="DIR", help="where table and plot go (default: docs)")
-    add("sampling", nargs="*", metavar="-- OPTION", help="options of sample-trajectory.py, such as -- --checkpoint FILE")
+    add("--draws", type=int, default=4, metavar="N", help="draws of each path's first frame (default: %(default)s)")
+    text = "numbers of network evaluations (default: %(default)s)"
+    add("--evaluations", type=int, nargs="+", default=EVALUATIONS, metavar="N", help=text)
+    text = f"most steps of {PUBLISHED} (default: %(default)s, as published: 4,000 evaluations a frame)"
+    add("--published-steps", type=int, default=PUBLISHED_STEPS[-1], metavar="N", help=text)
+    add_common(parser, "samplers")
     return parser.parse_args(arguments)
 
 

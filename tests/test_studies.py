@@ -1,0 +1,83 @@
+"""The studies, on tiny footage and with a tiny network."""
+
+import json
+import sys
+
+import pytest
+import torch
+from sampling_task import CONFIG
+from training_task import write_footage
+
+from photonvs.models import build_denoiser, save_weights
+from photonvs.utils.files import REPOSITORY
+
+sys.path.append(str(REPOSITORY / "studies"))
+import conditioning
+import samplers
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Options of a study: footage and weights, and folders of its own."""
+    folder = tmp_path_factory.mktemp("study")
+    torch.manual_seed(0)
+    save_weights(folder / "tiny.safetensors", build_denoiser(CONFIG).eval())
+    return write_footage(folder / "data"), ["--checkpoint", str(folder / "tiny.safetensors"), "--paths", "3"]
+
+
+def places(folder):
+    return ["--folder", str(folder / "work"), "--docs", str(folder / "docs")]
+
+
+def test_samplers_are_tuned_compared_and_kept(made, tmp_path, monkeypatch):
+    data, common = made
+    monkeypatch.setattr(samplers, "GRID", {"heun": [{}, {"rho": 4.0}], "dpm-solver-sde": [{"eta": 1.0}]})
+    words = ["--train", str(data), "--test", str(data), "--frames", "3", "--draws", "2", "--evaluations", "3"]
+    words += ["--published-steps", "25", *common, *places(tmp_path)]
+    samplers.main(words)
+    record = json.loads((tmp_path / "docs" / "samplers.json").read_text())
+    tuned = [case for case in record["cases"] if case.startswith("tuning/")]
+    assert tuned == ["tuning/heun-12", "tuning/heun-12-rho=4", "tuning/dpm-solver-24-eta=1"]
+    published = record["cases"]["test/predictor-corrector-25"]
+    assert published["diversity (RMS of 255)"]["mean"] > 0
+    low, high = published["Fréchet distance"]["interval"]
+    assert low <= published["Fréchet distance"]["mean"] <= high
+    assert len(published["TSED curve"]) > 10
+    table = (tmp_path / "docs" / "samplers-results.md").read_text()
+    assert "dpm-solver, stochastic" in table and "worse than 25 steps of predictor-corrector in" in table
+    assert (tmp_path / "docs" / "samplers.png").stat().st_size > 10_000
+
+    monkeypatch.setattr(samplers, "run", None)  # nothing is to be measured again
+    samplers.main(words)
+    assert (tmp_path / "docs" / "samplers-results.md").read_text() == table
+    with pytest.raises(ValueError, match=r"samplers.json: numbers of .*'frames': 3.* not of .*'frames': 4.*: delete it"):
+        samplers.main([*words, "--frames", "4"])
+
+
+def test_a_sampler_is_worse_beyond_the_interval_of_the_reference():
+    reference = {measure: {"mean": 2.0, "interval": [1.0, 3.0]} for measure in samplers.GOOD}
+    found = {measure: {"mean": 2.0, "interval": None} for measure in samplers.GOOD}
+    assert samplers.worse_in(found, reference) == []
+    found |= {"TSED": {"mean": 0.9}, "SSIM, first frame": {"mean": 9.0}, "kernel distance": {"mean": 3.1}}
+    found["median SED (pixels)"] = {"mean": None}
+    assert samplers.worse_in(found, reference) == ["TSED", "median SED (pixels)", "kernel distance"]
+
+
+def test_rules_of_conditioning_are_compared_on_all_kinds_of_paths(made, tmp_path, monkeypatch):
+    data, common = made
+    monkeypatch.setattr(conditioning, "RULES", (conditioning.RULES[1], conditioning.RULES[4]))
+    words = ["--data", str(data), "--frames", "3", "4", "2", "--steps", "2", *common, *places(tmp_path)]
+    conditioning.main(words)
+    record = json.loads((tmp_path / "docs" / "conditioning.json").read_text())
+    cases = [f"{kind}/{rule}" for kind in ("3 frames", "4 frames", "return trip") for rule in ("last-2-average", "all-random")]
+    assert list(record["cases"]) == cases
+    table = (tmp_path / "docs" / "conditioning-results.md").read_text()
+    costs = [line.split("|")[2].strip() for line in table.splitlines() if line.startswith("| the last 2")]
+    assert costs == ["1.5", "1.7", "1.5"]  # of the path's frames, the first one generated has one view
+
+
+def test_cost_counts_the_views_of_each_frame():
+    rule = {rule.condition: rule for rule in conditioning.RULES}
+    assert conditioning.evaluations_per_step(rule["previous"], 20) == 1
+    assert conditioning.evaluations_per_step(rule["all"], 20) == 1
+    assert conditioning.evaluations_per_step(rule["keyframes-5"], 11) == pytest.approx((2 * 1 + 8 * 2) / 10)
