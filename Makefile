@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := $(CURDIR)/instance-data/demo
 TRAIN_DEMO := $(CURDIR)/instance-data/train-demo
+STUDY := $(CURDIR)/instance-data/studies
+# `make study STUDY_DOCS=docs` renews the documents instead, from the numbers beside them and what is not there yet.
+STUDY_DOCS ?= $(STUDY)/docs
 SHIPPED := $(CURDIR)/instance-data/rooms-denoiser.safetensors
 DEMO_MINUTES ?= 6
 # Threads that wait sleep: where other programs run too, spinning ones make a small network's training several times slower.
@@ -13,7 +16,7 @@ DEMO_VIDEO := rmf3qsXYfTX
 TRAIN_DEMO_SEQUENCE := 606e74efe6f4341f
 TRAIN_DEMO_VIDEO := rmk-mz-79dJ
 
-.PHONY: demo train-demo test test-all test-slow test-slurm lint format bench trajectories
+.PHONY: demo train-demo study test test-all test-slow test-slurm lint format bench trajectories
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -59,6 +62,17 @@ train-demo: .venv/installed
 	@echo
 	@echo "Frames: $(TRAIN_DEMO)/samples/room/samples/00000000/: images, video.mp4, contact-sheet.png"
 	@echo "Report: $(TRAIN_DEMO)/samples/room/evaluation/00000000/report.html"
+
+# The measurements behind docs/samplers.md and docs/conditioning.md, all anew: many hours. A stopped study goes on.
+study: .venv/installed-test
+	$(BIN)/python dataset-data/make-rooms.py train --clips 8 --first 128 --rooms 4 --frames 40 --fps 5 --data $(STUDY)/data
+	$(BIN)/python dataset-data/make-rooms.py test --clips 8 --rooms 4 --frames 40 --fps 5 --data $(STUDY)/data
+	$(BIN)/python dataset-data/make-rooms.py test --clips 8 --rooms 4 --frames 60 --fps 5 --data $(STUDY)/long
+	$(BIN)/python dataset-data/extract-poses.py train --data $(STUDY)/data
+	$(BIN)/python dataset-data/extract-poses.py test --data $(STUDY)/data
+	$(BIN)/python dataset-data/extract-poses.py test --data $(STUDY)/long
+	$(BIN)/python studies/samplers.py --train $(STUDY)/data/train --test $(STUDY)/data/test --docs $(STUDY_DOCS)
+	$(BIN)/python studies/conditioning.py --data $(STUDY)/long/test --docs $(STUDY_DOCS)
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest -m "not slow and not slurm"
