@@ -83,7 +83,7 @@ class TrainingConfig:
     learning_rate: float = 2e-4  # Adam
     warmup_steps: int = 5000  # optimizer steps; linear
     decay_steps: int = 0  # the last of `steps`, over which the learning rate falls linearly to zero; 0: none, as published
-    initial_weights: str | None = None  # score network that a new training starts from (.pth, .safetensors); null: random
+    initial_weights: str | None = None  # file that a new training of either network starts from; null: random
     gradient_norm: float = 1.0  # clipped to this
     ema_decay: float = 0.999  # at most; ramps up as (1 + n) / (10 + n)
     seed: int = 0
@@ -114,6 +114,7 @@ class FirstStageTrainingConfig:
     discriminator_start: int = 10000  # optimizer steps before the discriminator takes part
     discriminator_channels: int = 64  # of its first layer
     discriminator_layers: int = 3  # that halve the size; a patch is 70 pixels wide with 3
+    decoder_only: bool = False  # leave encoder and codebook as they are: latents, and networks trained on them, stay valid
     flip: bool = False  # mirror half of the frames
     restart_after: int = 0  # optimizer steps without use after which a code is placed anew; 0: never, as published
     validation_frames: int = 64  # of data.validation: frames whose reconstruction is measured

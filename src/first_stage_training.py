@@ -17,7 +17,7 @@ from torch.func import functional_call
 from .config import Config, config_to_dict, load_config
 from .datasets.frames import FrameDataset
 from .first_stage_losses import AdversarialLoss, Autoencoding, CodeRestarts, adaptive_weight, codebook_loss, perplexity
-from .models import build_first_stage, save_weights
+from .models import build_first_stage, load_first_stage, save_weights
 from .models.discriminator import PatchDiscriminator, generator_loss, patches
 from .models.perceptual import load_perceptual
 from .reconstruction import reconstruction_picture, reconstruction_quality
@@ -49,10 +49,14 @@ class FirstStageTask:
         self.held_out = _frames(config, f"{validation}/poses.npy", f"{validation}/videos") if validation else None
         self.perceptual = load_perceptual(settings.perceptual, process.device)
         torch.manual_seed(seed)  # of the first weights
-        self.first_stage = build_first_stage(config.first_stage).to(process.device).train()
+        self.first_stage = _first_weights(config).to(process.device).train()
+        if settings.decoder_only:
+            for part in (self.first_stage.encoder, self.first_stage.quant_conv, self.first_stage.quantize):
+                part.requires_grad_(False)
         self.autoencoding = process.parallel(Autoencoding(self.first_stage))
         rate = settings.learning_rate_per_image * config.training.batch_size
-        self.optimizer = torch.optim.Adam(self.first_stage.parameters(), rate, ADAM_BETAS)
+        parameters = [parameter for parameter in self.first_stage.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.Adam(parameters, rate, ADAM_BETAS)
         self.ema = ExponentialMovingAverage(self.first_stage, config.training.ema_decay)
         self.restarts = CodeRestarts(self.first_stage.quantize.embedding, settings.restart_after, seed, process)
         self.discriminator = None
@@ -205,10 +209,23 @@ def _check(config: Config) -> None:
         raise ValueError(f"first_stage.kind {config.first_stage.kind!r} has no weights to train; expected vqgan")
     if config.training.precision != "float32" or config.training.compile:
         raise ValueError("the first stage is trained with training.precision=float32 and training.compile=false only")
+    if settings.decoder_only and settings.restart_after:
+        raise ValueError("first_stage_training.decoder_only keeps the codebook: set first_stage_training.restart_after=0")
     if settings.discriminator_weight and patches(size, settings.discriminator_layers) < 1:
         raise ValueError(
             f"first_stage_training.discriminator_layers {settings.discriminator_layers}: too many for images of {size} pixels"
         )
+
+
+def _first_weights(config: Config) -> nn.Module:
+    """The first stage before its first step: random, or with the weights of `training.initial_weights`."""
+    if config.training.initial_weights is None:
+        return build_first_stage(config.first_stage)
+    path = REPOSITORY / config.training.initial_weights
+    first_stage = load_first_stage(path)
+    if first_stage.config != config.first_stage:
+        raise ValueError(f"weights {path} are of {first_stage.config}, the settings say {config.first_stage}: use the same")
+    return first_stage
 
 
 def _frames(config: Config, poses: str, videos: str, flip: bool = False) -> FrameDataset:
