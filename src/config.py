@@ -114,7 +114,6 @@ class FirstStageTrainingConfig:
     discriminator_start: int = 10000  # optimizer steps before the discriminator takes part
     discriminator_channels: int = 64  # of its first layer
     discriminator_layers: int = 3  # that halve the size; a patch is 70 pixels wide with 3
-    decoder_only: bool = False  # leave encoder and codebook as they are: latents, and networks trained on them, stay valid
     flip: bool = False  # mirror half of the frames
     restart_after: int = 0  # optimizer steps without use after which a code is placed anew; 0: never, as published
     validation_frames: int = 64  # of data.validation: frames whose reconstruction is measured

@@ -1,11 +1,12 @@
 """The command export-weights: a training checkpoint as a small file for others, or in the paper's own layout."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from .config import Config
+from .config import Config, DataConfig
 from .models import first_stage_of, load_denoiser, load_first_stage, save_weights
 from .utils.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from .utils.command_line import add_instance_data
@@ -33,6 +34,13 @@ def export_published(checkpoint: Path, output: Path) -> None:
 def _wrapped(name: str) -> str:
     module, rest = name.split(".", 1)
     return f"{module}.module.{rest}"
+
+
+def _without_places(config: Config) -> None:
+    """Take out where the training's data lay: nobody else has it there. How pairs were chosen stays."""
+    data = DataConfig()
+    config.data = replace(config.data, poses=data.poses, videos=data.videos, latents=None, validation=None)
+    config.training.initial_weights = None
 
 
 def _place(path: Path) -> str:
@@ -64,6 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
         export_published(checkpoint, options.output)
     else:
         denoiser = load_denoiser(checkpoint, options.weights)
+        _without_places(denoiser.config)
         dtype = torch.float16 if options.half else None
         if options.first_stage:
             first_stage = load_first_stage(first_stage_of(denoiser.config, options.instance_data))

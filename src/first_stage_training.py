@@ -50,13 +50,9 @@ class FirstStageTask:
         self.perceptual = load_perceptual(settings.perceptual, process.device)
         torch.manual_seed(seed)  # of the first weights
         self.first_stage = _first_weights(config).to(process.device).train()
-        if settings.decoder_only:
-            for part in (self.first_stage.encoder, self.first_stage.quant_conv, self.first_stage.quantize):
-                part.requires_grad_(False)
         self.autoencoding = process.parallel(Autoencoding(self.first_stage))
         rate = settings.learning_rate_per_image * config.training.batch_size
-        parameters = [parameter for parameter in self.first_stage.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.Adam(parameters, rate, ADAM_BETAS)
+        self.optimizer = torch.optim.Adam(self.first_stage.parameters(), rate, ADAM_BETAS)
         self.ema = ExponentialMovingAverage(self.first_stage, config.training.ema_decay)
         self.restarts = CodeRestarts(self.first_stage.quantize.embedding, settings.restart_after, seed, process)
         self.discriminator = None
@@ -209,8 +205,6 @@ def _check(config: Config) -> None:
         raise ValueError(f"first_stage.kind {config.first_stage.kind!r} has no weights to train; expected vqgan")
     if config.training.precision != "float32" or config.training.compile:
         raise ValueError("the first stage is trained with training.precision=float32 and training.compile=false only")
-    if settings.decoder_only and settings.restart_after:
-        raise ValueError("first_stage_training.decoder_only keeps the codebook: set first_stage_training.restart_after=0")
     if settings.discriminator_weight and patches(size, settings.discriminator_layers) < 1:
         raise ValueError(
             f"first_stage_training.discriminator_layers {settings.discriminator_layers}: too many for images of {size} pixels"

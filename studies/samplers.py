@@ -27,10 +27,10 @@ TUNED_FOR = "Fréchet distance"
 PUBLISHED = "predictor-corrector"
 PUBLISHED_STEPS = 25, 50, 100, 250, 500, 1000, 2000  # two evaluations each
 GRID = {  # what is tried for each sampler; the first is its default
-    "heun": [{}, {"rho": 4.0}, {"rho": 12.0}],
-    "churn": [{"S_churn": 5.0}, {"S_churn": 10.0}, {"S_churn": 20.0}],
+    "heun": [{}, {"rho": 4.0}, {"sigma_max": 20.0}],
+    "churn": [{"S_churn": 1.0}, {"S_churn": 2.0}, {"S_churn": 5.0}],
     "ancestral": [{}, {"eta": 0.7}, {"eta": 0.7, "rho": 4.0}, {"rho": 4.0}],
-    "dpm-solver": [{}, {"rho": 4.0}, {"rho": 12.0}],
+    "dpm-solver": [{}, {"rho": 4.0}, {"sigma_max": 20.0}],
     "dpm-solver-sde": [{"eta": 1.0}, {"eta": 1.0, "rho": 4.0}, {"eta": 0.5}],
 }
 GOOD = {  # the direction of better; a sampler whose draws are too much alike is worse, too

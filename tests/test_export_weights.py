@@ -7,7 +7,7 @@ import torch
 from seeded import published
 from torch.testing import assert_close
 
-from photonvs.config import Config, DenoiserConfig, FirstStageConfig, config_to_dict
+from photonvs.config import Config, DataConfig, DenoiserConfig, FirstStageConfig, TrainingConfig, config_to_dict
 from photonvs.export_weights import main
 from photonvs.models import (
     build_denoiser,
@@ -44,6 +44,19 @@ def write_checkpoint(path, config):
     state |= {"score_sde_model": denoiser.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict()}
     save_checkpoint(path, state)
     return path
+
+
+def test_where_the_data_lay_is_left_out(tmp_path):
+    config = replace(
+        SMALL,
+        data=DataConfig(poses="/home/me/poses.npy", videos="/home/me/videos", latents="/home/me/latents", max_gap=3),
+        training=TrainingConfig(initial_weights="/home/me/weights.pth", batch_size=2),
+    )
+    checkpoint = write_checkpoint(tmp_path / "0003-00000000.pth", config)
+    main([str(tmp_path / "out.safetensors"), "--checkpoint", str(checkpoint)])
+    assert b"/home/me" not in (tmp_path / "out.safetensors").read_bytes()
+    found = load_denoiser(tmp_path / "out.safetensors").config
+    assert found == replace(SMALL, data=DataConfig(max_gap=3), training=TrainingConfig(batch_size=2))
 
 
 @pytest.mark.parametrize("weights", ["ema", "raw"])
