@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from photonvs.evaluate_command import main as evaluate
+from photonvs.evaluation.image_metrics import read_pair, run_comparison
 from photonvs.evaluation.set_distances import features, frechet_distance, kernel_distance
 from photonvs.evaluation.statistics import CONFIDENCE, mean_over_sequences
 from photonvs.sampling_outputs import fingerprint
@@ -97,19 +98,13 @@ def _kernel_distance(made: np.ndarray, true: np.ndarray) -> float:
 
 
 def _features_of(sequence: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n, 1280) of the generated frames of all runs, and of the true ones as often; kept beside them."""
+    """Features (n, 1280) of the generated frames of all runs, and of the true ones at their size; kept beside them."""
     cache = sequence / "features.npz"
     if not cache.is_file():
-        true = find_images(sequence / "true-ims")
-        pairs = [
-            (paths[0], true[index][0])
-            for run in sorted(sequence.glob("samples/*/images"))
-            for index, paths in find_images(run).items()
-            if index > 0
-        ]
-        made, wanted = (features(read_frame(path) for path in paths) for paths in zip(*pairs, strict=True))
+        pairs = [pair for run in sorted((sequence / "samples").iterdir()) for pair in run_comparison(sequence, run).pairs]
+        made, true = (features(read_pair(pair)[which] for pair in pairs) for which in (0, 1))
         with atomic_path(cache) as temporary, temporary.open("wb") as file:
-            np.savez(file, made=made, true=wanted)
+            np.savez(file, made=made, true=true)
     with np.load(cache, allow_pickle=False) as content:
         return content["made"], content["true"]
 
