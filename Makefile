@@ -63,7 +63,7 @@ train-demo: .venv/installed
 	@echo "Frames: $(TRAIN_DEMO)/samples/room/samples/00000000/: images, video.mp4, contact-sheet.png"
 	@echo "Report: $(TRAIN_DEMO)/samples/room/evaluation/00000000/report.html"
 
-# The measurements behind docs/samplers.md and docs/conditioning.md, all anew: many hours. A stopped study goes on.
+# The measurements behind docs/samplers.md, and those of conditioning, all anew: many hours. A stopped study goes on.
 study: .venv/installed-test
 	$(BIN)/python dataset-data/make-rooms.py train --clips 8 --first 128 --rooms 4 --frames 40 --fps 5 --data $(STUDY)/data
 	$(BIN)/python dataset-data/make-rooms.py test --clips 8 --rooms 4 --frames 40 --fps 5 --data $(STUDY)/data

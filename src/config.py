@@ -83,7 +83,7 @@ class TrainingConfig:
     learning_rate: float = 2e-4  # Adam
     warmup_steps: int = 5000  # optimizer steps; linear
     decay_steps: int = 0  # the last of `steps`, over which the learning rate falls linearly to zero; 0: none, as published
-    initial_weights: str | None = None  # file that a new training of either network starts from; null: random
+    initial_weights: str | None = None  # where a new training starts; a path as in `data`; null: random weights
     gradient_norm: float = 1.0  # clipped to this
     ema_decay: float = 0.999  # at most; ramps up as (1 + n) / (10 + n)
     seed: int = 0

@@ -27,7 +27,7 @@ class Record:
         """made_of: plain values that all cases depend on; ValueError where the file has others."""
         self.path, self.content = path, {"made_of": made_of, "cases": {}}
         if path.is_file():
-            self.content = json.loads(path.read_text(encoding="utf-8"))
+            self.content = _read(path)
             if self.content["made_of"] != made_of:
                 raise ValueError(
                     f"{path}: numbers of {self.content['made_of']}, not of {made_of}: delete it, or use another --docs"
@@ -43,6 +43,14 @@ class Record:
         return cases[case]
 
 
+def _read(path: Path) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {"made_of": dict(content["made_of"]), "cases": dict(content["cases"])}
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: expected a study's numbers, found something else ({error}); delete it") from error
+
+
 def _lines(content: dict) -> str:
     """JSON with a line for each case."""
     cases = ",\n".join(f"  {json.dumps(name)}: {json.dumps(numbers)}" for name, numbers in content["cases"].items())
@@ -50,13 +58,11 @@ def _lines(content: dict) -> str:
 
 
 def run(folder: Path, protocol: Path, data: Path, checkpoint: Path, sampling: list[str]) -> dict:
-    """Sample and evaluate a protocol in `folder`, or go on with it; the content of its results.json."""
-    results = folder / "samples" / protocol.stem / "results.json"
-    if not results.is_file():
-        command = ["--protocol", str(protocol), "--data", str(data), "--instance-data", str(folder)]
-        network = ["--checkpoint", str(checkpoint), "--batch-size", "64"]
-        evaluate([*command, "--metrics", "psnr", "ssim", "--", *network, *sampling])
-    return json.loads(results.read_text(encoding="utf-8"))
+    """Sample and evaluate a protocol in `folder`; frames that are there are kept. The content of its results.json."""
+    command = ["--protocol", str(protocol), "--data", str(data), "--instance-data", str(folder)]
+    network = ["--checkpoint", str(checkpoint), "--batch-size", "64"]
+    evaluate([*command, "--metrics", "psnr", "ssim", "--", *network, *sampling])
+    return json.loads((folder / "samples" / protocol.stem / "results.json").read_text(encoding="utf-8"))
 
 
 def numbers(folder: Path, protocol: Path, results: dict) -> dict[str, dict]:
@@ -98,15 +104,10 @@ def _kernel_distance(made: np.ndarray, true: np.ndarray) -> float:
 
 
 def _features_of(sequence: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n, 1280) of the generated frames of all runs, and of the true ones at their size; kept beside them."""
-    cache = sequence / "features.npz"
-    if not cache.is_file():
-        pairs = [pair for run in sorted((sequence / "samples").iterdir()) for pair in run_comparison(sequence, run).pairs]
-        made, true = (features(read_pair(pair)[which] for pair in pairs) for which in (0, 1))
-        with atomic_path(cache) as temporary, temporary.open("wb") as file:
-            np.savez(file, made=made, true=true)
-    with np.load(cache, allow_pickle=False) as content:
-        return content["made"], content["true"]
+    """Features (n, 1280) of the generated frames of all runs, and of the true ones at their size."""
+    pairs = [pair for run in sorted((sequence / "samples").iterdir()) for pair in run_comparison(sequence, run).pairs]
+    made, true = (features(read_pair(pair)[which] for pair in pairs) for which in (0, 1))
+    return made, true
 
 
 def diversity(folder: Path) -> dict:

@@ -1,4 +1,4 @@
-"""What each frame is made from, and how well a room survives a long path: the study behind docs/conditioning.md.
+"""What each frame is made from, and how well a room survives a long path: a study.
 
 Paths of 20 and of 60 frames, and return trips (10 frames there, and back), through rooms of --data; every rule makes frames of
 the same paths with the same sampler and seed. Every case has a folder of its own, so a stopped study goes on.
@@ -18,6 +18,7 @@ from photonvs.diffusion.samplers import DEFAULT_SAMPLER, SAMPLERS
 from photonvs.evaluation.image_table import markdown
 from photonvs.evaluation.make_protocol import main as make_protocol
 from photonvs.trajectory import conditioning
+from photonvs.utils import command_line
 from photonvs.utils.files import atomic_path
 
 
@@ -76,7 +77,7 @@ def evaluations_per_step(rule: Rule, frames: int) -> float:
 def _measure(options: argparse.Namespace, case: str, frames: int, path: list[str], rule: Rule, steps: int) -> dict[str, dict]:
     """The numbers of a rule on one kind of path."""
     folder = options.folder / case.replace(" ", "-")
-    protocol = folder / "paths.yaml"
+    protocol = folder / f"{options.paths}-paths-{frames}-frames.yaml"
     if not protocol.is_file():
         data = ["--poses", str(options.data / "poses.npy"), "--videos", str(options.data / "videos")]
         paths = ["--sequences", str(options.paths), "--frames", str(frames), *path, "--every", "1"]
@@ -99,4 +100,4 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.run(main)

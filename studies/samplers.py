@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from photonvs.diffusion.samplers import SAMPLERS
 from photonvs.evaluation.image_table import markdown
 from photonvs.evaluation.make_protocol import main as make_protocol
+from photonvs.utils import command_line
 from photonvs.utils.files import atomic_path
 
 EVALUATIONS = 8, 12, 16, 24, 36, 50, 100
@@ -26,7 +27,7 @@ TUNED_AT = 24  # evaluations
 TUNED_FOR = "Fréchet distance"
 PUBLISHED = "predictor-corrector"
 PUBLISHED_STEPS = 25, 50, 100, 250, 500, 1000, 2000  # two evaluations each
-GRID = {  # what is tried for each sampler; the first is its default
+GRID = {  # what is tried for each sampler
     "heun": [{}, {"rho": 4.0}, {"sigma_max": 20.0}],
     "churn": [{"S_churn": 1.0}, {"S_churn": 2.0}, {"S_churn": 5.0}],
     "ancestral": [{}, {"eta": 0.7}, {"eta": 0.7, "rho": 4.0}, {"rho": 4.0}],
@@ -101,14 +102,14 @@ def main(arguments: list[str] | None = None) -> None:
 def _setting(name: str, evaluations: int, parameters: dict[str, float]) -> Setting:
     """The sampler at the most steps that cost no more than that many evaluations."""
     sampler = name.removesuffix("-sde")
-    return Setting(
-        sampler, max(n for n in range(1, evaluations + 1) if SAMPLERS[sampler].evaluations(n) <= evaluations), parameters
-    )
+    affordable = [steps for steps in range(1, evaluations + 1) if SAMPLERS[sampler].evaluations(steps) <= evaluations]
+    return Setting(sampler, affordable[-1], parameters)
 
 
 def _protocol(options: argparse.Namespace, name: str, frames: int, runs: int) -> Path:
     """The paths of a split, made once."""
-    path, data = options.folder / f"{name}.yaml", options.train if name == "train" else options.test
+    data = options.train if name == "train" else options.test
+    path = options.folder / f"{name}-{options.paths}-paths-{frames}-frames-{runs}-runs.yaml"
     if not path.is_file():
         size = ["--sequences", str(options.paths), "--frames", str(frames), "--every", "1", "--runs", str(runs)]
         # T_error 2 pixels at 256x256 is 1 at the model's 128x128; the short term is the first generated frame.
@@ -211,8 +212,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     text = f"most steps of {PUBLISHED} (default: %(default)s, as published: 4,000 evaluations a frame)"
     add("--published-steps", type=int, default=PUBLISHED_STEPS[-1], metavar="N", help=text)
     add_common(parser, "samplers")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if min(options.evaluations) < 1 or options.draws < 2:
+        parser.error(f"--evaluations {min(options.evaluations)}, --draws {options.draws}: expected at least 1 and at least 2")
+    return options
 
 
 if __name__ == "__main__":
-    main()
+    command_line.run(main)
