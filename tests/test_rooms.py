@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from photonvs.cameras import OPENCV_TO_BLENDER, from_realestate10k, intrinsic_matrix
-from photonvs.datasets import rooms_render, rooms_textures
+from photonvs.datasets import rooms, rooms_render, rooms_textures
 from photonvs.datasets.rooms import Clip, camera_path, clearance, main, make_clip, make_scene
 from photonvs.datasets.rooms_render import Renderer, blocked
 from photonvs.datasets.rooms_scene import Box, Material, Room, furnish
@@ -185,6 +185,12 @@ def test_rooms_have_furniture_and_paths_keep_clear_of_it():
         cosine = (np.einsum("nij,nij->n", poses[1:, :3, :3], poses[:-1, :3, :3]) - 1) / 2
         assert np.degrees(np.arccos(np.clip(cosine, -1, 1))).max() * 30 < 30  # degrees a second
     assert found >= 3
+
+
+def test_room_without_such_a_path_is_one_clear_line(monkeypatch):
+    monkeypatch.setattr(rooms, "CLIP_ATTEMPTS", 1)
+    with pytest.raises(ValueError, match="clip 0: found no path of 3000 frames in room 0; choose fewer --frames"):
+        make_scene(replace(CLIP, frames=3000))
 
 
 def test_clearance_of_a_known_room():

@@ -30,7 +30,8 @@ FRAME_SIZE = 360, 640  # height, width
 CLEARANCE = 0.35  # metres between the camera and what stands in the room, seen from above
 LOOK_FREE = 1.7  # metres that the camera sees ahead at least
 MAX_TURN = np.radians(20)  # a second; real clips seldom turn faster
-ATTEMPTS = 300  # to find a path through a room
+ROOM_ATTEMPTS = 300  # to find a path through a room, before another room is tried
+CLIP_ATTEMPTS = 2000  # to find a clip's path: long ones through a small room are rare
 WALK = 8  # seconds that a path through a room can last at least
 
 
@@ -147,10 +148,12 @@ def _spline(controls: np.ndarray, times: np.ndarray) -> np.ndarray:
     return sum(weight * controls[start + k] for k, weight in enumerate(weights)) / 6
 
 
-def camera_path(room: Room, frames: int, rate: float, rng: np.random.Generator) -> np.ndarray | None:
-    """Poses (frames, 4, 4) of a smooth walk, never nearer to anything than 0.3 m; None where the room has no such way."""
+def camera_path(
+    room: Room, frames: int, rate: float, rng: np.random.Generator, attempts: int = ROOM_ATTEMPTS
+) -> np.ndarray | None:
+    """Poses (frames, 4, 4) of a smooth walk, never nearer to anything than 0.3 m; None where so many attempts found none."""
     seconds = (frames - 1) / rate
-    for _ in range(ATTEMPTS):
+    for _ in range(attempts):
         controls = _control_points(room, int(seconds) + 4, rng)
         if controls is None:
             continue
@@ -172,12 +175,12 @@ def camera_path(room: Room, frames: int, rate: float, rng: np.random.Generator) 
 def make_scene(clip: Clip) -> tuple[Room, np.ndarray, float]:
     """The clip's room, its camera poses (frames, 4, 4) and its focal length (fraction of the height).
 
-    Raises ValueError if the room has no path that long.
+    Raises ValueError if no path that long was found in the room.
     """
     room = make_room(clip)
     rng = np.random.default_rng(list(clip.digest()))
     focal_y = float(rng.uniform(0.85, 1.1))
-    poses = camera_path(room, clip.frames, float(clip.rate), rng)
+    poses = camera_path(room, clip.frames, float(clip.rate), rng, CLIP_ATTEMPTS)
     if poses is None:
         raise ValueError(
             f"clip {clip.number}: found no path of {clip.frames} frames in room {clip.room}; choose fewer --frames or "
