@@ -46,8 +46,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
     short, long, there = options.frames
     kinds = {f"{short} frames": (short, []), f"{long} frames": (long, []), "return trip": (there, ["--return-trip"])}
-    steps = options.steps or SAMPLERS[DEFAULT_SAMPLER].steps
-    record = open_record(options, "conditioning", frames=list(options.frames), sampler=DEFAULT_SAMPLER, steps=steps)
+    steps = options.steps or SAMPLERS[options.sampler].steps
+    record = open_record(options, "conditioning", frames=list(options.frames), sampler=options.sampler, steps=steps)
     tables = []
     for kind, (frames, path) in kinds.items():
         rows = []
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
             rows.append([rule.label, f"{cost:.2g}", *(text(found[name]) for name in MEASURES)])
         tables += [f"## {kind.capitalize()}", markdown(["each frame from", "cost", *MEASURES], rows)]
         intro = (
-            f"{options.paths} paths a kind, {DEFAULT_SAMPLER} with {steps} steps; 95 % intervals over paths. Cost: network "
+            f"{options.paths} paths a kind, {options.sampler} with {steps} steps; 95 % intervals over paths. Cost: network "
             f"evaluations for a step of the sampler, the mean over the path's frames. A return trip goes {there} frames there, "
             f"and back. Weights {record.content['made_of']['weights']}."
         )
@@ -84,7 +84,8 @@ def _measure(options: argparse.Namespace, case: str, frames: int, path: list[str
         # T_error 2 pixels at 256x256 is 1 at the model's 128x128; the short term is the first generated frame.
         measures = ["--condition", rule.condition, "--t-error", "1", "--short-term", "1"]
         make_protocol([str(protocol), *data, *paths, *measures])
-    found = run(folder, protocol, options.data, options.checkpoint, ["--views", rule.views, "--steps", str(steps)])
+    sampling = ["--views", rule.views, "--sampler", options.sampler, "--steps", str(steps)]
+    found = run(folder, protocol, options.data, options.checkpoint, sampling)
     return numbers(folder, protocol, found)
 
 
@@ -94,7 +95,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--data", type=Path, required=True, metavar="DIR", help="a split with poses.npy and videos/, long enough for --frames")
     text = "frames of a short path, of a long one, and there on a return trip (default: 20 60 10)"
     add("--frames", type=int, nargs=3, default=(20, 60, 10), metavar="N", help=text)
-    add("--steps", type=int, metavar="N", help="of the default sampler (default: its own)")
+    add("--sampler", choices=SAMPLERS, default=DEFAULT_SAMPLER, help="default: %(default)s")
+    add("--steps", type=int, metavar="N", help="of the sampler (default: its own)")
     add_common(parser, "conditioning")
     return parser.parse_args(arguments)
 

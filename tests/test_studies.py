@@ -33,18 +33,19 @@ def test_samplers_are_tuned_compared_and_kept(made, tmp_path, monkeypatch):
     data, common = made
     monkeypatch.setattr(samplers, "GRID", {"heun": [{}, {"rho": 4.0}], "dpm-solver-sde": [{"eta": 1.0}]})
     words = ["--train", str(data), "--test", str(data), "--frames", "3", "--draws", "2", "--evaluations", "3"]
-    words += ["--published-steps", "25", *common, *places(tmp_path)]
+    words += ["--published-steps", "50", *common, *places(tmp_path)]
     samplers.main(words)
     record = json.loads((tmp_path / "docs" / "samplers.json").read_text())
     tuned = [case for case in record["cases"] if case.startswith("tuning/")]
     assert tuned == ["tuning/heun-12", "tuning/heun-12-rho=4", "tuning/dpm-solver-24-eta=1"]
-    published = record["cases"]["test/predictor-corrector-25"]
+    published = record["cases"]["test/predictor-corrector-50"]
     assert published["diversity (RMS of 255)"]["mean"] > 0
     low, high = published["Fréchet distance"]["interval"]
     assert low - 1e-6 <= published["Fréchet distance"]["mean"] <= high + 1e-6
     assert len(published["TSED curve"]) > 10
     table = (tmp_path / "docs" / "samplers-results.md").read_text()
-    assert "dpm-solver, stochastic" in table and "worse than 25 steps of predictor-corrector in" in table
+    for words_of_table in ("dpm-solver, stochastic", "the default, untuned", "worse than 50 steps of predictor-corrector in"):
+        assert words_of_table in table
     assert (tmp_path / "docs" / "samplers.png").stat().st_size > 10_000
 
     monkeypatch.setattr(samplers, "run", None)  # nothing is to be measured again
@@ -61,6 +62,18 @@ def test_a_sampler_is_worse_beyond_the_interval_of_the_reference():
     found |= {"TSED": {"mean": 0.9}, "SSIM, first frame": {"mean": 9.0}, "kernel distance": {"mean": 3.1}}
     found["median SED (pixels)"] = {"mean": None}
     assert samplers.worse_in(found, reference) == ["TSED", "median SED (pixels)", "kernel distance"]
+
+
+def test_references_are_the_published_sampler_at_its_most_steps_and_at_its_best():
+    distances = {50: 3.0, 100: 1.0, 250: 2.0}
+    rows = [
+        (samplers.Setting("predictor-corrector", steps), {samplers.TUNED_FOR: {"mean": mean}})
+        for steps, mean in distances.items()
+    ]
+    rows.insert(0, (samplers.Setting("heun", 12), {samplers.TUNED_FOR: {"mean": 0.0}}))
+    assert [one.steps for one, _ in samplers.references(rows)] == [250, 100]
+    assert [one.steps for one, _ in samplers.references(rows[:3])] == [100]
+    assert samplers.references(rows[:1]) == []
 
 
 def test_rules_of_conditioning_are_compared_on_all_kinds_of_paths(made, tmp_path, monkeypatch):

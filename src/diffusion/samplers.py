@@ -270,12 +270,11 @@ SAMPLERS = {
     "predictor-corrector": Sampler(predictor_corrector, 2000, lambda steps: 2 * steps),
     "heun": Sampler(heun, 25, lambda steps: 2 * steps - 1),
     "churn": Sampler(churn, 64, lambda steps: 2 * steps - 1),
-    "ancestral": Sampler(ancestral, 100, lambda steps: steps),
-    "dpm-solver": Sampler(dpm_solver, 25, lambda steps: steps),
+    "ancestral": Sampler(ancestral, 50, lambda steps: steps),
+    "dpm-solver": Sampler(dpm_solver, 24, lambda steps: steps),
 }
-# 49 evaluations. Second order, the same result for the same start, and nothing to tune; EDM (section 3) reports that with it
-# pre-trained variance-exploding networks keep their quality at a few dozen evaluations. The stochastic ones need more.
-DEFAULT_SAMPLER = "heun"
+# docs/samplers.md: at 24 evaluations in no measure worse than the published sampler at 4,000, and detail lasts along a path.
+DEFAULT_SAMPLER = "dpm-solver"
 
 
 def find_sampler(name: str) -> Sampler:
