@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
     short, long, there = options.frames
     kinds = {f"{short} frames": (short, []), f"{long} frames": (long, []), "return trip": (there, ["--return-trip"])}
-    steps = options.steps or SAMPLERS[options.sampler].steps
+    steps = SAMPLERS[options.sampler].steps if options.steps is None else options.steps
     record = open_record(options, "conditioning", frames=list(options.frames), sampler=options.sampler, steps=steps)
     tables = []
     for kind, (frames, path) in kinds.items():
