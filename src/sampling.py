@@ -69,7 +69,7 @@ def sample_trajectory(
     waiting = [Frame(run, index) for run in opened for index in run.frames() if not run.latent_path(index).is_file()]
     with _progress_bar(sum(method.pairs(frame) for frame in waiting) * method.evaluations, progress) as bar:
         while waiting:
-            batch = next_batch(waiting, batch_size)
+            batch = next_batch(waiting, method, batch_size)
             for frame, latent in zip(batch, draw_frames(batch, denoiser, method, batch_size, bar.update), strict=True):
                 frame.run.write_latent(frame.index, latent)
             waiting = [frame for frame in waiting if frame not in batch]

@@ -3,7 +3,7 @@
 Nothing is written here; `sampling.py` decides what is to be drawn and keeps it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -92,23 +92,23 @@ class Views:
     latents: Tensor  # (views, channels, size, size)
     rays: tuple[Tensor, Tensor, Tensor]  # ref, target, cond embeddings, each (views, ray channels, size, size)
 
-    def one_each(self, numbers: list[int]) -> "Views":
+    def one_each(self, numbers: Sequence[int]) -> "Views":
         """Of each frame's views the one with this number, from 0."""
         rows = np.cumsum([0, *self.counts[:-1]]) + numbers
         ref, target, cond = (part[rows] for part in self.rays)
         return Views([1] * len(rows), self.latents[rows], (ref, target, cond))
 
 
-def next_batch(waiting: list[Frame], batch_size: int) -> list[Frame]:
-    """The first of `waiting` whose views all exist: at most `batch_size` views together, but always one frame."""
+def next_batch(waiting: list[Frame], method: Method, batch_size: int) -> list[Frame]:
+    """The first of `waiting` whose views all exist: at most `batch_size` pairs an evaluation, but always one frame."""
     missing = set(waiting)
     batch: list[Frame] = []
     room = batch_size
     for frame in waiting:
-        fits = len(frame.views) <= room or not batch
+        fits = method.pairs(frame) <= room or not batch
         if fits and not any(Frame(frame.run, view) in missing for view in frame.views):
             batch.append(frame)
-            room -= len(frame.views)
+            room -= method.pairs(frame)
         if room <= 0:
             break
     return batch
@@ -124,26 +124,27 @@ def draw_frames(
     batch_size: (frame, view) pairs in one network evaluation; progress(n): called when n more pairs are to be evaluated.
     Raises ValueError if the device has too little memory.
     """
-    views = gather_views(batch, denoiser, method)
     sde = VarianceExploding.from_config(denoiser.config.diffusion)
     noise = frame_noise(batch, method.seed)
-
-    choices = [generator(method.seed, "view", frame.run.number, frame.index) for frame in batch]
+    wanted: list[Sequence[int]] = [frame.views for frame in batch]
+    if method.views == "random":
+        drawn = [drawn_views(frame, method) for frame in batch]
+        wanted = [sorted(set(views)) for views in drawn]
+        places = [[kept.index(view) for view in views] for kept, views in zip(wanted, drawn, strict=True)]
+        turns = zip(*places, strict=True)  # for each evaluation, which of its views every frame sees
 
     def score(x: Tensor, sigma: Tensor) -> Tensor:
-        chosen = views
-        if method.views == "random":
-            numbers = [int(choice.integers(count)) for choice, count in zip(choices, views.counts, strict=True)]
-            chosen = views.one_each(numbers)
+        chosen = views.one_each(next(turns)) if method.views == "random" else views
         progress(len(chosen.latents))
         return mean_score(denoiser, x, sigma, chosen, method, batch_size)
 
-    prior = noise((len(batch), *latent_shape(denoiser))).to(device_of(denoiser)) * sde.sigma_max
     try:
+        views = gather_views(batch, wanted, denoiser, method, batch_size)
+        prior = noise((len(batch), *latent_shape(denoiser))).to(device_of(denoiser)) * sde.sigma_max
         return find_sampler(method.sampler).function(score, prior, sde, method.steps, noise=noise, **method.options)
     except torch.OutOfMemoryError as error:
         raise ValueError(
-            f"the device's memory is not enough for a batch of {min(batch_size, len(views.latents))}; use a smaller "
+            f"the device's memory is not enough for a batch of {min(batch_size, sum(map(method.pairs, batch)))}; use a smaller "
             "--batch-size or --precision bfloat16"
         ) from error
 
@@ -161,17 +162,30 @@ def frame_noise(batch: list[Frame], seed: int) -> Callable[[tuple[int, ...]], Te
     return noise
 
 
-def gather_views(batch: list[Frame], denoiser: Denoiser, method: Method) -> Views:
-    """Latents and ray embeddings of all conditioning views; the rays depend on the cameras only, so once a frame is enough."""
+def drawn_views(frame: Frame, method: Method) -> list[int]:
+    """The frame's view for each evaluation of its score, drawn at random; like its noise it does not depend on the batch."""
+    choice = generator(method.seed, "view", frame.run.number, frame.index)
+    return [frame.views[choice.integers(len(frame.views))] for _ in range(method.evaluations)]
+
+
+def gather_views(
+    batch: list[Frame], wanted: Sequence[Sequence[int]], denoiser: Denoiser, method: Method, batch_size: int
+) -> Views:
+    """Latents and ray embeddings of each frame's `wanted` views, `batch_size` at a time.
+
+    The rays depend on the cameras only, so once a frame is enough.
+    """
     device = device_of(denoiser)
-    pairs = [(frame.run, frame.index, view) for frame in batch for view in frame.views]
+    pairs = [(frame.run, frame.index, view) for frame, views in zip(batch, wanted, strict=True) for view in views]
     latents = torch.stack([run.read_latent(view, latent_shape(denoiser)) for run, _, view in pairs])
     targets = torch.from_numpy(np.stack([run.spec.poses[index] for run, index, _ in pairs]))
     conds = torch.from_numpy(np.stack([run.spec.poses[view] for run, _, view in pairs]))
     focal_y = torch.tensor([run.spec.focal_y for run, _, _ in pairs], dtype=targets.dtype)
+    cameras = zip(*(part.split(batch_size) for part in (targets, conds, focal_y)), strict=True)
     with method.autocast(device):
-        ref, target, cond = (rays.float() for rays in denoiser.embed_cameras(targets, conds, focal_y))
-    return Views([len(frame.views) for frame in batch], latents.to(device), (ref, target, cond))
+        embedded = [denoiser.embed_cameras(*part) for part in cameras]
+    ref, target, cond = (torch.cat(parts).float() for parts in zip(*embedded, strict=True))
+    return Views([len(views) for views in wanted], latents.to(device), (ref, target, cond))
 
 
 def mean_score(denoiser: Denoiser, x: Tensor, sigma: Tensor, views: Views, method: Method, batch_size: int) -> Tensor:

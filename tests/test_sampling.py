@@ -62,20 +62,21 @@ def test_frames_have_the_distribution_of_the_model(make_task):
     directory = make_task(dependencies=(None, (0,)))
     denoiser = GaussianDenoiser()
     runs = sample(directory, denoiser=denoiser, sampler="heun", steps=40, runs=range(16), batch_size=16)
-    views = gather_views([Frame(runs[0], 1)], denoiser, choose_method())
+    views = gather_views([Frame(runs[0], 1)], [(0,)], denoiser, choose_method(), 1)
     drawn = torch.stack([run.read_latent(1, LATENT) for run in runs]) - denoiser.mean(views.latents, views.rays)
     # 16 * 768 numbers: standard errors 0.0027 of the mean, 0.0019 of the deviation
     torch.testing.assert_close(drawn.mean(), torch.tensor(0.0), atol=0.01, rtol=0)
     torch.testing.assert_close(drawn.std(), torch.tensor(0.3), atol=0.01, rtol=0)
 
 
-def test_views_are_seen_from_the_right_side(make_task):
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_views_are_seen_from_the_right_side(make_task, batch_size):
     directory = make_task(dependencies=(None, None, (0, 1)))
     denoiser = GaussianDenoiser()
     (run,) = open_runs([directory], [0])
     for index in run.given:
         run.write_latent(index, torch.full(LATENT, float(index)))
-    views = gather_views([Frame(run, 2)], denoiser, choose_method())
+    views = gather_views([Frame(run, 2)], [(0, 1)], denoiser, choose_method(), batch_size)
     assert views.counts == [2] and views.latents[:, 0, 0, 0].tolist() == [0, 1]
     ref, target, cond = (embedding[:, 3:6, 0, 0] for embedding in views.rays)  # camera centres
     torch.testing.assert_close(ref, torch.zeros(2, 3))
@@ -120,6 +121,15 @@ def test_random_views_are_one_of_each_frame_in_turn(make_task):
     assert not torch.equal(averaged.read_latent(3, LATENT), run.read_latent(3, LATENT))
 
 
+def test_only_views_that_are_drawn_are_embedded(make_task):
+    dependencies = (*[None] * 9, tuple(range(9)))
+    denoiser, targets = GaussianDenoiser(), []
+    embed_cameras = denoiser.embed_cameras
+    denoiser.embed_cameras = lambda target, *more: targets.append(len(target)) or embed_cameras(target, *more)
+    sample(make_task("a", dependencies), denoiser=denoiser, views="random", steps=3, batch_size=1)
+    assert targets in ([1, 1], [1, 1, 1])  # three draws of nine
+
+
 def test_options_reach_the_sampler_and_the_record(make_task):
     (plain,), (tuned,) = sample(make_task("a")), sample(make_task("b"), sampler_options={"rho": 2.0, "eta": 0.5})
     assert not torch.equal(plain.read_latent(4, LATENT), tuned.read_latent(4, LATENT))
@@ -131,9 +141,9 @@ def test_options_reach_the_sampler_and_the_record(make_task):
 def test_order_of_batches(make_task):
     runs = open_runs([make_task("a"), make_task("b", (None, (0,), (0, 1), (0, 1, 2)))], [0, 1])
     waiting = [Frame(run, index) for run in runs for index in run.spec.generation_order]
-    batches = []
+    batches, method = [], choose_method()
     while waiting:
-        batches.append(next_batch(waiting, 3))
+        batches.append(next_batch(waiting, method, 3))
         waiting = [frame for frame in waiting if frame not in batches[-1]]
     assert [[(runs.index(run), index) for run, index in batch] for batch in batches] == [
         [(0, 1), (1, 1), (2, 1)],
@@ -145,7 +155,9 @@ def test_order_of_batches(make_task):
         [(3, 2)],
         [(3, 3)],
     ]
-    assert next_batch([Frame(runs[2], 3)], 1) == [Frame(runs[2], 3)]  # more views than fit: one frame all the same
+    frame = Frame(runs[2], 3)
+    assert next_batch([frame], method, 1) == [frame]  # more views than fit: one frame all the same
+    assert next_batch([frame] * 3, choose_method(views="random"), 2) == [frame] * 2  # one view an evaluation each
 
 
 def test_noise_depends_on_seed_run_and_frame_only(make_task):
