@@ -120,6 +120,26 @@ def diversity(folder: Path) -> dict:
     return mean_over_sequences(values)
 
 
+def fine_detail(folder: Path) -> dict[str, float]:
+    """Power of the latents' highest frequencies in the last frames, as a fraction of that in the photos; over paths.
+
+    A chain of frames that runs away does so there, in a checkerboard: "above 2" counts the paths that did.
+    """
+    runs = sorted(folder.glob("*/samples/00000000/latents"))
+    ends = [(latents[0], latents[-1]) for latents in (sorted(run.glob("*.npy")) for run in runs)]
+    growth = [_high_power(last) / max(_high_power(first), 1e-12) for first, last in ends]  # a plain photo has none
+    above = sum(value > 2 for value in growth)
+    return {"median": float(np.median(growth)), "least": min(growth), "most": max(growth), "above 2": above}
+
+
+def _high_power(path: Path) -> float:
+    """Mean power of the frequencies within a sixteenth of the highest one, in x or in y."""
+    latent = np.load(path, allow_pickle=False)
+    frequency = np.abs(np.fft.fftfreq(latent.shape[-1]))
+    high = np.maximum(frequency[:, None], frequency) >= 15 / 16 * frequency.max()
+    return float((np.abs(np.fft.fft2(latent)) ** 2)[:, high].mean())
+
+
 def mean_curve(folder: Path) -> list[list[float]]:
     """TSED against T_error, [threshold, value] each, the mean over sequences."""
     reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/evaluation/*/tsed.json"))]

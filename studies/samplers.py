@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from common import Record, add_common, diversity, mean_curve, numbers, open_record, run, text
+from common import Record, add_common, diversity, fine_detail, mean_curve, numbers, open_record, run, text
 from matplotlib.figure import Figure
 
 from photonvs.diffusion.samplers import DEFAULT_SAMPLER, SAMPLERS
@@ -46,6 +46,7 @@ GOOD = {  # the direction of better; a sampler whose draws are too much alike is
     "diversity (RMS of 255)": 1,
 }
 CURVE = "TSED curve"
+DETAIL = "highest frequencies of the last latents, of the photo's: median (least to most), paths above 2"
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,8 @@ def _comparison(options: argparse.Namespace, test: Path, draws: Path, setting: S
     first = run(folder, draws, options.test, options.checkpoint, setting.arguments())["images"]["short-term"]
     found |= {"PSNR, first frame (dB)": first["psnr"], "SSIM, first frame": first["ssim"]}
     found["diversity (RMS of 255)"] = diversity(folder / "samples" / draws.stem)
-    return found | {CURVE: mean_curve(folder / "samples" / test.stem)}
+    chains = folder / "samples" / test.stem
+    return found | {CURVE: mean_curve(chains), DETAIL: fine_detail(chains)}
 
 
 def worse_in(found: dict[str, dict], reference: dict[str, dict]) -> list[str]:
@@ -159,9 +161,11 @@ def references(rows: list[tuple[Setting, dict]]) -> list[tuple[Setting, dict]]:
 
 def _write(options: argparse.Namespace, record: Record, chosen: dict[str, dict], rows: list[tuple[Setting, dict]]) -> None:
     """Table and plots of what is known so far."""
-    head, body = ["sampler", "steps", "evaluations", *GOOD], []
+    head, body = ["sampler", "steps", "evaluations", *GOOD, DETAIL], []
     for one, found in rows:
-        body.append([one.label, str(one.steps), str(one.evaluations), *(text(found[measure]) for measure in GOOD)])
+        detail = "{median:.2g} ({least:.2g} to {most:.2g}), {above 2}".format(**found[DETAIL])
+        measured = [text(found[measure]) for measure in GOOD]
+        body.append([one.label, str(one.steps), str(one.evaluations), *measured, detail])
     for reference, values in references(rows):
         head.append(f"worse than {reference.steps} steps of {PUBLISHED} in")
         for line, (_, found) in zip(body, rows, strict=True):

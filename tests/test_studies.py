@@ -3,6 +3,7 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 import torch
 from sampling_task import CONFIG
@@ -12,6 +13,7 @@ from photonvs.models import build_denoiser, save_weights
 from photonvs.utils.files import REPOSITORY
 
 sys.path.append(str(REPOSITORY / "studies"))
+import common
 import conditioning
 import samplers
 
@@ -43,6 +45,7 @@ def test_samplers_are_tuned_compared_and_kept(made, tmp_path, monkeypatch):
     low, high = published["Fréchet distance"]["interval"]
     assert low - 1e-6 <= published["Fréchet distance"]["mean"] <= high + 1e-6
     assert len(published["TSED curve"]) > 10
+    assert 0 < published[samplers.DETAIL]["least"] <= published[samplers.DETAIL]["median"] <= published[samplers.DETAIL]["most"]
     table = (tmp_path / "docs" / "samplers-results.md").read_text()
     for words_of_table in ("dpm-solver, stochastic", "the default, untuned", "worse than 50 steps of predictor-corrector in"):
         assert words_of_table in table
@@ -53,6 +56,23 @@ def test_samplers_are_tuned_compared_and_kept(made, tmp_path, monkeypatch):
     assert (tmp_path / "docs" / "samplers-results.md").read_text() == table
     with pytest.raises(ValueError, match=r"samplers.json: numbers of .*'frames': 3.* not of .*'frames': 4.*: delete it"):
         samplers.main([*words, "--frames", "4"])
+
+
+def test_detail_is_the_highest_frequencies_of_the_last_latent_against_the_first(tmp_path):
+    noise = np.random.default_rng(0).standard_normal((4, 32, 32)).astype(np.float32)
+    board = np.indices((32, 32)).sum(axis=0) % 2 * 2.0 - 1
+    for path, last in (("a", 2 * noise), ("b", noise), ("c", noise + board), ("d", 0.5 * noise)):
+        folder = tmp_path / path / "samples" / "00000000" / "latents"
+        folder.mkdir(parents=True)
+        np.save(folder / "0000.npy", noise)
+        np.save(folder / "0001.npy", 9 * noise)  # neither first nor last
+        np.save(folder / "0002.npy", last)
+    found = common.fine_detail(tmp_path)
+    # Noise has power 1024 at each of the 183 highest frequencies, the board 1024^2 at one.
+    assert found["most"] == pytest.approx(1 + 1024 / 183, rel=0.2) and found["least"] == pytest.approx(0.25)
+    assert 1 < found["median"] < 4 and found["above 2"] == 2
+    np.save(tmp_path / "b" / "samples" / "00000000" / "latents" / "0002.npy", noise + 9 * np.sin(np.arange(32) / 16 * np.pi))
+    assert common.fine_detail(tmp_path) == pytest.approx(found, rel=1e-5)  # a wave of the lowest frequency: nothing
 
 
 def test_a_sampler_is_worse_beyond_the_interval_of_the_reference():

@@ -273,7 +273,7 @@ SAMPLERS = {
     "ancestral": Sampler(ancestral, 50, lambda steps: steps),
     "dpm-solver": Sampler(dpm_solver, 24, lambda steps: steps),
 }
-# docs/samplers.md: at 24 evaluations in no measure worse than the published sampler at 4,000, and detail lasts along a path.
+# docs/samplers.md: at 24 evaluations in no measure worse than the published sampler at 4,000, and no path runs away.
 DEFAULT_SAMPLER = "dpm-solver"
 
 
