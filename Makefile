@@ -72,7 +72,7 @@ study: .venv/installed-test
 	$(BIN)/python dataset-data/extract-poses.py test --data $(STUDY)/data
 	$(BIN)/python dataset-data/extract-poses.py test --data $(STUDY)/long
 	$(BIN)/python studies/samplers.py --train $(STUDY)/data/train --test $(STUDY)/data/test --docs $(STUDY_DOCS)
-	$(BIN)/python studies/conditioning.py --data $(STUDY)/long/test --sampler ancestral --steps 24 --docs $(STUDY_DOCS)
+	$(BIN)/python studies/conditioning.py --data $(STUDY)/long/test --docs $(STUDY_DOCS)
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest -m "not slow and not slurm"
