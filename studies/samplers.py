@@ -46,7 +46,7 @@ GOOD = {  # the direction of better; a sampler whose draws are too much alike is
     "diversity (RMS of 255)": 1,
 }
 CURVE = "TSED curve"
-DETAIL = "highest frequencies of the last latents, of the photo's: median (least to most), paths above 2"
+DETAIL = "power of the last latents' highest frequencies, 1 in the photo's: median (least to most), paths above 2"
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
-"""What several test files share: files in the layouts of the published weights."""
+"""What several test files share: files in the layouts of the published weights, and folders to sample."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: threads that wait for one another crawl where other programs run too
 
 import pytest
 import torch
+from sampling_task import CHAIN, write_task
 from seeded import write_published_ckpt, write_published_pth
 
 
@@ -20,6 +22,12 @@ def published_pth(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def published_ckpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A first stage's checkpoint in the published layout, seeded weights (270 MB)."""
     return write_published_ckpt(tmp_path_factory.mktemp("published") / "taming-32-4-realestate-256.ckpt")
+
+
+@pytest.fixture
+def make_task(tmp_path: Path) -> Callable[..., Path]:
+    """make_task(name, dependencies): a folder to sample."""
+    return lambda name="room", dependencies=CHAIN: write_task(tmp_path / "samples" / name, dependencies)
 
 
 @pytest.fixture(autouse=True)

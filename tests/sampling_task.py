@@ -8,6 +8,8 @@ from torch import nn
 
 from photonvs.cameras import pair_ray_features
 from photonvs.config import Config, DenoiserConfig, DiffusionConfig, FirstStageConfig
+from photonvs.models import build_first_stage
+from photonvs.sampling import sample_trajectory
 from photonvs.trajectory import SamplingSpec, write_spec
 from photonvs.utils.pictures import write_png
 
@@ -25,6 +27,7 @@ CONFIG = Config(
     ),
     diffusion=DiffusionConfig(sigma_max=20.0),
 )
+FIRST_STAGE = build_first_stage(CONFIG.first_stage)
 LATENT = (12, 8, 8)
 CHAIN = (None, (0,), (1,), (2,), (3,))  # five frames, each on the one before
 
@@ -62,3 +65,9 @@ def write_task(directory: Path, dependencies: tuple = CHAIN) -> Path:
         photo = np.random.default_rng(index).integers(0, 256, (16, 16, 3), dtype=np.uint8)
         write_png(directory / "init-ims" / f"{index:04d}.png", photo)
     return directory
+
+
+def sample(*directories, denoiser=None, **options):
+    """Runs of those folders: the exact model (or another) and four ancestral steps, unless `options` say otherwise."""
+    settings = {"sampler": "ancestral", "steps": 4, "progress": False} | options
+    return sample_trajectory(directories, denoiser or GaussianDenoiser(), FIRST_STAGE, **settings)

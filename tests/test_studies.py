@@ -13,9 +13,9 @@ from photonvs.models import build_denoiser, save_weights
 from photonvs.utils.files import REPOSITORY
 
 sys.path.append(str(REPOSITORY / "studies"))
-import common
 import conditioning
 import samplers
+from common import fine_detail
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +67,12 @@ def test_detail_is_the_highest_frequencies_of_the_last_latent_against_the_first(
         np.save(folder / "0000.npy", noise)
         np.save(folder / "0001.npy", 9 * noise)  # neither first nor last
         np.save(folder / "0002.npy", last)
-    found = common.fine_detail(tmp_path)
+    found = fine_detail(tmp_path)
     # Noise has power 1024 at each of the 183 highest frequencies, the board 1024^2 at one.
     assert found["most"] == pytest.approx(1 + 1024 / 183, rel=0.2) and found["least"] == pytest.approx(0.25)
     assert 1 < found["median"] < 4 and found["above 2"] == 2
     np.save(tmp_path / "b" / "samples" / "00000000" / "latents" / "0002.npy", noise + 9 * np.sin(np.arange(32) / 16 * np.pi))
-    assert common.fine_detail(tmp_path) == pytest.approx(found, rel=1e-5)  # a wave of the lowest frequency: nothing
+    assert fine_detail(tmp_path) == pytest.approx(found, rel=1e-5)  # a wave of the lowest frequency: nothing
 
 
 def test_a_sampler_is_worse_beyond_the_interval_of_the_reference():
