@@ -33,8 +33,16 @@ PICKLED = 10  # the pickled dictionary has so many times fewer sequences
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sequences", type=int, default=80_000, metavar="N", help="of the pose index (default: 80000)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--sequences",
+        type=int,
+        default=80_000,
+        metavar="N",
+        help="of the pose index (default: 80000)",
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -46,23 +54,33 @@ def main() -> None:
 def compare_pairs(folder: Path) -> None:
     """Pairs a second of one process, read from videos and from latents of the published size (4, 32, 32)."""
     config = Config()
-    config.data.poses, config.data.videos, config.data.workers = str(folder / "poses.npy"), str(folder / "videos"), 0
+    config.data.poses, config.data.videos, config.data.workers = (
+        str(folder / "poses.npy"),
+        str(folder / "videos"),
+        0,
+    )
     (folder / "videos").mkdir()
     for number in range(VIDEOS):
         make_video(folder / "videos" / f"video{number}.mp4", SECONDS * RATE)
-    paths = {f"{number:016x}": sequence(f"video{number}", SECONDS * RATE) for number in range(VIDEOS)}
+    paths = {
+        f"{number:016x}": sequence(f"video{number}", SECONDS * RATE) for number in range(VIDEOS)
+    }
     save_poses(folder / "poses.npy", paths)
     stage = StandIn(config)
     start = time.perf_counter()
     frames = encode_latents(config, folder / "latents", stage).frames
-    print(f"decoding and cropping all frames once: {frames / (time.perf_counter() - start):.0f} frames/s, one process")
+    print(
+        f"decoding and cropping all frames once: {frames / (time.perf_counter() - start):.0f} frames/s, one process"
+    )
     from_videos = open_dataset(config, "")
     config.data.latents = str(folder / "latents")
     from_latents = open_dataset(config, first_stage_fingerprint(stage))
     images = np.random.default_rng(0).integers(0, 256, (2, 360, 640, 3), dtype=np.uint8)
     print(f"crop_and_resize: {1000 * seconds(lambda _: crop_and_resize(images), 20):.1f} ms a pair")
     for name, dataset, count in (("videos", from_videos, 40), ("latents", from_latents, 2000)):
-        print(f"training pairs from {name}: {1 / seconds(dataset.__getitem__, count):.0f} pairs/s, one process")
+        print(
+            f"training pairs from {name}: {1 / seconds(dataset.__getitem__, count):.0f} pairs/s, one process"
+        )
     check_same_pairs(from_videos, from_latents)
 
 
@@ -87,7 +105,9 @@ def check_same_pairs(from_videos: FramePairs, from_latents: FramePairs) -> None:
 def sequence(video: str, frames: int) -> Sequence:
     """Every frame of a video, with cameras that don't matter."""
     times, ones = np.round(np.arange(frames) * 1e6 / RATE).astype(np.int64), np.ones(frames)
-    return Sequence(video, times, ones, ones, ones, ones, np.broadcast_to(np.eye(3, 4), (frames, 3, 4)))
+    return Sequence(
+        video, times, ones, ones, ones, ones, np.broadcast_to(np.eye(3, 4), (frames, 3, 4))
+    )
 
 
 def seconds(function: Callable[[int], object], count: int) -> float:
@@ -105,10 +125,16 @@ def compare_indices(folder: Path, count: int) -> None:
     save_poses(folder / "poses.npy", {f"{number:016x}": one for number in range(count)})
     with (folder / "poses.pickle").open("wb") as file:
         fields = {name: np.array(value) for name, value in vars(one).items() if name != "video"}
-        content = {f"{n:016x}": {name: value.copy() for name, value in fields.items()} for n in range(count // PICKLED)}
+        content = {
+            f"{n:016x}": {name: value.copy() for name, value in fields.items()}
+            for n in range(count // PICKLED)
+        }
         pickle.dump(content, file, protocol=4)
     del content
-    for path, opened in ((folder / "poses.npy", open_index), (folder / "poses.pickle", open_pickle)):
+    for path, opened in (
+        (folder / "poses.npy", open_index),
+        (folder / "poses.pickle", open_pickle),
+    ):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             sequences, took, megabytes = pool.apply(in_new_process, (opened, path))
         size = path.stat().st_size / 1e9
@@ -117,7 +143,9 @@ def compare_indices(folder: Path, count: int) -> None:
         )
     start = time.perf_counter()
     describe(folder / "poses.npy", "")
-    print(f"poses.npy: hashed in {time.perf_counter() - start:.1f} s, when a training from latents starts")
+    print(
+        f"poses.npy: hashed in {time.perf_counter() - start:.1f} s, when a training from latents starts"
+    )
 
 
 def in_new_process(opened: Callable[[Path], Mapping], path: Path) -> tuple[int, float, float]:
@@ -131,7 +159,11 @@ def in_new_process(opened: Callable[[Path], Mapping], path: Path) -> tuple[int, 
 def memory() -> float:
     """Megabytes of memory that this process has to itself: without mapped files, which processes share (Linux only)."""
     status = Path("/proc/self/status")
-    return int(re.search(r"RssAnon:\s*(\d+) kB", status.read_text())[1]) / 1024 if status.exists() else float("nan")
+    return (
+        int(re.search(r"RssAnon:\s*(\d+) kB", status.read_text())[1]) / 1024
+        if status.exists()
+        else float("nan")
+    )
 
 
 def open_index(path: Path) -> Mapping:

@@ -26,7 +26,9 @@ class Pair:
         """Symmetric epipolar distances, with another pose of the second camera if one is given."""
         first, second = self.cameras
         if pose is not None:
-            second = Camera(pose, second.image_name, second.focal_y, second.focal_x, second.principal)
+            second = Camera(
+                pose, second.image_name, second.focal_y, second.focal_x, second.principal
+            )
         return match_distances(matches, first, second, *self.sizes)
 
 
@@ -45,9 +47,14 @@ def rendered(clips: Path, folder: Path) -> dict[str, list[Pair]]:
             images.append(folder / f"{name}-{number:04d}.png")
             Image.fromarray(frame).save(images[-1])
         poses, focal = truth["camera_to_world"][truth[key]], float(truth["focal_y"])
-        cameras = [Camera(pose, image.name, focal) for pose, image in zip(poses, images, strict=True)]
+        cameras = [
+            Camera(pose, image.name, focal) for pose, image in zip(poses, images, strict=True)
+        ]
         sizes = ((256, 256), (256, 256))
-        sets[name] = [Pair(tuple(images[k : k + 2]), tuple(cameras[k : k + 2]), sizes) for k in range(len(images) - 1)]
+        sets[name] = [
+            Pair(tuple(images[k : k + 2]), tuple(cameras[k : k + 2]), sizes)
+            for k in range(len(images) - 1)
+        ]
     if not sets:
         print(f"left out: rendered clips: no truth-*.npz in {clips}")
     return sets
@@ -64,7 +71,16 @@ def stereodemo() -> dict[str, list[Pair]]:
     pairs = []
     for left in sorted(folder.glob("*_left.png")):
         images = left, left.with_name(left.name.replace("_left", "_right"))
-        pairs.append(rectified(images, values["fx"], values["cx0"], values["cx1"], values["cy"], values["baseline_meters"]))
+        pairs.append(
+            rectified(
+                images,
+                values["fx"],
+                values["cx0"],
+                values["cx1"],
+                values["cy"],
+                values["baseline_meters"],
+            )
+        )
     return {"stereodemo": pairs}
 
 
@@ -78,13 +94,24 @@ def motorcycle(folder: Path) -> dict[str, list[Pair]]:
     images = folder / "motorcycle-left.png", folder / "motorcycle-right.png"
     for path, image in zip(images, stereo_motorcycle(), strict=False):
         Image.fromarray(image).save(path)
-    return {"motorcycle": [rectified(images, 994.978, 311.193, 311.193 + 31.086, 254.877, 0.193001)]}
+    return {
+        "motorcycle": [rectified(images, 994.978, 311.193, 311.193 + 31.086, 254.877, 0.193001)]
+    }
 
 
-def rectified(images: tuple[Path, Path], focal: float, left_x: float, right_x: float, y: float, baseline: float) -> Pair:
+def rectified(
+    images: tuple[Path, Path],
+    focal: float,
+    left_x: float,
+    right_x: float,
+    y: float,
+    baseline: float,
+) -> Pair:
     """Two cameras side by side; pixels and metres, principal points from the first pixel's centre."""
     cameras, sizes = [], tuple(read_grey(image).shape for image in images)
-    for image, x, place, (height, width) in zip(images, (left_x, right_x), (0.0, baseline), sizes, strict=True):
+    for image, x, place, (height, width) in zip(
+        images, (left_x, right_x), (0.0, baseline), sizes, strict=True
+    ):
         pose = np.eye(4)
         pose[0, 3] = place
         principal = (x + 0.5) / width, (y + 0.5) / height
@@ -105,5 +132,7 @@ def triangulated(pair: Pair, matches: Matches) -> np.ndarray:
         origins.append(camera.pose[:3, 3])
     cosines = np.sum(rays[0] * rays[1], axis=1)
     baseline = origins[1] - origins[0]
-    along = (rays[0] @ baseline - cosines * (rays[1] @ baseline)) / np.maximum(1 - cosines**2, 1e-12)
+    along = (rays[0] @ baseline - cosines * (rays[1] @ baseline)) / np.maximum(
+        1 - cosines**2, 1e-12
+    )
     return origins[0] + (along[:, None] * rays[0])[along > 0]

@@ -30,12 +30,20 @@ FRAMES = 8  # of the video that is trained on
 
 def main() -> None:
     """Print seconds a step."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=1, metavar="N", help="pairs a step (default: 1)")
-    parser.add_argument("--steps", type=int, default=2, metavar="N", help="steps to time (default: 2)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--pairs", type=int, default=1, metavar="N", help="pairs a step (default: 1)"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=2, metavar="N", help="steps to time (default: 2)"
+    )
     options = parser.parse_args()
     process = Process(choose_device())
-    print(f"published network, {options.pairs} pairs a step, {options.steps} steps, on {process.device}")
+    print(
+        f"published network, {options.pairs} pairs a step, {options.steps} steps, on {process.device}"
+    )
     with tempfile.TemporaryDirectory() as folder, flushed_denormals():
         configs = prepare(Path(folder), options.pairs, process.device)
         tasks = {name: ScoreTask(config, Path(folder), process) for name, config in configs.items()}
@@ -46,7 +54,9 @@ def main() -> None:
                 took = timed_step(task, batches[name], step)
                 seconds[name] += took if step else 0.0
     for name, total in seconds.items():
-        print(f"training from {name:8s}{options.steps / total:8.3f} steps/s, {total / options.steps:.2f} s a step")
+        print(
+            f"training from {name:8s}{options.steps / total:8.3f} steps/s, {total / options.steps:.2f} s a step"
+        )
     print(f"from latents {seconds['videos'] / seconds['latents']:.2f} times as fast as from videos")
 
 
@@ -58,7 +68,11 @@ def prepare(folder: Path, pairs: int, device: torch.device) -> dict[str, Config]
     save_weights(folder / "first-stage.safetensors", first_stage)
     configs = {"videos": Config(), "latents": Config()}
     for config in configs.values():
-        config.data.poses, config.data.videos, config.data.workers = str(folder / "poses.npy"), str(folder), 1
+        config.data.poses, config.data.videos, config.data.workers = (
+            str(folder / "poses.npy"),
+            str(folder),
+            1,
+        )
         config.data.first_stage = str(folder / "first-stage.safetensors")
         config.training.batch_size = pairs
     encode_latents(configs["latents"], folder / "latents", first_stage.to(device))
@@ -70,7 +84,13 @@ def batches_of(task: ScoreTask) -> Iterator[dict[str, torch.Tensor]]:
     """The task's batches, loaded by a worker."""
     pairs = task.config.training.batch_size
     numbers = (range(start, start + pairs) for start in range(0, 10**9, pairs))
-    return iter(DataLoader(NumberedSamples(task.dataset), batch_sampler=numbers, num_workers=task.config.data.workers))
+    return iter(
+        DataLoader(
+            NumberedSamples(task.dataset),
+            batch_sampler=numbers,
+            num_workers=task.config.data.workers,
+        )
+    )
 
 
 def timed_step(task: ScoreTask, batches: Iterator[dict[str, torch.Tensor]], step: int) -> float:

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,10 +35,26 @@ TEXTURE = 2048  # pixels of the plane's texture
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=20, metavar="N", help="of the sequence that is timed (default: 20)")
-    parser.add_argument("--many", type=int, default=1000, metavar="N", help="frames of the long sequence (default: 1000)")
-    parser.add_argument("--score", type=Path, metavar="DIR", help=argparse.SUPPRESS)  # the process whose memory is measured
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--frames",
+        type=int,
+        default=20,
+        metavar="N",
+        help="of the sequence that is timed (default: 20)",
+    )
+    parser.add_argument(
+        "--many",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="frames of the long sequence (default: 1000)",
+    )
+    parser.add_argument(
+        "--score", type=Path, metavar="DIR", help=argparse.SUPPRESS
+    )  # the process whose memory is measured
     options = parser.parse_args()
     cv2.setNumThreads(1)
     if options.score:
@@ -55,12 +72,14 @@ def time_sequence(images: list[Path], cameras: list[Camera], folder: Path) -> No
     """Seconds for a pair and for the sequence, of each way."""
     pairs = [(k, k + 1) for k in range(len(images) - 1)]
     frames, size = FrameSequence(images, cameras), (SIZE, SIZE)
-    print(f"{len(images)} frames of {SIZE}x{SIZE}, {len(pairs)} neighbouring pairs, one thread; seconds, median of 3")
+    print(
+        f"{len(images)} frames of {SIZE}x{SIZE}, {len(pairs)} neighbouring pairs, one thread; seconds, median of 3"
+    )
     for name, kind in MATCHERS.items():
         if name == "colmap" and find_spec("pycolmap") is None:
             continue
         matcher = kind()
-        seconds = timed(lambda: score_sequence(frames, matcher, folder / "cache" / f"{time.monotonic_ns()}.npz"))  # noqa: B023
+        seconds = timed(partial(score_anew, frames, matcher, folder))
         row(f"ours, {name}: features, matches, distances", seconds, len(pairs))
     matcher = SiftMatcher()
     features = [matcher.features(image) for image in images]
@@ -71,20 +90,41 @@ def time_sequence(images: list[Path], cameras: list[Camera], folder: Path) -> No
     )
 
     def ours() -> list[np.ndarray]:
-        return [match_distances(both, cameras[i], cameras[j], size, size) for (i, j), both in zip(pairs, matches, strict=True)]
+        return [
+            match_distances(both, cameras[i], cameras[j], size, size)
+            for (i, j), both in zip(pairs, matches, strict=True)
+        ]
 
     def loops() -> list[np.ndarray]:
-        return [loop_distances(*both, cameras[i].pose, cameras[j].pose) for (i, j), both in zip(pairs, matches, strict=True)]
+        return [
+            loop_distances(*both, cameras[i].pose, cameras[j].pose)
+            for (i, j), both in zip(pairs, matches, strict=True)
+        ]
 
     for one, other in zip(ours(), loops(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
     row("distances alone, ours", timed(ours), len(pairs))
     row("distances alone, plain loops", timed(loops), len(pairs))
-    row("matching alone, ours", timed(lambda: [match_features(features, pair, matcher) for pair in pairs]), len(pairs))
+    row(
+        "matching alone, ours",
+        timed(lambda: [match_features(features, pair, matcher) for pair in pairs]),
+        len(pairs),
+    )
     first = [features[k][1].tolist() for k in pairs[0]]
-    row("matching alone, plain loops (one pair)", timed(lambda: loop_matches(*first, matcher), 1), 1)
+    row(
+        "matching alone, plain loops (one pair)", timed(lambda: loop_matches(*first, matcher), 1), 1
+    )
     if find_spec("pycolmap"):
-        row("COLMAP's features and exhaustive matches", timed(lambda: colmap_exhaustive(images[0].parent, folder)), len(pairs))
+        row(
+            "COLMAP's features and exhaustive matches",
+            timed(lambda: colmap_exhaustive(images[0].parent, folder)),
+            len(pairs),
+        )
+
+
+def score_anew(frames: FrameSequence, matcher: SiftMatcher, folder: Path) -> None:
+    """Score a sequence with an empty cache."""
+    score_sequence(frames, matcher, folder / "cache" / f"{time.monotonic_ns()}.npz")
 
 
 def row(label: str, seconds: float, pairs: int) -> None:
@@ -105,7 +145,9 @@ def timed(call: Callable[[], object], times: int = 3) -> float:
 # --- The same, written with plain loops ---
 
 
-def loop_distances(points_1: np.ndarray, points_2: np.ndarray, pose_1: np.ndarray, pose_2: np.ndarray) -> np.ndarray:
+def loop_distances(
+    points_1: np.ndarray, points_2: np.ndarray, pose_1: np.ndarray, pose_2: np.ndarray
+) -> np.ndarray:
     """Symmetric epipolar distances, match by match and number by number."""
     intrinsics = intrinsic_matrix(FOCAL, (SIZE, SIZE))
     matrix = fundamental_matrix(pose_1, pose_2, intrinsics, intrinsics).tolist()
@@ -119,14 +161,22 @@ def loop_distances(points_1: np.ndarray, points_2: np.ndarray, pose_1: np.ndarra
     return np.array(distances)
 
 
-def loop_matches(first: list[list[float]], second: list[list[float]], matcher: SiftMatcher) -> list[tuple[int, int]]:
+def loop_matches(
+    first: list[list[float]], second: list[list[float]], matcher: SiftMatcher
+) -> list[tuple[int, int]]:
     """Mutual best matches by ratio and angle, descriptor by descriptor."""
-    table = [[sum(x * y for x, y in zip(one, other, strict=True)) for other in second] for one in first]
+    table = [
+        [sum(x * y for x, y in zip(one, other, strict=True)) for other in second] for one in first
+    ]
 
     def best(cosines: list[float]) -> int:
         order = sorted(range(len(cosines)), key=cosines.__getitem__, reverse=True)[:2]
         angles = [math.acos(min(max(cosines[k], -1), 1)) for k in order]
-        return order[0] if angles[0] <= matcher.max_distance and angles[0] < matcher.max_ratio * angles[1] else -1
+        return (
+            order[0]
+            if angles[0] <= matcher.max_distance and angles[0] < matcher.max_ratio * angles[1]
+            else -1
+        )
 
     forward = [best(row) for row in table]
     backward = [best([row[k] for row in table]) for k in range(len(second))]
@@ -137,7 +187,9 @@ def match_features(features: list, pair: tuple[int, int], matcher: SiftMatcher) 
     """Our matching of two frames' descriptors."""
     from photonvs.evaluation.matching import match_descriptors
 
-    return match_descriptors(features[pair[0]][1], features[pair[1]][1], matcher.max_ratio, matcher.max_distance)
+    return match_descriptors(
+        features[pair[0]][1], features[pair[1]][1], matcher.max_ratio, matcher.max_distance
+    )
 
 
 def colmap_exhaustive(images: Path, folder: Path) -> None:
@@ -150,9 +202,18 @@ def colmap_exhaustive(images: Path, folder: Path) -> None:
     extraction.sift.edge_threshold = 30
     single = {"camera_mode": pycolmap.CameraMode.SINGLE, "camera_model": "PINHOLE"}
     names = [path.name for path in sorted(images.glob("*.png"))]
-    pycolmap.extract_features(database, str(images), names, extraction_options=extraction, device=pycolmap.Device.cpu, **single)
+    pycolmap.extract_features(
+        database,
+        str(images),
+        names,
+        extraction_options=extraction,
+        device=pycolmap.Device.cpu,
+        **single,
+    )
     pycolmap.match_exhaustive(
-        database, pycolmap.FeatureMatchingOptions(use_gpu=False, num_threads=1), device=pycolmap.Device.cpu
+        database,
+        pycolmap.FeatureMatchingOptions(use_gpu=False, num_threads=1),
+        device=pycolmap.Device.cpu,
     )
 
 
@@ -162,7 +223,9 @@ def colmap_exhaustive(images: Path, folder: Path) -> None:
 def measure_memory(folder: Path, count: int) -> None:
     """Peak memory and time of a process that scores a long sequence."""
     line = [sys.executable, __file__, "--score", str(folder)]
-    done = subprocess.run(line, capture_output=True, text=True, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    done = subprocess.run(
+        line, capture_output=True, text=True, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
     print(f"{count} frames: {done.stdout.strip()}")
 
 
@@ -171,9 +234,13 @@ def score(folder: Path) -> None:
     before = peak()
     images = sorted(folder.glob("*.png"))
     start = time.perf_counter()
-    scores = score_sequence(FrameSequence(images, cameras_of(images)), SiftMatcher(), folder / "matches.npz")
+    scores = score_sequence(
+        FrameSequence(images, cameras_of(images)), SiftMatcher(), folder / "matches.npz"
+    )
     matches = sum(score.matches for score in scores)
-    print(f"{time.perf_counter() - start:.0f} s, {matches} matches, memory {peak():.0f} MB at most, {before:.0f} MB before")
+    print(
+        f"{time.perf_counter() - start:.0f} s, {matches} matches, memory {peak():.0f} MB at most, {before:.0f} MB before"
+    )
 
 
 def peak() -> float:
@@ -197,7 +264,9 @@ def make_frames(folder: Path, count: int) -> tuple[list[Path], list[Camera]]:
     for image, camera in zip(images, cameras, strict=True):
         plane_to_camera = np.linalg.inv(camera.pose @ OPENCV_TO_BLENDER)[:3][:, [0, 1, 3]]
         mapping = intrinsic_matrix(FOCAL, (SIZE, SIZE)) @ plane_to_camera @ texture_to_plane
-        cv2.imwrite(str(image), cv2.warpPerspective(texture, mapping, (SIZE, SIZE), flags=cv2.INTER_AREA))
+        cv2.imwrite(
+            str(image), cv2.warpPerspective(texture, mapping, (SIZE, SIZE), flags=cv2.INTER_AREA)
+        )
     return images, cameras
 
 

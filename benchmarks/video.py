@@ -27,9 +27,19 @@ BITS = 16  # of the frame number, shown as a column of squares at the left edge
 
 def main() -> None:
     """Print milliseconds a pair and the share of right frames for every method."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=60, metavar="N", help="length of the video in seconds (default: 60)")
-    parser.add_argument("--pairs", type=int, default=40, metavar="N", help="random pairs to read (default: 40)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--seconds",
+        type=int,
+        default=60,
+        metavar="N",
+        help="length of the video in seconds (default: 60)",
+    )
+    parser.add_argument(
+        "--pairs", type=int, default=40, metavar="N", help="random pairs to read (default: 40)"
+    )
     options = parser.parse_args()
     count = options.seconds * RATE
     numbers = np.random.default_rng(0).integers(0, count, (options.pairs, 2))
@@ -65,7 +75,9 @@ def compare_readers(path: Path, numbers: np.ndarray) -> None:
             start = time.perf_counter()
             frames = read(times_of(pair))
             seconds[name].append(time.perf_counter() - start)
-            right[name] += [number_of(frame) == number for frame, number in zip(frames, pair, strict=True)]
+            right[name] += [
+                number_of(frame) == number for frame, number in zip(frames, pair, strict=True)
+            ]
     for name in methods:
         mean, median = np.mean(seconds[name]), np.median(seconds[name])
         print(
@@ -103,7 +115,9 @@ def make_video(path: Path, count: int) -> None:
     background = generator.integers(0, 256, (45, 160, 3), dtype=np.uint8)
     background = cv2.resize(background, (4 * WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=RATE, options={"g": "250", "bf": "3", "preset": "fast", "crf": "23"})
+        stream = container.add_stream(
+            "libx264", rate=RATE, options={"g": "250", "bf": "3", "preset": "fast", "crf": "23"}
+        )
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for number in range(count):
             image = np.roll(background, -3 * number, axis=1)[:, :WIDTH].copy()
@@ -116,7 +130,10 @@ def make_video(path: Path, count: int) -> None:
 def number_of(frame: np.ndarray) -> int:
     """The number that a frame shows."""
     square = -(-HEIGHT // BITS)
-    return sum(int(frame[min(bit * square + square // 2, HEIGHT - 1), 16, 1] > 128) << bit for bit in range(BITS))
+    return sum(
+        int(frame[min(bit * square + square // 2, HEIGHT - 1), 16, 1] > 128) << bit
+        for bit in range(BITS)
+    )
 
 
 class PlainReader:
@@ -166,7 +183,9 @@ class DecordReader:
         self.reader = decord.VideoReader(str(path), num_threads=1)
 
     def read(self, timestamps: list[int]) -> np.ndarray:
-        return self.reader.get_batch([round(timestamp * RATE / 1_000_000) for timestamp in timestamps]).asnumpy()
+        return self.reader.get_batch(
+            [round(timestamp * RATE / 1_000_000) for timestamp in timestamps]
+        ).asnumpy()
 
 
 class TorchcodecReader:
@@ -178,7 +197,9 @@ class TorchcodecReader:
         self.decoder = VideoDecoder(str(path), dimension_order="NHWC", num_ffmpeg_threads=1)
 
     def read(self, timestamps: list[int]) -> np.ndarray:
-        return self.decoder.get_frames_played_at([timestamp / 1_000_000 + 0.5 / RATE for timestamp in timestamps]).data.numpy()
+        return self.decoder.get_frames_played_at(
+            [timestamp / 1_000_000 + 0.5 / RATE for timestamp in timestamps]
+        ).data.numpy()
 
 
 if __name__ == "__main__":

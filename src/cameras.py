@@ -42,9 +42,13 @@ def ray_map(pose: Tensor, focal_y: float | Tensor, size: int) -> Tensor:
     """
     line = torch.linspace(-1, 1, size, dtype=pose.dtype, device=pose.device)
     y, x = torch.meshgrid(-line, line, indexing="ij")
-    scale = 1 / (2 * torch.as_tensor(focal_y, dtype=pose.dtype, device=pose.device))[..., None, None]
+    scale = (
+        1 / (2 * torch.as_tensor(focal_y, dtype=pose.dtype, device=pose.device))[..., None, None]
+    )
     x, y = torch.broadcast_tensors(x * scale, y * scale)
-    direction = torch.nn.functional.normalize(torch.stack([x, y, -torch.ones_like(x)], dim=-3), dim=-3)
+    direction = torch.nn.functional.normalize(
+        torch.stack([x, y, -torch.ones_like(x)], dim=-3), dim=-3
+    )
     direction = torch.einsum("...ij,...jhw->...ihw", pose[..., :3, :3], direction)
     centre = pose[..., :3, 3, None, None].expand_as(direction)
     return torch.cat([direction, centre], dim=-3)
@@ -64,12 +68,18 @@ def ray_features(rays: Tensor) -> Tensor:
     return torch.cat([zero, rays, *sines, *cosines, zero], dim=-3)
 
 
-def pair_ray_features(target: Tensor, cond: Tensor, focal_y: float | Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+def pair_ray_features(
+    target: Tensor, cond: Tensor, focal_y: float | Tensor, size: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Ray features (ref, target, cond) of a target and a conditioning camera, each (..., 56, size, size).
 
     `ref` is the identity pose, `target` the target's pose in the conditioning camera's frame, `cond` the reverse.
     """
-    poses = torch.eye(4).to(target).expand_as(target), relative_pose(target, cond), relative_pose(cond, target)
+    poses = (
+        torch.eye(4).to(target).expand_as(target),
+        relative_pose(target, cond),
+        relative_pose(cond, target),
+    )
     ref, target_rays, cond_rays = (ray_features(ray_map(pose, focal_y, size)) for pose in poses)
     return ref, target_rays, cond_rays
 
@@ -92,7 +102,10 @@ def to_realestate10k(poses: np.ndarray) -> np.ndarray:
 
 
 def intrinsic_matrix(
-    focal_y: float, image_size: tuple[int, int], focal_x: float | None = None, principal: tuple[float, float] = (0.5, 0.5)
+    focal_y: float,
+    image_size: tuple[int, int],
+    focal_x: float | None = None,
+    principal: tuple[float, float] = (0.5, 0.5),
 ) -> np.ndarray:
     """The 3x3 matrix K in pixels. image_size: (height, width). focal_x: fraction of the width (default: square pixels).
 
@@ -101,7 +114,12 @@ def intrinsic_matrix(
     height, width = image_size
     focal_x_pixels = focal_y * height if focal_x is None else focal_x * width
     return np.array(
-        [[focal_x_pixels, 0, principal[0] * width], [0, focal_y * height, principal[1] * height], [0, 0, 1]], dtype=np.float64
+        [
+            [focal_x_pixels, 0, principal[0] * width],
+            [0, focal_y * height, principal[1] * height],
+            [0, 0, 1],
+        ],
+        dtype=np.float64,
     )
 
 
@@ -112,8 +130,12 @@ def fundamental_matrix(
 
     Hartley and Zisserman, Multiple View Geometry, section 9.2. It is zero for two cameras at the same place.
     """
-    pose_1, pose_2 = (np.asarray(pose, dtype=np.float64) @ OPENCV_TO_BLENDER for pose in (pose_1, pose_2))
+    pose_1, pose_2 = (
+        np.asarray(pose, dtype=np.float64) @ OPENCV_TO_BLENDER for pose in (pose_1, pose_2)
+    )
     camera_1_to_2 = np.linalg.inv(pose_2) @ pose_1
     x, y, z = camera_1_to_2[:3, 3]
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.linalg.inv(intrinsics_2).T @ cross @ camera_1_to_2[:3, :3] @ np.linalg.inv(intrinsics_1)
+    return (
+        np.linalg.inv(intrinsics_2).T @ cross @ camera_1_to_2[:3, :3] @ np.linalg.inv(intrinsics_1)
+    )

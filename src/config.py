@@ -17,7 +17,9 @@ class FirstStageConfig:
     kind: str = "vqgan"  # vqgan (weights in a file of their own) or pixels
     image_size: int = 256  # pixels, square
     channels: int = 128  # of the first level
-    channel_multipliers: list[int] = field(default_factory=lambda: [1, 2, 2, 4])  # one a level; halves the size between
+    channel_multipliers: list[int] = field(
+        default_factory=lambda: [1, 2, 2, 4]
+    )  # one a level; halves the size between
     residual_blocks: int = 2  # a level
     latent_channels: int = 4
     codebook_size: int = 16384  # codes
@@ -32,14 +34,22 @@ class DenoiserConfig:
     latent_channels: int = 4
     patch_size: int = 1  # latent pixels a side that are one pixel of the network, moved into channels; 1: as published
     channels: int = 128  # of the input convolution; the noise embedding has four times as many
-    channel_multipliers: list[int] = field(default_factory=lambda: [2, 2, 2, 2])  # one a level; halves the size between
+    channel_multipliers: list[int] = field(
+        default_factory=lambda: [2, 2, 2, 2]
+    )  # one a level; halves the size between
     residual_blocks: int = 2  # a level
-    attention_resolutions: list[int] = field(default_factory=lambda: [32, 16, 8, 4])  # pixels of the network
+    attention_resolutions: list[int] = field(
+        default_factory=lambda: [32, 16, 8, 4]
+    )  # pixels of the network
     attention_heads: int = 4
     head_channels: int | None = None  # of one head; null: as many as the level has, as published
-    ray_channels: list[int] = field(default_factory=lambda: [128, 128, 256, 256])  # of the ray pyramid, one a level
+    ray_channels: list[int] = field(
+        default_factory=lambda: [128, 128, 256, 256]
+    )  # of the ray pyramid, one a level
     fourier_scale: float = 16.0  # of the random frequencies that embed log sigma
-    preconditioning: str = "published"  # published: score = network / sigma; edm: the input and output scalings of EDM
+    preconditioning: str = (
+        "published"  # published: score = network / sigma; edm: the input and output scalings of EDM
+    )
     sigma_data: float = 0.5  # only for edm: standard deviation of the latents
 
 
@@ -61,10 +71,16 @@ class DataConfig:
     poses: str = "dataset-data/data/train/poses.npy"  # relative paths start at the repository
     videos: str = "dataset-data/data/train/videos"
     first_stage: str | None = None  # first-stage weights; null: where they are found by default
-    latents: str | None = None  # folder that encode-latents.py wrote: train from it, not from videos; null: from videos
-    max_gap: int | None = None  # poses between the two frames of a pair at most; null: any distance, as published
+    latents: str | None = (
+        None  # folder that encode-latents.py wrote: train from it, not from videos; null: from videos
+    )
+    max_gap: int | None = (
+        None  # poses between the two frames of a pair at most; null: any distance, as published
+    )
     workers: int = 4  # processes that load frames; 0: none
-    validation: str | None = None  # folder of another split, with poses.npy and videos/; null: no validation
+    validation: str | None = (
+        None  # folder of another split, with poses.npy and videos/; null: no validation
+    )
     validation_sequences: int = 8  # of that split, evenly chosen
     validation_frames: int = 6  # of each path, the given one included
     validation_every: int = 5  # poses from frame to frame
@@ -74,16 +90,24 @@ class DataConfig:
 class TrainingConfig:
     """The optimization; the defaults are the published training."""
 
-    batch_size: int = 64  # samples a step, in all: shared by the processes, and by the parts of `accumulation`
-    accumulation: int = 1  # parts of a step's batch that a process takes one after the other, to save memory
-    precision: str = "float32"  # of the network's arithmetic: float32 or bfloat16 (weights stay float32)
+    batch_size: int = (
+        64  # samples a step, in all: shared by the processes, and by the parts of `accumulation`
+    )
+    accumulation: int = (
+        1  # parts of a step's batch that a process takes one after the other, to save memory
+    )
+    precision: str = (
+        "float32"  # of the network's arithmetic: float32 or bfloat16 (weights stay float32)
+    )
     compile: bool = False  # by torch.compile: slower to start, faster steps
     steps: int = 2_100_000  # optimizer steps; 2,000 epochs of about 67,000 sequences at 64 a step
     minutes: float | None = None  # stop after this time in this process; null: no limit
     learning_rate: float = 2e-4  # Adam
     warmup_steps: int = 5000  # optimizer steps; linear
     decay_steps: int = 0  # the last of `steps`, over which the learning rate falls linearly to zero; 0: none, as published
-    initial_weights: str | None = None  # where a new training starts; a path as in `data`; null: random weights
+    initial_weights: str | None = (
+        None  # where a new training starts; a path as in `data`; null: random weights
+    )
     gradient_norm: float = 1.0  # clipped to this
     ema_decay: float = 0.999  # at most; ramps up as (1 + n) / (10 + n)
     seed: int = 0
@@ -91,7 +115,9 @@ class TrainingConfig:
     sample_every: int = 5000  # steps; sample images in TensorBoard; 0: none
     validate_every: int = 10000  # steps; 0: never
     checkpoint_every: int = 1000  # steps
-    checkpoint_minutes: float | None = None  # a checkpoint also after this time without one; null: no limit
+    checkpoint_minutes: float | None = (
+        None  # a checkpoint also after this time without one; null: no limit
+    )
     keep_checkpoints: int = 5  # the newest ones
     keep_every: int = 20000  # steps; checkpoints at multiples are kept for good; 0: none
 
@@ -105,7 +131,9 @@ class FirstStageTrainingConfig:
     `commitment: 1.0` here is the published order.
     """
 
-    learning_rate_per_image: float = 4.5e-6  # Adam; times training.batch_size (training.learning_rate is not used)
+    learning_rate_per_image: float = (
+        4.5e-6  # Adam; times training.batch_size (training.learning_rate is not used)
+    )
     codebook_weight: float = 1.0  # of codebook and commitment loss together
     commitment: float = 0.25  # of the encoder's share of that loss
     perceptual: str = "lpips"  # lpips (fetches weights), stlpips (weights in a package) or none
@@ -115,7 +143,9 @@ class FirstStageTrainingConfig:
     discriminator_channels: int = 64  # of its first layer
     discriminator_layers: int = 3  # that halve the size; a patch is 70 pixels wide with 3
     flip: bool = False  # mirror half of the frames
-    restart_after: int = 0  # optimizer steps without use after which a code is placed anew; 0: never, as published
+    restart_after: int = (
+        0  # optimizer steps without use after which a code is placed anew; 0: never, as published
+    )
     validation_frames: int = 64  # of data.validation: frames whose reconstruction is measured
 
 
@@ -139,14 +169,20 @@ def load_config(name: str = "realestate10k", overrides: list[str] | None = None)
     path = Path(name) if Path(name).suffix in (".yaml", ".yml") else PRESETS / f"{name}.yaml"
     if not path.is_file():
         presets = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.yaml")))
-        raise FileNotFoundError(f"no settings {name}: expected a YAML file or one of the presets {presets}")
+        raise FileNotFoundError(
+            f"no settings {name}: expected a YAML file or one of the presets {presets}"
+        )
     malformed = [item for item in overrides or [] if "=" not in item]
     if malformed:
-        raise ValueError(f"setting {malformed[0]!r}: expected key=value, for example training.batch_size=8")
+        raise ValueError(
+            f"setting {malformed[0]!r}: expected key=value, for example training.batch_size=8"
+        )
     try:
         return _merge(OmegaConf.load(path), OmegaConf.from_dotlist(overrides or []))
     except (OmegaConfBaseException, YAMLError, TypeError, OSError) as error:
-        raise ValueError(f"settings {path} {' '.join(overrides or [])}: {_one_line(error)}") from error
+        raise ValueError(
+            f"settings {path} {' '.join(overrides or [])}: {_one_line(error)}"
+        ) from error
 
 
 def config_from_dict(settings: dict) -> Config:

@@ -24,7 +24,13 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from .config import Config, load_config
-from .datasets.latents import SHARD_BYTES, LatentCache, create_cache, describe, first_stage_fingerprint
+from .datasets.latents import (
+    SHARD_BYTES,
+    LatentCache,
+    create_cache,
+    describe,
+    first_stage_fingerprint,
+)
 from .datasets.poses import PoseFile, load_poses
 from .datasets.video import VideoReader, crop_and_resize, find_videos
 from .models import open_first_stage
@@ -44,7 +50,9 @@ class Encoded:
     """What one run did."""
 
     frames: int = 0  # written, those that could not be read among them
-    missing: Counter[str] = field(default_factory=Counter)  # frames that could not be read, by video
+    missing: Counter[str] = field(
+        default_factory=Counter
+    )  # frames that could not be read, by video
     skipped: int = 0  # shards that were there already
 
 
@@ -65,7 +73,9 @@ def encode_latents(
     videos = find_videos(REPOSITORY / config.data.videos)
     channels, size = latent_shape(first_stage.config)
     made_of = describe(poses.path, first_stage_fingerprint(first_stage)) | {"precision": precision}
-    cache = create_cache(folder, poses, videos.keys(), max(1, shard_bytes // (2 * channels * size**2)), made_of)
+    cache = create_cache(
+        folder, poses, videos.keys(), max(1, shard_bytes // (2 * channels * size**2)), made_of
+    )
     _report_videos(cache, poses, videos)
     wanted = range(part[0] - 1, cache.shards, part[1])
     todo = [shard for shard in wanted if not cache.path(shard).is_file()]
@@ -73,12 +83,22 @@ def encode_latents(
     done = Encoded(skipped=len(wanted) - len(todo))
     with logging_redirect_tqdm(), _progress_bar(int(frames[todo].sum())) as bar:
         for shard in todo:
-            for stale in folder.glob(f".{cache.path(shard).stem}-*.npy"):  # of a run that was killed
+            for stale in folder.glob(
+                f".{cache.path(shard).stem}-*.npy"
+            ):  # of a run that was killed
                 stale.unlink()
-            source = ShardFrames(poses, cache.index["start"], np.flatnonzero(cache.index["shard"] == shard), videos, config)
+            source = ShardFrames(
+                poses,
+                cache.index["start"],
+                np.flatnonzero(cache.index["shard"] == shard),
+                videos,
+                config,
+            )
             with atomic_path(cache.path(shard)) as temporary:
                 shape = (int(frames[shard]), channels, size, size)
-                missing = _write_shard(temporary, shape, source, Encoder(first_stage, precision), bar)
+                missing = _write_shard(
+                    temporary, shape, source, Encoder(first_stage, precision), bar
+                )
                 cache.note_missing(shard, missing)
             done.frames += shape[0]
             done.missing += missing
@@ -101,9 +121,19 @@ class ShardFrames(IterableDataset):
     """
 
     def __init__(
-        self, poses: PoseFile, starts: np.ndarray, sequences: np.ndarray, paths: Mapping[str, Path], config: Config
+        self,
+        poses: PoseFile,
+        starts: np.ndarray,
+        sequences: np.ndarray,
+        paths: Mapping[str, Path],
+        config: Config,
     ) -> None:
-        self.poses, self.starts, self.size, self.workers = poses, starts, config.first_stage.image_size, config.data.workers
+        self.poses, self.starts, self.size, self.workers = (
+            poses,
+            starts,
+            config.first_stage.image_size,
+            config.data.workers,
+        )
         self.folder = REPOSITORY / config.data.videos
         self.paths = paths
         self.sequences: dict[str, list[int]] = defaultdict(list)  # by video
@@ -120,7 +150,10 @@ class ShardFrames(IterableDataset):
         """The poses of all the video's sequences, in the order of time."""
         numbers = self.sequences[video]
         times = [self.poses.sequence(number).timestamps for number in numbers]
-        rows = [self.starts[number] + np.arange(len(own)) for number, own in zip(numbers, times, strict=True)]
+        rows = [
+            self.starts[number] + np.arange(len(own))
+            for number, own in zip(numbers, times, strict=True)
+        ]
         times, rows = np.concatenate(times), np.concatenate(rows)
         order = np.argsort(times, kind="stable")
         reader = None
@@ -128,7 +161,9 @@ class ShardFrames(IterableDataset):
             own = torch.from_numpy(rows[part])
             try:
                 reader = reader or VideoReader(self.paths.get(video, self.folder / f"{video}.mp4"))
-                images = torch.from_numpy(crop_and_resize(reader.read(times[part]), self.size)).permute(0, 3, 1, 2)
+                images = torch.from_numpy(
+                    crop_and_resize(reader.read(times[part]), self.size)
+                ).permute(0, 3, 1, 2)
                 chunk = Chunk(video, own, images)
             except (ValueError, OSError) as error:
                 reader = None  # the next chunk opens the file anew
@@ -160,16 +195,24 @@ class Encoder:
         return torch.autocast(self.device.type, dtype) if dtype else nullcontext()
 
 
-def _write_shard(path: Path, shape: tuple[int, ...], source: ShardFrames, encode: Encoder, bar: tqdm) -> Counter[str]:
+def _write_shard(
+    path: Path, shape: tuple[int, ...], source: ShardFrames, encode: Encoder, bar: tqdm
+) -> Counter[str]:
     """Write a shard's file; returns how many of its frames could not be read, by video."""
     missing: Counter[str] = Counter()
-    with path.open("wb") as file:  # not mapped into memory: there, a full disk would kill the process
-        np.lib.format.write_array_header_1_0(file, {"descr": "<f2", "fortran_order": False, "shape": shape})
+    with path.open(
+        "wb"
+    ) as file:  # not mapped into memory: there, a full disk would kill the process
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f2", "fortran_order": False, "shape": shape}
+        )
         start = file.tell()
         for chunk in DataLoader(source, batch_size=None, num_workers=source.workers):
             if chunk.error:
                 if chunk.video not in missing:
-                    log.warning("video %s: frames are marked as missing: %s", chunk.video, chunk.error)
+                    log.warning(
+                        "video %s: frames are marked as missing: %s", chunk.video, chunk.error
+                    )
                 missing[chunk.video] += len(chunk.rows)
                 latents = np.full((len(chunk.rows), *shape[1:]), np.nan, np.float16)
             else:
@@ -185,7 +228,10 @@ def default_part(environment: Mapping[str, str]) -> tuple[int, int]:
     """This process's part (i of n, i from 1) of a Slurm array job, of torchrun's processes, or of both together."""
     task, tasks = 0, int(environment.get("SLURM_ARRAY_TASK_COUNT", 1))
     if "SLURM_ARRAY_TASK_ID" in environment:
-        first, step = environment.get("SLURM_ARRAY_TASK_MIN", 0), environment.get("SLURM_ARRAY_TASK_STEP", 1)
+        first, step = (
+            environment.get("SLURM_ARRAY_TASK_MIN", 0),
+            environment.get("SLURM_ARRAY_TASK_STEP", 1),
+        )
         task = (int(environment["SLURM_ARRAY_TASK_ID"]) - int(first)) // int(step)
     rank, ranks = int(environment.get("RANK", 0)), int(environment.get("WORLD_SIZE", 1))
     return task * ranks + rank + 1, tasks * ranks
@@ -201,13 +247,17 @@ def parse_part(text: str) -> tuple[int, int]:
 
 def _report_videos(cache: LatentCache, poses: PoseFile, videos: Mapping[str, Path]) -> None:
     """Say what the cache leaves out."""
-    left_out = [name for name, shard in zip(poses.videos(), cache.index["shard"], strict=True) if shard < 0]
+    left_out = [
+        name for name, shard in zip(poses.videos(), cache.index["shard"], strict=True) if shard < 0
+    ]
     if left_out:
         log.info("%d of %d sequences have no video and are left out", len(left_out), len(poses))
     late = {name for name in left_out if name in videos}
     if late:
         log.warning(
-            "%d videos came after %s was begun and are left out too; encode into another folder", len(late), cache.folder
+            "%d videos came after %s was begun and are left out too; encode into another folder",
+            len(late),
+            cache.folder,
         )
 
 
@@ -217,7 +267,14 @@ def _progress_bar(total: int) -> tqdm:
     interval = 0.1 if terminal else 30.0
     form = None if terminal else "encoding: {percentage:.0f} %, {remaining} left, {rate_fmt}\n"
     slowest = max(10.0, interval)
-    return tqdm(total=total, unit=" frames", disable=not total, mininterval=interval, maxinterval=slowest, bar_format=form)
+    return tqdm(
+        total=total,
+        unit=" frames",
+        disable=not total,
+        mininterval=interval,
+        maxinterval=slowest,
+        bar_format=form,
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -226,16 +283,31 @@ def main(arguments: list[str] | None = None) -> None:
         description="Encode all frames of the training data once, for training with data.latents=DIR. Run the same command "
         "again to go on after a stop; several processes, each with its part, share the work."
     )
-    parser.add_argument("--config", default="realestate10k", help="a preset's name or a YAML file (default: %(default)s)")
-    parser.add_argument("--latents", metavar="DIR", help="folder to write, relative to the repository (default: data.latents)")
+    parser.add_argument(
+        "--config",
+        default="realestate10k",
+        help="a preset's name or a YAML file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--latents",
+        metavar="DIR",
+        help="folder to write, relative to the repository (default: data.latents)",
+    )
     parser.add_argument(
         "--part",
         metavar="I/N",
         help="the part that this process does, from 1 (default: from a Slurm array or torchrun, else all)",
     )
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
-    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the arithmetic (default: %(default)s)")
-    parser.add_argument("settings", nargs="*", metavar="key=value", help="settings that replace the preset's")
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="of the arithmetic (default: %(default)s)",
+    )
+    parser.add_argument(
+        "settings", nargs="*", metavar="key=value", help="settings that replace the preset's"
+    )
     add_instance_data(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -251,11 +323,20 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _report(done: Encoded, cache: LatentCache, part: tuple[int, int]) -> None:
     """Say what this run did, and how the whole cache stands."""
-    log.info("part %d of %d: %d frames written, %d shards were there already", *part, done.frames, done.skipped)
+    log.info(
+        "part %d of %d: %d frames written, %d shards were there already",
+        *part,
+        done.frames,
+        done.skipped,
+    )
     absent = cache.absent_shards()
-    missing = sum((cache.missing(shard) for shard in range(cache.shards) if shard not in absent), Counter())
+    missing = sum(
+        (cache.missing(shard) for shard in range(cache.shards) if shard not in absent), Counter()
+    )
     if missing:
         names = ", ".join(list(missing)[:10]) + (", ..." if len(missing) > 10 else "")
-        log.warning("%d frames of %d videos could not be read: %s", missing.total(), len(missing), names)
+        log.warning(
+            "%d frames of %d videos could not be read: %s", missing.total(), len(missing), names
+        )
     state = f"{len(absent)} of {cache.shards} shards to go" if absent else "complete"
     log.info("%s: %s", cache.folder, state)

@@ -26,7 +26,9 @@ def main(arguments: list[str] | None = None) -> None:
         incomplete = run_protocol(path.stem, read_protocol(path), options)
     else:
         comparisons, incomplete = _comparisons(options)
-        results = evaluate_images(comparisons, options.metrics or BUILT_IN, options.short_term, options.device)
+        results = evaluate_images(
+            comparisons, options.metrics or BUILT_IN, options.short_term, options.device
+        )
         for comparison, rows in results.compared:
             write_rows(comparison, rows)
         _print(results, options.short_term)
@@ -44,23 +46,38 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     what = parser.add_mutually_exclusive_group(required=True)
-    text = (
-        "folders samples/ID, or a folder of them, with true frames in true-ims; results: samples/ID/evaluation/RUN/metrics.json"
-    )
+    text = "folders samples/ID, or a folder of them, with true frames in true-ims; results: samples/ID/evaluation/RUN/metrics.json"
     what.add_argument("-o", "--output", nargs="+", type=Path, metavar="samples/ID", help=text)
-    what.add_argument("--images", type=Path, metavar="DIR", help="a folder of anyone's frames; results: evaluation beside it")
+    what.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="a folder of anyone's frames; results: evaluation beside it",
+    )
     text = "a protocol's name or YAML file; samples and results go to samples/PROTOCOL in the instance data"
     what.add_argument("--protocol", metavar="NAME|FILE", help=text)
-    add("--true", type=Path, metavar="DIR", help="with --images: the true frames, by the same names")
+    add(
+        "--true", type=Path, metavar="DIR", help="with --images: the true frames, by the same names"
+    )
     text = f"of {', '.join(METRICS)}, or all (default: {' '.join(BUILT_IN)}; with --protocol, the protocol's)"
     add("--metrics", nargs="+", choices=(*METRICS, "all"), metavar="METRIC", help=text)
     text = "number of the generated frame of the short-term results (default: %(default)s; with --protocol, the protocol's)"
     add("--short-term", type=int, default=SHORT_TERM, metavar="N", help=text)
     text = "with --protocol: the split, with poses.npy and videos/ (default: the repository's dataset-data/data/test)"
-    add("--data", type=Path, default=REPOSITORY / "dataset-data" / "data" / "test", metavar="DIR", help=text)
+    add(
+        "--data",
+        type=Path,
+        default=REPOSITORY / "dataset-data" / "data" / "test",
+        metavar="DIR",
+        help=text,
+    )
     text = "with --protocol: evaluate the frames that are there, say another system's, put into samples/PROTOCOL/ID/samples/RUN"
     add("--no-sampling", action="store_true", help=text)
-    add("--device", default="cpu", help="of the metrics' networks, cpu or cuda (default: %(default)s)")
+    add(
+        "--device",
+        default="cpu",
+        help="of the metrics' networks, cpu or cuda (default: %(default)s)",
+    )
     text = "with --protocol, after --: options of sample-trajectory.py, such as -- --sampler heun --device cuda"
     add("sampling", nargs="*", metavar="-- OPTION", help=text)
     add_instance_data(parser)
@@ -80,7 +97,9 @@ def _comparisons(options: argparse.Namespace) -> tuple[list[Comparison], list[st
     """What there is to compare, and a line for each run that has nothing; raises if none has anything."""
     if options.images:
         images = options.images.resolve()
-        return [folder_comparison(images, options.true, images.parent / "evaluation" / images.name)], []
+        return [
+            folder_comparison(images, options.true, images.parent / "evaluation" / images.name)
+        ], []
     comparisons, problems = [], []
     for directory in _sample_folders(options.instance_data, options.output):
         runs = sorted(path.parent for path in directory.glob("samples/*/images"))

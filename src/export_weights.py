@@ -39,7 +39,9 @@ def _wrapped(name: str) -> str:
 def _without_places(config: Config) -> None:
     """Take out where the training's data lay: nobody else has it there. How pairs were chosen stays."""
     data = DataConfig()
-    config.data = replace(config.data, poses=data.poses, videos=data.videos, latents=None, validation=None)
+    config.data = replace(
+        config.data, poses=data.poses, videos=data.videos, latents=None, validation=None
+    )
     config.training.initial_weights = None
 
 
@@ -55,10 +57,24 @@ def main(arguments: list[str] | None = None) -> None:
         description="Export the score network of a training checkpoint: to FILE.safetensors (one set of weights with the "
         "settings inside; every command here loads it), or to FILE.pth in the layout of the paper's code."
     )
-    parser.add_argument("output", type=Path, metavar="FILE", help="to write: .safetensors, or .pth for the paper's layout")
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: found in --instance-data")
-    parser.add_argument("--weights", choices=("ema", "raw"), default="ema", help="for .safetensors: which (default: ema)")
-    parser.add_argument("--half", action="store_true", help="for .safetensors: half precision, half the size")
+    parser.add_argument(
+        "output",
+        type=Path,
+        metavar="FILE",
+        help="to write: .safetensors, or .pth for the paper's layout",
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="default: found in --instance-data"
+    )
+    parser.add_argument(
+        "--weights",
+        choices=("ema", "raw"),
+        default="ema",
+        help="for .safetensors: which (default: ema)",
+    )
+    parser.add_argument(
+        "--half", action="store_true", help="for .safetensors: half precision, half the size"
+    )
     text = "with .safetensors: write the first stage that goes with it there, and note the place in the settings"
     parser.add_argument("--first-stage", type=Path, metavar="FILE", help=text)
     add_instance_data(parser)

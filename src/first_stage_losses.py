@@ -28,7 +28,12 @@ class Autoencoding(nn.Module):
         codes = self.first_stage.quantize.indices(latents.detach())
         quantized = self.first_stage.quantize.embedding(codes).movedim(-1, 1)
         passed = latents + (quantized - latents).detach()
-        return self.first_stage.decoder(self.first_stage.post_quant_conv(passed)), latents, quantized, codes
+        return (
+            self.first_stage.decoder(self.first_stage.post_quant_conv(passed)),
+            latents,
+            quantized,
+            codes,
+        )
 
 
 class AdversarialLoss(nn.Module):
@@ -48,7 +53,9 @@ def codebook_loss(latents: Tensor, quantized: Tensor, commitment: float) -> Tens
     van den Oord et al. 2017, equation 3; means over all numbers, as in the published training (the papers write sums).
     The published training has beta at the other term: see `FirstStageTrainingConfig`.
     """
-    return F.mse_loss(quantized, latents.detach()) + commitment * F.mse_loss(latents, quantized.detach())
+    return F.mse_loss(quantized, latents.detach()) + commitment * F.mse_loss(
+        latents, quantized.detach()
+    )
 
 
 def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last_layer: Tensor) -> Tensor:
@@ -56,7 +63,10 @@ def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last_layer: Ten
 
     Delta and the upper limit are those of the published training (the paper says 1e-6 and no limit).
     """
-    norms = [torch.autograd.grad(loss, last_layer, retain_graph=True)[0].norm() for loss in (reconstruction, adversarial)]
+    norms = [
+        torch.autograd.grad(loss, last_layer, retain_graph=True)[0].norm()
+        for loss in (reconstruction, adversarial)
+    ]
     return (norms[0] / (norms[1] + 1e-4)).clamp(max=LARGEST_ADAPTIVE_WEIGHT).detach()
 
 

@@ -16,7 +16,14 @@ from torch.func import functional_call
 
 from .config import Config, config_to_dict, load_config
 from .datasets.frames import FrameDataset
-from .first_stage_losses import AdversarialLoss, Autoencoding, CodeRestarts, adaptive_weight, codebook_loss, perplexity
+from .first_stage_losses import (
+    AdversarialLoss,
+    Autoencoding,
+    CodeRestarts,
+    adaptive_weight,
+    codebook_loss,
+    perplexity,
+)
 from .models import build_first_stage, load_first_stage, save_weights
 from .models.discriminator import PatchDiscriminator, generator_loss, patches
 from .models.perceptual import load_perceptual
@@ -46,7 +53,11 @@ class FirstStageTask:
         settings, seed = config.first_stage_training, config.training.seed
         self.dataset = _frames(config, config.data.poses, config.data.videos, flip=settings.flip)
         validation = config.data.validation
-        self.held_out = _frames(config, f"{validation}/poses.npy", f"{validation}/videos") if validation else None
+        self.held_out = (
+            _frames(config, f"{validation}/poses.npy", f"{validation}/videos")
+            if validation
+            else None
+        )
         self.perceptual = load_perceptual(settings.perceptual, process.device)
         torch.manual_seed(seed)  # of the first weights
         self.first_stage = _first_weights(config).to(process.device).train()
@@ -54,13 +65,19 @@ class FirstStageTask:
         rate = settings.learning_rate_per_image * config.training.batch_size
         self.optimizer = torch.optim.Adam(self.first_stage.parameters(), rate, ADAM_BETAS)
         self.ema = ExponentialMovingAverage(self.first_stage, config.training.ema_decay)
-        self.restarts = CodeRestarts(self.first_stage.quantize.embedding, settings.restart_after, seed, process)
+        self.restarts = CodeRestarts(
+            self.first_stage.quantize.embedding, settings.restart_after, seed, process
+        )
         self.discriminator = None
         if settings.discriminator_weight:
-            discriminator = PatchDiscriminator(settings.discriminator_channels, settings.discriminator_layers)
+            discriminator = PatchDiscriminator(
+                settings.discriminator_channels, settings.discriminator_layers
+            )
             self.discriminator = discriminator.to(process.device).train()
             self.adversarial = process.parallel(AdversarialLoss(self.discriminator))
-            self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), rate, ADAM_BETAS)
+            self.discriminator_optimizer = torch.optim.Adam(
+                self.discriminator.parameters(), rate, ADAM_BETAS
+            )
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -71,8 +88,13 @@ class FirstStageTask:
     def update(self, batches: Iterable[dict[str, Tensor]], step: int) -> dict[str, Tensor]:
         """One step of the autoencoder over `training.accumulation` batches, and one of the discriminator once it takes part."""
         accumulation = self.config.training.accumulation
-        adversarial = self.discriminator is not None and step >= self.config.first_stage_training.discriminator_start
-        optimizers = [self.optimizer, self.discriminator_optimizer] if adversarial else [self.optimizer]
+        adversarial = (
+            self.discriminator is not None
+            and step >= self.config.first_stage_training.discriminator_start
+        )
+        optimizers = (
+            [self.optimizer, self.discriminator_optimizer] if adversarial else [self.optimizer]
+        )
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
         rows, all_latents, all_codes = [], [], []
@@ -98,7 +120,12 @@ class FirstStageTask:
         return scalars
 
     def _losses(
-        self, images: Tensor, reconstructions: Tensor, latents: Tensor, quantized: Tensor, adversarial: bool
+        self,
+        images: Tensor,
+        reconstructions: Tensor,
+        latents: Tensor,
+        quantized: Tensor,
+        adversarial: bool,
     ) -> dict[str, Tensor]:
         """The autoencoder's losses by name; `loss` is what it descends. NaN: not in use."""
         settings, unused = self.config.first_stage_training, images.new_tensor(torch.nan)
@@ -109,11 +136,19 @@ class FirstStageTask:
             losses["perceptual"] = self.perceptual(images, reconstructions).mean()
             loss = loss + settings.perceptual_weight * losses["perceptual"]
         if adversarial:
-            frozen = {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
-            losses["generator"] = generator_loss(functional_call(self.discriminator, frozen, reconstructions))
+            frozen = {
+                name: parameter.detach()
+                for name, parameter in self.discriminator.named_parameters()
+            }
+            losses["generator"] = generator_loss(
+                functional_call(self.discriminator, frozen, reconstructions)
+            )
             last_layer = self.first_stage.decoder.conv_out.weight
             losses["adaptive_weight"] = adaptive_weight(loss, losses["generator"], last_layer)
-            loss = loss + settings.discriminator_weight * losses["adaptive_weight"] * losses["generator"]
+            loss = (
+                loss
+                + settings.discriminator_weight * losses["adaptive_weight"] * losses["generator"]
+            )
         losses["codebook"] = codebook_loss(latents, quantized, settings.commitment)
         losses["loss"] = loss + settings.codebook_weight * losses["codebook"]
         return losses
@@ -174,7 +209,11 @@ class FirstStageTask:
         """Held-out frames (or else the training's first) and below them their reconstructions, with the averaged weights."""
         dataset = self.dataset if self.held_out is None else self.held_out
         with self.ema.applied_to(self.first_stage):
-            return {"samples/true_reconstructed": reconstruction_picture(self.first_stage, dataset, PICTURES)}
+            return {
+                "samples/true_reconstructed": reconstruction_picture(
+                    self.first_stage, dataset, PICTURES
+                )
+            }
 
     def validate(self, step: int) -> dict[str, float]:
         """PSNR and SSIM of held-out frames, with the averaged weights; empty without `data.validation`."""
@@ -193,18 +232,27 @@ class FirstStageTask:
             save_weights(path, self.first_stage)
             state = dict(self.first_stage.state_dict())
             if self.discriminator is not None:
-                state |= {f"loss.discriminator.{name}": item for name, item in self.discriminator.state_dict().items()}
+                state |= {
+                    f"loss.discriminator.{name}": item
+                    for name, item in self.discriminator.state_dict().items()
+                }
             settings = {"first_stage": config_to_dict(self.config)["first_stage"]}
-            save_checkpoint(Path(path).with_suffix(".ckpt"), {"state_dict": state, "config": settings})
+            save_checkpoint(
+                Path(path).with_suffix(".ckpt"), {"state_dict": state, "config": settings}
+            )
 
 
 def _check(config: Config) -> None:
     """Raise ValueError for settings that this training cannot follow."""
     settings, size = config.first_stage_training, config.first_stage.image_size
     if config.first_stage.kind != "vqgan":
-        raise ValueError(f"first_stage.kind {config.first_stage.kind!r} has no weights to train; expected vqgan")
+        raise ValueError(
+            f"first_stage.kind {config.first_stage.kind!r} has no weights to train; expected vqgan"
+        )
     if config.training.precision != "float32" or config.training.compile:
-        raise ValueError("the first stage is trained with training.precision=float32 and training.compile=false only")
+        raise ValueError(
+            "the first stage is trained with training.precision=float32 and training.compile=false only"
+        )
     if settings.discriminator_weight and patches(size, settings.discriminator_layers) < 1:
         raise ValueError(
             f"first_stage_training.discriminator_layers {settings.discriminator_layers}: too many for images of {size} pixels"
@@ -218,7 +266,9 @@ def _first_weights(config: Config) -> nn.Module:
     path = REPOSITORY / config.training.initial_weights
     first_stage = load_first_stage(path)
     if first_stage.config != config.first_stage:
-        raise ValueError(f"weights {path} are of {first_stage.config}, the settings say {config.first_stage}: use the same")
+        raise ValueError(
+            f"weights {path} are of {first_stage.config}, the settings say {config.first_stage}: use the same"
+        )
     return first_stage
 
 
@@ -246,7 +296,10 @@ def train_first_stage(config: Config, instance_data: Path, device: str | None = 
         Trainer(task, folder / "checkpoints", folder / "logs", process).run(task.validate)
         if process.leads:
             task.export(exported)
-            quality = ", ".join(f"{name} {value:.4g}" for name, value in task.validate(config.training.steps).items())
+            quality = ", ".join(
+                f"{name} {value:.4g}"
+                for name, value in task.validate(config.training.steps).items()
+            )
             log.info("wrote %s; held-out frames: %s", exported, quality or "none (data.validation)")
     return exported
 
@@ -258,10 +311,18 @@ def main(arguments: list[str] | None = None) -> None:
         "sample-trajectory.py then find. Run the same command again to go on after a stop. SIGTERM, SIGUSR1, Ctrl-C or a "
         "file first-stage/checkpoints/stop: save and end."
     )
-    parser.add_argument("--config", default="first-stage-small", help="a preset's name or a YAML file (default: %(default)s)")
+    parser.add_argument(
+        "--config",
+        default="first-stage-small",
+        help="a preset's name or a YAML file (default: %(default)s)",
+    )
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
-    parser.add_argument("settings", nargs="*", metavar="key=value", help="settings that replace the preset's")
+    parser.add_argument(
+        "settings", nargs="*", metavar="key=value", help="settings that replace the preset's"
+    )
     add_instance_data(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train_first_stage(load_config(options.config, options.settings), options.instance_data, options.device)
+    train_first_stage(
+        load_config(options.config, options.settings), options.instance_data, options.device
+    )

@@ -58,7 +58,11 @@ def main(arguments: list[str] | None = None) -> None:
         print(options.plot)
     if options.output:
         given = options.given
-        images = frames_of(options.video, path, given) if options.video else _photos(given, options.image or [])
+        images = (
+            frames_of(options.video, path, given)
+            if options.video
+            else _photos(given, options.image or [])
+        )
         write_sample(options.instance_data / options.output, spec, images, options.force)
         _print_sample(options.instance_data / options.output, spec, images)
     if options.json:
@@ -71,7 +75,9 @@ def main(arguments: list[str] | None = None) -> None:
 def describe(spec: SamplingSpec) -> str:
     """One line: the number of frames, the given ones, the path's length, its largest steps."""
     lengths = np.linalg.norm(np.diff(spec.poses[:, :3, 3], axis=0), axis=1)
-    turns = np.einsum("nij,nij->n", spec.poses[1:, :3, :3], spec.poses[:-1, :3, :3])  # trace of the rotation between frames
+    turns = np.einsum(
+        "nij,nij->n", spec.poses[1:, :3, :3], spec.poses[:-1, :3, :3]
+    )  # trace of the rotation between frames
     degrees = np.degrees(np.arccos(np.clip((turns - 1) / 2, -1, 1)))
     given = ", ".join(str(index) for index in spec.given)
     return (
@@ -91,17 +97,46 @@ def plot_path(path: str | Path, spec: SamplingSpec) -> None:
         ("seen from above", (0, 1), (2, -1), "right", "forward"),
         ("seen from the right", (2, -1), (1, 1), "forward", "up"),
     )
-    for axes, (title, across, upward, across_name, upward_name) in zip(axes_pair, views, strict=True):
+    for axes, (title, across, upward, across_name, upward_name) in zip(
+        axes_pair, views, strict=True
+    ):
         x, y = places[:, across[0]] * across[1], places[:, upward[0]] * upward[1]
         u, v = directions[:, across[0]] * across[1], directions[:, upward[0]] * upward[1]
         axes.plot(x, y, "-", color="0.8")
-        axes.quiver(x, y, u, v, angles="xy", scale_units="xy", scale=1 / arrow, width=0.004, color="tab:blue")
+        axes.quiver(
+            x,
+            y,
+            u,
+            v,
+            angles="xy",
+            scale_units="xy",
+            scale=1 / arrow,
+            width=0.004,
+            color="tab:blue",
+        )
         axes.update_datalim(np.stack([x + arrow * u, y + arrow * v], axis=1))  # the tips count too
         axes.plot(x, y, "o", markersize=4, color="tab:blue", label="generated")
-        axes.plot(x[list(spec.given)], y[list(spec.given)], "s", markersize=8, color="tab:orange", label="given")
+        axes.plot(
+            x[list(spec.given)],
+            y[list(spec.given)],
+            "s",
+            markersize=8,
+            color="tab:orange",
+            label="given",
+        )
         for index in range(0, len(x), math.ceil(len(x) / 20)):
-            axes.annotate(str(index), (x[index], y[index]), xytext=(4, 4), textcoords="offset points", fontsize=8)
-        axes.set(title=title, xlabel=f"{across_name} of the first camera", ylabel=f"{upward_name} of the first camera")
+            axes.annotate(
+                str(index),
+                (x[index], y[index]),
+                xytext=(4, 4),
+                textcoords="offset points",
+                fontsize=8,
+            )
+        axes.set(
+            title=title,
+            xlabel=f"{across_name} of the first camera",
+            ylabel=f"{upward_name} of the first camera",
+        )
         axes.set_aspect("equal", adjustable="datalim")
         axes.margins(0.15)
     axes_pair[0].legend()
@@ -113,19 +148,25 @@ def _make_spec(options: argparse.Namespace, path: presets.CameraPath) -> Samplin
     focal_y = path.focal_y
     if options.field_of_view is not None:
         if not 0 < options.field_of_view < 180:
-            raise ValueError(f"--field-of-view {options.field_of_view:g}: expected more than 0 and less than 180 degrees")
+            raise ValueError(
+                f"--field-of-view {options.field_of_view:g}: expected more than 0 and less than 180 degrees"
+            )
         focal_y = 0.5 / math.tan(math.radians(options.field_of_view) / 2)
     elif options.focal_y is not None:
         focal_y = options.focal_y
     elif focal_y is None:
         focal_y = presets.PAPER_FOCAL_Y
-    return SamplingSpec(focal_y, path.poses, *conditioning(len(path.poses), options.condition, tuple(options.given)))
+    return SamplingSpec(
+        focal_y, path.poses, *conditioning(len(path.poses), options.condition, tuple(options.given))
+    )
 
 
 def _photos(given: list[int], images: list[Path]) -> dict[Path, bytes]:
     """The given images as they are, by where they go in a sample's folder; nothing if there are no images."""
     if images and len(images) != len(given):
-        raise ValueError(f"{len(images)} images for {len(given)} given frames; expected one for each, in the order of --given")
+        raise ValueError(
+            f"{len(images)} images for {len(given)} given frames; expected one for each, in the order of --given"
+        )
     photos = {}
     for index, image in zip(given, images, strict=False):
         if not image.is_file():
@@ -137,23 +178,37 @@ def _photos(given: list[int], images: list[Path]) -> dict[Path, bytes]:
     return photos
 
 
-def frames_of(video: Path, path: presets.CameraPath, given: Sequence[int] = (0,)) -> dict[Path, bytes]:
+def frames_of(
+    video: Path, path: presets.CameraPath, given: Sequence[int] = (0,)
+) -> dict[Path, bytes]:
     """The video's frames along a path with timestamps, as PNG files by where they go in a sample's folder.
 
     All of them are there to compare with, the `given` ones also as given images.
     """
     frames = [png_bytes(frame) for frame in crop_and_resize(read_frames(video, path.timestamps))]
     true = {TRUE_IMAGES / f"{index:04d}.png": frame for index, frame in enumerate(frames)}
-    return true | {GIVEN_IMAGES / f"{index:04d}.png": frames[index] for index in given if index < len(frames)}
+    return true | {
+        GIVEN_IMAGES / f"{index:04d}.png": frames[index] for index in given if index < len(frames)
+    }
 
 
-def write_sample(directory: Path, spec: SamplingSpec, images: dict[Path, bytes], force: bool = False) -> None:
+def write_sample(
+    directory: Path, spec: SamplingSpec, images: dict[Path, bytes], force: bool = False
+) -> None:
     """Write a sample's specification, and images by their place in its folder; raises ValueError before anything is lost."""
     spec_path = directory / SPEC
     existing = {folder: find_images(directory / folder) for folder in (GIVEN_IMAGES, TRUE_IMAGES)}
-    of_same_frame = {other for image in images for other in existing[image.parent].get(int(image.stem), [])}
-    replaced = [path for path in of_same_frame if path.read_bytes() != images.get(path.relative_to(directory))]
-    _refuse_overwriting(([spec_path] if _differs(spec_path, spec) else []) + sorted(replaced), force)
+    of_same_frame = {
+        other for image in images for other in existing[image.parent].get(int(image.stem), [])
+    }
+    replaced = [
+        path
+        for path in of_same_frame
+        if path.read_bytes() != images.get(path.relative_to(directory))
+    ]
+    _refuse_overwriting(
+        ([spec_path] if _differs(spec_path, spec) else []) + sorted(replaced), force
+    )
     for image, content in images.items():
         with atomic_path(directory / image) as temporary:
             temporary.write_bytes(content)
@@ -169,7 +224,9 @@ def _print_sample(directory: Path, spec: SamplingSpec, images: dict[Path, bytes]
     print(directory / SPEC)
     if not set(spec.given) <= set(find_images(directory / GIVEN_IMAGES)):
         names = ", ".join(f"{index:04d}.png" for index in spec.given)
-        print(f"next: put the given image into {directory / GIVEN_IMAGES} as {names} (or jpg, webp, …)")
+        print(
+            f"next: put the given image into {directory / GIVEN_IMAGES} as {names} (or jpg, webp, …)"
+        )
 
 
 def _differs(path: Path, spec: SamplingSpec) -> bool:
@@ -196,20 +253,40 @@ def _parser() -> argparse.ArgumentParser:
         for option, parameter in parameters.items():
             kind_type, unit, text = OPTION_HELP[option]
             text = f"{text} (default: {parameter.default:g})"
-            kind.add_argument(f"--{option}", type=kind_type, metavar=unit, default=parameter.default, help=text)
-        kind.set_defaults(build=lambda options, preset=preset, names=tuple(parameters): _preset_poses(options, preset, names))
+            kind.add_argument(
+                f"--{option}", type=kind_type, metavar=unit, default=parameter.default, help=text
+            )
+        kind.set_defaults(
+            build=lambda options, preset=preset, names=tuple(parameters): _preset_poses(
+                options, preset, names
+            )
+        )
     _add_realestate10k(kinds)
-    kind = _add_kind(kinds, "matrices", "Your own 4x4 camera-to-world matrices, or the poses of another sampling-spec.json.")
+    kind = _add_kind(
+        kinds,
+        "matrices",
+        "Your own 4x4 camera-to-world matrices, or the poses of another sampling-spec.json.",
+    )
     kind.add_argument(
-        "file", type=Path, metavar="FILE", help=".npy (n, 4, 4), or .json: a list of 4x4 lists, or an object's `poses`"
+        "file",
+        type=Path,
+        metavar="FILE",
+        help=".npy (n, 4, 4), or .json: a list of 4x4 lists, or an object's `poses`",
     )
     text = "of the file's cameras: blender: x right, y up, looking along -z; opencv: x right, y down, looking along +z"
-    kind.add_argument("--axes", choices=("blender", "opencv"), default="blender", help=f"{text} (default: blender)")
+    kind.add_argument(
+        "--axes",
+        choices=("blender", "opencv"),
+        default="blender",
+        help=f"{text} (default: blender)",
+    )
     kind.set_defaults(build=lambda options: presets.matrices(options.file, options.axes))
     return parser
 
 
-def _preset_poses(options: argparse.Namespace, preset: Callable[..., np.ndarray], names: tuple[str, ...]) -> presets.CameraPath:
+def _preset_poses(
+    options: argparse.Namespace, preset: Callable[..., np.ndarray], names: tuple[str, ...]
+) -> presets.CameraPath:
     arguments = {name: getattr(options, name) for name in names}
     for name, value in arguments.items():
         if not math.isfinite(value):
@@ -218,14 +295,31 @@ def _preset_poses(options: argparse.Namespace, preset: Callable[..., np.ndarray]
 
 
 def _add_realestate10k(kinds: argparse._SubParsersAction) -> None:
-    kind = _add_kind(kinds, "realestate10k", "The path of a RealEstate10K sequence, with its focal length.")
-    kind.add_argument("--sequence", required=True, metavar="FILE|ID", help="its text file, or with --poses its id")
-    kind.add_argument(
-        "--poses", type=Path, metavar="FILE", help="poses.npy that holds the sequence (extract-poses.py writes it)"
+    kind = _add_kind(
+        kinds, "realestate10k", "The path of a RealEstate10K sequence, with its focal length."
     )
-    kind.add_argument("--frames", type=int, default=20, metavar="N", help="frames of the path (default: 20)")
-    kind.add_argument("--every", type=int, default=1, metavar="N", help="use every N-th pose (default: 1)")
-    kind.add_argument("--start", type=int, default=0, metavar="N", help="number of the first pose, from 0 (default: 0)")
+    kind.add_argument(
+        "--sequence", required=True, metavar="FILE|ID", help="its text file, or with --poses its id"
+    )
+    kind.add_argument(
+        "--poses",
+        type=Path,
+        metavar="FILE",
+        help="poses.npy that holds the sequence (extract-poses.py writes it)",
+    )
+    kind.add_argument(
+        "--frames", type=int, default=20, metavar="N", help="frames of the path (default: 20)"
+    )
+    kind.add_argument(
+        "--every", type=int, default=1, metavar="N", help="use every N-th pose (default: 1)"
+    )
+    kind.add_argument(
+        "--start",
+        type=int,
+        default=0,
+        metavar="N",
+        help="number of the first pose, from 0 (default: 0)",
+    )
     text = "the sequence's video: its frames become the given images, and, in true-ims, what evaluation compares with"
     kind.add_argument("--video", type=Path, metavar="FILE", help=text)
     kind.set_defaults(
@@ -235,12 +329,18 @@ def _add_realestate10k(kinds: argparse._SubParsersAction) -> None:
     )
 
 
-def _add_kind(kinds: argparse._SubParsersAction, name: str, description: str) -> argparse.ArgumentParser:
+def _add_kind(
+    kinds: argparse._SubParsersAction, name: str, description: str
+) -> argparse.ArgumentParser:
     """A subcommand with the options that all have."""
     summary = description.splitlines()[0]
     kind = kinds.add_parser(name, help=summary, description=f"{description} {UNITS}")
     kind.add_argument(
-        "-o", "--output", type=Path, metavar="samples/NAME", help="folder to write to, relative to --instance-data"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="samples/NAME",
+        help="folder to write to, relative to --instance-data",
     )
     kind.add_argument(
         "--image",
@@ -249,9 +349,14 @@ def _add_kind(kinds: argparse._SubParsersAction, name: str, description: str) ->
         metavar="FILE",
         help="given image, copied as it is; one for each of --given, in that order",
     )
-    kind.add_argument("--json", type=Path, metavar="FILE", help="write the specification to this file")
     kind.add_argument(
-        "--plot", type=Path, metavar="FILE", help="draw the path into this picture, .png, .svg or .pdf (replaced)"
+        "--json", type=Path, metavar="FILE", help="write the specification to this file"
+    )
+    kind.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw the path into this picture, .png, .svg or .pdf (replaced)",
     )
     text = "numbers of the frames that are given, 0 among them (default: 0)"
     kind.add_argument("--given", type=int, nargs="+", default=[0], metavar="N", help=text)
@@ -263,14 +368,17 @@ def _add_kind(kinds: argparse._SubParsersAction, name: str, description: str) ->
     text = "go back along the path as well: 2 N - 1 frames"
     kind.add_argument("--return-trip", action="store_true", help=text)
     focal = kind.add_mutually_exclusive_group()
-    text = (
-        f"focal length as a fraction of the square frame's height (default: the file's, otherwise {presets.PAPER_FOCAL_Y:.4f})"
-    )
+    text = f"focal length as a fraction of the square frame's height (default: the file's, otherwise {presets.PAPER_FOCAL_Y:.4f})"
     focal.add_argument("--focal-y", type=float, metavar="FRACTION", help=text)
     focal.add_argument(
-        "--field-of-view", type=float, metavar="DEGREES", help="vertical, of the square frame; instead of --focal-y"
+        "--field-of-view",
+        type=float,
+        metavar="DEGREES",
+        help="vertical, of the square frame; instead of --focal-y",
     )
     kind.set_defaults(video=None)
-    kind.add_argument("--force", action="store_true", help="replace a specification or image that differs")
+    kind.add_argument(
+        "--force", action="store_true", help="replace a specification or image that differs"
+    )
     add_instance_data(kind)
     return kind

@@ -62,10 +62,16 @@ class Meter:
         """Log the means since the last report, over all processes; every process must call it."""
         trainer, process = self.trainer, self.trainer.process
         names = sorted(self.rows[0])
-        values = torch.tensor([[row[name].item() for name in names] for row in self.rows], dtype=torch.float64)
+        values = torch.tensor(
+            [[row[name].item() for name in names] for row in self.rows], dtype=torch.float64
+        )
         counts = process.sum(values.isfinite().sum(0).double())
         sums = process.sum(values.nan_to_num().sum(0))
-        means = {name: (total / count).item() for name, total, count in zip(names, sums, counts, strict=True) if count > 0}
+        means = {
+            name: (total / count).item()
+            for name, total, count in zip(names, sums, counts, strict=True)
+            if count > 0
+        }
         seconds = (time.monotonic() - self.since) / len(self.rows)
         means["samples_per_second"] = trainer.settings.batch_size / seconds
         means["data_wait_share"] = self.waited / (time.monotonic() - self.since)
@@ -83,7 +89,10 @@ class Meter:
         """Write scalars of the present step to TensorBoard and stats.jsonl."""
         for name, value in scalars.items():
             self.writer.add_scalar(name, value, self.trainer.step)
-        self.stats.write(json.dumps({"step": self.trainer.step, "samples": self.trainer.samples, **scalars}) + "\n")
+        self.stats.write(
+            json.dumps({"step": self.trainer.step, "samples": self.trainer.samples, **scalars})
+            + "\n"
+        )
         self.stats.flush()
 
     def show(self, pictures: dict[str, Tensor]) -> None:

@@ -12,7 +12,15 @@ import numpy as np
 from . import __version__
 from .datasets.poses import PoseFile, load_poses
 from .datasets.video import find_videos
-from .evaluation.compute_tsed import PAGE, Job, Outcome, Settings, page_sequence, sample_jobs, score_jobs
+from .evaluation.compute_tsed import (
+    PAGE,
+    Job,
+    Outcome,
+    Settings,
+    page_sequence,
+    sample_jobs,
+    score_jobs,
+)
 from .evaluation.efficientnet_lite import weights_path
 from .evaluation.image_metrics import run_comparison
 from .evaluation.image_results import ImageResults, evaluate_images, write_rows
@@ -29,7 +37,16 @@ from .trajectory import SPEC, TRUE_IMAGES, SamplingSpec, conditioning, find_imag
 from .utils.files import atomic_path
 
 SHOWN = 20  # sequences on the page, from the worst to the best
-LIBRARIES = ("av", "numpy", "opencv-python-headless", "pillow", "pycolmap", "torch", "torch-fidelity", "torchmetrics")
+LIBRARIES = (
+    "av",
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "pycolmap",
+    "torch",
+    "torch-fidelity",
+    "torchmetrics",
+)
 
 
 def run_protocol(name: str, protocol: Protocol, options: argparse.Namespace) -> list[str]:
@@ -41,15 +58,28 @@ def run_protocol(name: str, protocol: Protocol, options: argparse.Namespace) -> 
     folders, problems = make_samples(folder, protocol, options.data)
     if not options.no_sampling:
         outputs = [str(path.relative_to(options.instance_data)) for path in folders]
-        fixed = ["--seed", str(protocol.seed), "--runs", str(protocol.runs), "--instance-data", str(options.instance_data)]
+        fixed = [
+            "--seed",
+            str(protocol.seed),
+            "--runs",
+            str(protocol.runs),
+            "--instance-data",
+            str(options.instance_data),
+        ]
         sample(["-o", *outputs, *fixed, *options.sampling])
     jobs = [job for path in folders for job in _jobs(path, protocol, problems)]
     if not jobs:
         raise ValueError("\n".join(["nothing to evaluate:", *problems]))
     images = _compare(jobs, protocol, options, problems)
-    settings = Settings(MATCHERS[protocol.matcher](), protocol.t_error, protocol.t_matches, protocol.first_frame)
+    settings = Settings(
+        MATCHERS[protocol.matcher](), protocol.t_error, protocol.t_matches, protocol.first_frame
+    )
     outcomes = score_jobs(jobs, settings)
-    problems += [f"{outcome.job.name}: TSED incomplete, as said above" for outcome in outcomes if not outcome.complete]
+    problems += [
+        f"{outcome.job.name}: TSED incomplete, as said above"
+        for outcome in outcomes
+        if not outcome.complete
+    ]
     results = _results(name, protocol, images, outcomes, problems)
     with atomic_path(folder / "results.json") as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
@@ -75,54 +105,88 @@ def make_samples(folder: Path, protocol: Protocol, data: Path) -> tuple[list[Pat
             continue
         folders.append(folder / pinned.id)
     if not folders:
-        raise ValueError(f"no sequence of the protocol can be had from {data}; the first: {problems[0]}")
+        raise ValueError(
+            f"no sequence of the protocol can be had from {data}; the first: {problems[0]}"
+        )
     return folders, problems
 
 
-def _make_sample(directory: Path, pinned: PinnedSequence, protocol: Protocol, poses: PoseFile, videos: dict[str, Path]) -> None:
+def _make_sample(
+    directory: Path,
+    pinned: PinnedSequence,
+    protocol: Protocol,
+    poses: PoseFile,
+    videos: dict[str, Path],
+) -> None:
     path = path_of(pinned, poses)
     if protocol.return_trip:
         path = path.there_and_back()
     if pinned.video not in videos:
-        raise FileNotFoundError(f"no video {pinned.video}; download-videos.py fetches those that there are")
-    spec = SamplingSpec(path.focal_y, path.poses, *conditioning(len(path.poses), protocol.condition))
+        raise FileNotFoundError(
+            f"no video {pinned.video}; download-videos.py fetches those that there are"
+        )
+    spec = SamplingSpec(
+        path.focal_y, path.poses, *conditioning(len(path.poses), protocol.condition)
+    )
     spec_file = directory / SPEC
     whole = len(find_images(directory / TRUE_IMAGES)) == len(path.poses)
-    if not (whole and spec_file.is_file() and spec_file.read_text(encoding="utf-8") == spec_text(spec)):
+    if not (
+        whole and spec_file.is_file() and spec_file.read_text(encoding="utf-8") == spec_text(spec)
+    ):
         write_sample(directory, spec, frames_of(videos[pinned.video], path))
 
 
 def _jobs(directory: Path, protocol: Protocol, problems: list[str]) -> list[Job]:
     """The runs of a sequence that the protocol counts; a line for each that has no frames."""
     runs = {f"{number:08d}" for number in range(protocol.runs)}
-    jobs = [job for job in sample_jobs(directory.parent, [Path(directory.name)]) if job.images.parent.name in runs]
+    jobs = [
+        job
+        for job in sample_jobs(directory.parent, [Path(directory.name)])
+        if job.images.parent.name in runs
+    ]
     present = [job for job in jobs if job.images.is_dir()]
     missing = sorted(runs - {job.images.parent.name for job in present})
-    problems += [f"{directory / 'samples' / run}: no images; expected frames NNNN.png in {run}/images" for run in missing]
+    problems += [
+        f"{directory / 'samples' / run}: no images; expected frames NNNN.png in {run}/images"
+        for run in missing
+    ]
     return present
 
 
-def _compare(jobs: list[Job], protocol: Protocol, options: argparse.Namespace, problems: list[str]) -> ImageResults:
+def _compare(
+    jobs: list[Job], protocol: Protocol, options: argparse.Namespace, problems: list[str]
+) -> ImageResults:
     comparisons = []
     for job in jobs:
         try:
             comparisons.append(run_comparison(job.sample, job.images.parent))
         except (FileNotFoundError, ValueError) as error:
             problems.append(str(error))
-    images = evaluate_images(comparisons, options.metrics or protocol.metrics, protocol.short_term, options.device)
+    images = evaluate_images(
+        comparisons, options.metrics or protocol.metrics, protocol.short_term, options.device
+    )
     for comparison, rows in images.compared:
         write_rows(comparison, rows)
     problems += images.problems
     return images
 
 
-def _results(name: str, protocol: Protocol, images: ImageResults, outcomes: list[Outcome], problems: list[str]) -> dict:
+def _results(
+    name: str,
+    protocol: Protocol,
+    images: ImageResults,
+    outcomes: list[Outcome],
+    problems: list[str],
+) -> dict:
     """The content of results.json."""
     scored = [outcome for outcome in outcomes if outcome.report is not None]
     return {
         "protocol": name,
         "settings": {key: value for key, value in vars(protocol).items() if key != "sequences"},
-        "sequences": {"in the protocol": len(protocol.sequences), "evaluated": len({one.job.sequence for one in scored})},
+        "sequences": {
+            "in the protocol": len(protocol.sequences),
+            "evaluated": len({one.job.sequence for one in scored}),
+        },
         "missing": problems,
         "unavailable": images.unavailable,
         "tsed": summarize([(one.job.sequence, one.report) for one in scored]),
@@ -136,12 +200,20 @@ def _results(name: str, protocol: Protocol, images: ImageResults, outcomes: list
 
 def _run_of(outcome: Outcome, images: ImageResults) -> dict:
     """One run: its scores, and how it was sampled, by the run.json that sampling leaves."""
-    rows = next((rows for comparison, rows in images.compared if comparison.name == outcome.job.name), [])
+    rows = next(
+        (rows for comparison, rows in images.compared if comparison.name == outcome.job.name), []
+    )
     record = outcome.job.images.parent / "run.json"
     sampling = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else None
     if sampling is not None:
-        sampling = {key: value for key, value in sampling.items() if key not in ("config", "inputs")}
-    means = {name: _mean([row[name] for row in rows]) for name in (rows[0] if rows else {}) if name not in ("frame", "number")}
+        sampling = {
+            key: value for key, value in sampling.items() if key not in ("config", "inputs")
+        }
+    means = {
+        name: _mean([row[name] for row in rows])
+        for name in (rows[0] if rows else {})
+        if name not in ("frame", "number")
+    }
     keys = ("tsed", "area_under_curve", "mean_median_sed")
     return {key: outcome.report[key] for key in keys} | means | {"sampling": sampling}
 
@@ -180,8 +252,16 @@ def _print(results: dict, outcomes: list[Outcome], protocol: Protocol) -> None:
 
 def _write_page(path: Path, results: dict, outcomes: list[Outcome], settings: Settings) -> None:
     """The page of a protocol: its tables, and the frames of some sequences."""
-    scored = sorted((one for one in outcomes if one.report is not None), key=lambda one: one.report["area_under_curve"] or 0)
-    shown = [scored[k] for k in np.unique(np.linspace(0, len(scored) - 1, min(SHOWN, len(scored))).round().astype(int))]
+    scored = sorted(
+        (one for one in outcomes if one.report is not None),
+        key=lambda one: one.report["area_under_curve"] or 0,
+    )
+    shown = [
+        scored[k]
+        for k in np.unique(
+            np.linspace(0, len(scored) - 1, min(SHOWN, len(scored))).round().astype(int)
+        )
+    ]
     few = "" if len(shown) == len(scored) else f"{len(shown)} of "
     about = f"{few}{len(scored)} runs, from the worst to the best"
     tables = [
@@ -194,11 +274,17 @@ def _write_page(path: Path, results: dict, outcomes: list[Outcome], settings: Se
     ]
     notes = [*results["unavailable"], *results["missing"]]
     sequences = [page_sequence(one, settings) for one in shown]
-    write_page(path, f"Protocol {results['protocol']}", sequences, settings.matcher, tables, notes, about)
+    write_page(
+        path, f"Protocol {results['protocol']}", sequences, settings.matcher, tables, notes, about
+    )
 
 
 def _tsed_rows(results: dict) -> list[list[str]]:
-    labels = {"tsed": "TSED", "area_under_curve": "area under the curve", "mean_median_sed": "mean median distance (pixels)"}
+    labels = {
+        "tsed": "TSED",
+        "area_under_curve": "area under the curve",
+        "mean_median_sed": "mean median distance (pixels)",
+    }
     return [[label, mean_text(results["tsed"][key])] for key, label in labels.items()]
 
 

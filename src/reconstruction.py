@@ -21,7 +21,9 @@ def ssim(images: Tensor, others: Tensor) -> Tensor:
     the window lies inside.
     """
     if min(images.shape[2:]) < WINDOW:
-        raise ValueError(f"SSIM: images of {images.shape[3]}x{images.shape[2]} pixels; expected at least {WINDOW}x{WINDOW}")
+        raise ValueError(
+            f"SSIM: images of {images.shape[3]}x{images.shape[2]} pixels; expected at least {WINDOW}x{WINDOW}"
+        )
     offsets = torch.arange(WINDOW, dtype=images.dtype, device=images.device) - WINDOW // 2
     line = torch.exp(-offsets.square() / (2 * DEVIATION**2))
     line = line / line.sum()
@@ -48,12 +50,17 @@ def reconstruct(first_stage: nn.Module, dataset: Dataset, count: int) -> tuple[T
     """
     device = next((parameter.device for parameter in first_stage.parameters()), "cpu")
     images = torch.stack([dataset[number]["image"] for number in range(count)]).float()
-    parts = [first_stage.decode(first_stage.encode(part.to(device) / 127.5 - 1)).cpu() for part in images.split(BATCH)]
+    parts = [
+        first_stage.decode(first_stage.encode(part.to(device) / 127.5 - 1)).cpu()
+        for part in images.split(BATCH)
+    ]
     made = ((torch.cat(parts).clamp(-1, 1) + 1) * 127.5).round()
     return images / 255, made / 255
 
 
-def reconstruction_quality(first_stage: nn.Module, dataset: Dataset, count: int) -> dict[str, float]:
+def reconstruction_quality(
+    first_stage: nn.Module, dataset: Dataset, count: int
+) -> dict[str, float]:
     """Mean `psnr` (dB) and `ssim` over the first `count` frames of a FrameDataset."""
     images, made = reconstruct(first_stage, dataset, count)
     return {"psnr": psnr(made, images).mean().item(), "ssim": ssim(made, images).mean().item()}
@@ -61,4 +68,6 @@ def reconstruction_quality(first_stage: nn.Module, dataset: Dataset, count: int)
 
 def reconstruction_picture(first_stage: nn.Module, dataset: Dataset, count: int) -> Tensor:
     """A picture (3, 2 S, count S) in [0, 1]: the first `count` frames of a FrameDataset above, their reconstructions below."""
-    return torch.cat([torch.cat(list(row), dim=-1) for row in reconstruct(first_stage, dataset, count)], dim=-2)
+    return torch.cat(
+        [torch.cat(list(row), dim=-1) for row in reconstruct(first_stage, dataset, count)], dim=-2
+    )

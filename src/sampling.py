@@ -17,7 +17,16 @@ from tqdm import tqdm
 from .config import config_to_dict
 from .diffusion.samplers import DEFAULT_SAMPLER, SAMPLERS
 from .models import Denoiser, first_stage_of, load_denoiser, open_first_stage
-from .sampling_batch import PRECISIONS, VIEWS, Frame, choose_method, device_of, draw_frames, latent_shape, next_batch
+from .sampling_batch import (
+    PRECISIONS,
+    VIEWS,
+    Frame,
+    choose_method,
+    device_of,
+    draw_frames,
+    latent_shape,
+    next_batch,
+)
 from .sampling_outputs import Run, fingerprint, open_runs
 from .utils.checkpoint import SHIPPED_DENOISER, find_denoiser
 from .utils.command_line import add_instance_data
@@ -56,7 +65,9 @@ def sample_trajectory(
     """
     method = choose_method(sampler, steps, seed, precision, views, sampler_options)
     if batch_size < 1 or not frames_per_second > 0:
-        raise ValueError(f"batch size {batch_size}, {frames_per_second} frames a second: expected at least 1 and more than 0")
+        raise ValueError(
+            f"batch size {batch_size}, {frames_per_second} frames a second: expected at least 1 and more than 0"
+        )
     opened = open_runs(directories, runs)
     config = config_to_dict(denoiser.config)
     model = {part: config[part] for part in ("first_stage", "denoiser", "diffusion")}
@@ -66,11 +77,20 @@ def sample_trajectory(
     _decode_missing(opened, denoiser, first_stage)
     _write_summaries(opened, frames_per_second)
 
-    waiting = [Frame(run, index) for run in opened for index in run.frames() if not run.latent_path(index).is_file()]
-    with _progress_bar(sum(method.pairs(frame) for frame in waiting) * method.evaluations, progress) as bar:
+    waiting = [
+        Frame(run, index)
+        for run in opened
+        for index in run.frames()
+        if not run.latent_path(index).is_file()
+    ]
+    with _progress_bar(
+        sum(method.pairs(frame) for frame in waiting) * method.evaluations, progress
+    ) as bar:
         while waiting:
             batch = next_batch(waiting, method, batch_size)
-            for frame, latent in zip(batch, draw_frames(batch, denoiser, method, batch_size, bar.update), strict=True):
+            for frame, latent in zip(
+                batch, draw_frames(batch, denoiser, method, batch_size, bar.update), strict=True
+            ):
                 frame.run.write_latent(frame.index, latent)
             waiting = [frame for frame in waiting if frame not in batch]
             touched = list(dict.fromkeys(frame.run for frame in batch))
@@ -122,7 +142,9 @@ def _progress_bar(total: int, enabled: bool) -> tqdm:
         disable=not (enabled and total),
         mininterval=interval,
         maxinterval=max(10.0, interval),
-        bar_format=None if terminal else "sampling: {percentage:.0f} %, {remaining} left, {rate_fmt}\n",
+        bar_format=None
+        if terminal
+        else "sampling: {percentage:.0f} %, {remaining} left, {rate_fmt}\n",
     )
 
 
@@ -131,7 +153,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     directories = [options.instance_data / name for name in options.output]
     numbers = range(options.runs) if options.run is None else [options.run]
-    open_runs(directories, numbers)  # a mistake in the task shall not wait until the weights are loaded
+    open_runs(
+        directories, numbers
+    )  # a mistake in the task shall not wait until the weights are loaded
     denoiser, first_stage, weights = _load_models(options)
     runs = sample_trajectory(
         directories,
@@ -149,7 +173,11 @@ def main(arguments: list[str] | None = None) -> None:
         weights=weights,
     )
     for run in runs:
-        made = f"{len(run.made)} of {len(run.frames())} frames made now" if run.made else "complete already, nothing to do"
+        made = (
+            f"{len(run.made)} of {len(run.frames())} frames made now"
+            if run.made
+            else "complete already, nothing to do"
+        )
         print(f"{run.folder}: {made}; images/, latents/, video.mp4, contact-sheet.png")
 
 
@@ -158,12 +186,22 @@ def _load_models(options: argparse.Namespace) -> tuple[Denoiser, nn.Module, dict
     device = choose_device(options.device)
     path = options.checkpoint or find_denoiser(options.instance_data, options.epoch)
     if path == SHIPPED_DENOISER and not options.checkpoint:
-        print(f"no weights in {options.instance_data / 'checkpoints'}: using the shipped small model of made-up rooms, {path}")
+        print(
+            f"no weights in {options.instance_data / 'checkpoints'}: using the shipped small model of made-up rooms, {path}"
+        )
     denoiser = load_denoiser(path, weights=options.weights, device=device)
-    weights = {"kind": options.weights, "denoiser": {"file": path.name, "sha256": fingerprint(path)}}
+    weights = {
+        "kind": options.weights,
+        "denoiser": {"file": path.name, "sha256": fingerprint(path)},
+    }
     if denoiser.config.first_stage.kind == "vqgan":
-        first_stage_path = options.first_stage or first_stage_of(denoiser.config, options.instance_data)
-        weights["first_stage"] = {"file": first_stage_path.name, "sha256": fingerprint(first_stage_path)}
+        first_stage_path = options.first_stage or first_stage_of(
+            denoiser.config, options.instance_data
+        )
+        weights["first_stage"] = {
+            "file": first_stage_path.name,
+            "sha256": fingerprint(first_stage_path),
+        }
         denoiser.config.data.first_stage = str(first_stage_path.resolve())
     return denoiser, open_first_stage(denoiser.config, options.instance_data).to(device), weights
 
@@ -183,31 +221,106 @@ def _parser() -> argparse.ArgumentParser:
         "height. Results: samples/ID/samples/RUN/. Started again, the command goes on where it was stopped.",
     )
     add = parser.add_argument
-    add("-o", "--output", nargs="+", required=True, metavar="samples/ID", help="folders to sample, relative to --instance-data")
-    add("--sampler", choices=SAMPLERS, default=DEFAULT_SAMPLER, help="default: %(default)s; published: predictor-corrector")
+    add(
+        "-o",
+        "--output",
+        nargs="+",
+        required=True,
+        metavar="samples/ID",
+        help="folders to sample, relative to --instance-data",
+    )
+    add(
+        "--sampler",
+        choices=SAMPLERS,
+        default=DEFAULT_SAMPLER,
+        help="default: %(default)s; published: predictor-corrector",
+    )
     defaults = ", ".join(f"{name} {sampler.steps}" for name, sampler in SAMPLERS.items())
     add("-s", "--steps", type=int, help=f"noise levels of the sampler (default: {defaults})")
-    tunable = "; ".join(f"{name}: {' '.join(sampler.options())}" for name, sampler in SAMPLERS.items())
+    tunable = "; ".join(
+        f"{name}: {' '.join(sampler.options())}" for name, sampler in SAMPLERS.items()
+    )
     text = f"an option of the sampler ({tunable}); may be given several times"
-    add("--sampler-option", type=_option, action="append", default=[], metavar="NAME=NUMBER", help=text)
-    add("--seed", type=int, default=0, help="of the noise; same seed, same frames (default: %(default)s)")
+    add(
+        "--sampler-option",
+        type=_option,
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help=text,
+    )
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        help="of the noise; same seed, same frames (default: %(default)s)",
+    )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--runs", type=int, default=1, metavar="N", help="make runs 0 to N-1, different draws (default: 1)")
-    which.add_argument("--run", type=int, metavar="NUMBER", help="make this run alone, say beside one with other settings")
+    which.add_argument(
+        "--runs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="make runs 0 to N-1, different draws (default: 1)",
+    )
+    which.add_argument(
+        "--run",
+        type=int,
+        metavar="NUMBER",
+        help="make this run alone, say beside one with other settings",
+    )
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument(
-        "-e", "--epoch", type=int, help="use the checkpoint of this epoch (default: published, else newest, else shipped)"
+        "-e",
+        "--epoch",
+        type=int,
+        help="use the checkpoint of this epoch (default: published, else newest, else shipped)",
     )
-    weights.add_argument("--checkpoint", type=Path, metavar="FILE", help="score network's weights (default: in checkpoints/)")
-    add("--first-stage", type=Path, metavar="FILE", help="first stage's weights (default: found in --instance-data)")
-    add("--weights", choices=("ema", "raw"), default="ema", help="averaged or last weights of the checkpoint (default: ema)")
-    add("--batch-size", type=int, default=8, metavar="N", help="pairs of frame and conditioning frame at once (default: 8)")
+    weights.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="score network's weights (default: in checkpoints/)",
+    )
+    add(
+        "--first-stage",
+        type=Path,
+        metavar="FILE",
+        help="first stage's weights (default: found in --instance-data)",
+    )
+    add(
+        "--weights",
+        choices=("ema", "raw"),
+        default="ema",
+        help="averaged or last weights of the checkpoint (default: ema)",
+    )
+    add(
+        "--batch-size",
+        type=int,
+        default=8,
+        metavar="N",
+        help="pairs of frame and conditioning frame at once (default: 8)",
+    )
     add("--device", help="for example cpu or cuda (default: a GPU if there is one)")
-    add("--precision", choices=PRECISIONS, default="float32", help="of the score network (default: float32)")
-    text = (
-        "how several conditioning views of a frame enter: the average of their scores, as published, or for each evaluation a "
+    add(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="of the score network (default: float32)",
     )
-    add("--views", choices=VIEWS, default="average", help=text + "view drawn at random, at the cost of one (default: average)")
-    add("--fps", type=float, default=10.0, metavar="N", help="frames a second of a newly written video.mp4 (default: 10)")
+    text = "how several conditioning views of a frame enter: the average of their scores, as published, or for each evaluation a "
+    add(
+        "--views",
+        choices=VIEWS,
+        default="average",
+        help=text + "view drawn at random, at the cost of one (default: average)",
+    )
+    add(
+        "--fps",
+        type=float,
+        default=10.0,
+        metavar="N",
+        help="frames a second of a newly written video.mp4 (default: 10)",
+    )
     add_instance_data(parser)
     return parser

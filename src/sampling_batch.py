@@ -29,7 +29,9 @@ class Method:
     sampler: str  # a name in SAMPLERS
     steps: int  # noise levels
     seed: int
-    precision: str  # of the score network; the sampler's own arithmetic and the first stage are float32
+    precision: (
+        str  # of the score network; the sampler's own arithmetic and the first stage are float32
+    )
     views: str  # of several conditioning views: average of their scores, as published; or random: another one each time
     options: dict[str, float] = field(default_factory=dict)  # of the sampler
 
@@ -62,9 +64,13 @@ def choose_method(
     steps = found.steps if steps is None else steps
     unknown = [name for name in options or {} if name not in found.options()]
     if unknown:
-        raise ValueError(f"sampler {sampler}: found the option {unknown[0]}, expected {', '.join(found.options())}")
+        raise ValueError(
+            f"sampler {sampler}: found the option {unknown[0]}, expected {', '.join(found.options())}"
+        )
     if steps < 1 or seed < 0:
-        raise ValueError(f"steps {steps}, seed {seed}: expected steps of at least 1 and a seed of at least 0")
+        raise ValueError(
+            f"steps {steps}, seed {seed}: expected steps of at least 1 and a seed of at least 0"
+        )
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
     if views not in VIEWS:
@@ -90,7 +96,9 @@ class Views:
 
     counts: list[int]  # of each frame
     latents: Tensor  # (views, channels, size, size)
-    rays: tuple[Tensor, Tensor, Tensor]  # ref, target, cond embeddings, each (views, ray channels, size, size)
+    rays: tuple[
+        Tensor, Tensor, Tensor
+    ]  # ref, target, cond embeddings, each (views, ray channels, size, size)
 
     def one_each(self, numbers: Sequence[int]) -> "Views":
         """Of each frame's views the one with this number, from 0."""
@@ -115,7 +123,11 @@ def next_batch(waiting: list[Frame], method: Method, batch_size: int) -> list[Fr
 
 
 def draw_frames(
-    batch: list[Frame], denoiser: Denoiser, method: Method, batch_size: int, progress: Callable[[int], object]
+    batch: list[Frame],
+    denoiser: Denoiser,
+    method: Method,
+    batch_size: int,
+    progress: Callable[[int], object],
 ) -> Tensor:
     """Draw the latents of several frames together: (frames, channels, size, size) float32.
 
@@ -130,8 +142,12 @@ def draw_frames(
     if method.views == "random":
         drawn = [drawn_views(frame, method) for frame in batch]
         wanted = [sorted(set(views)) for views in drawn]
-        places = [[kept.index(view) for view in views] for kept, views in zip(wanted, drawn, strict=True)]
-        turns = zip(*places, strict=True)  # for each evaluation, which of its views every frame sees
+        places = [
+            [kept.index(view) for view in views] for kept, views in zip(wanted, drawn, strict=True)
+        ]
+        turns = zip(
+            *places, strict=True
+        )  # for each evaluation, which of its views every frame sees
 
     def score(x: Tensor, sigma: Tensor) -> Tensor:
         chosen = views.one_each(next(turns)) if method.views == "random" else views
@@ -141,7 +157,9 @@ def draw_frames(
     try:
         views = gather_views(batch, wanted, denoiser, method, batch_size)
         prior = noise((len(batch), *latent_shape(denoiser))).to(device_of(denoiser)) * sde.sigma_max
-        return find_sampler(method.sampler).function(score, prior, sde, method.steps, noise=noise, **method.options)
+        return find_sampler(method.sampler).function(
+            score, prior, sde, method.steps, noise=noise, **method.options
+        )
     except torch.OutOfMemoryError as error:
         raise ValueError(
             f"the device's memory is not enough for a batch of {min(batch_size, sum(map(method.pairs, batch)))}; use a smaller "
@@ -157,7 +175,9 @@ def frame_noise(batch: list[Frame], seed: int) -> Callable[[tuple[int, ...]], Te
     sources = [generator(seed, "frame", frame.run.number, frame.index) for frame in batch]
 
     def noise(shape: tuple[int, ...]) -> Tensor:
-        return torch.from_numpy(np.stack([source.standard_normal(tuple(shape[1:]), np.float32) for source in sources]))
+        return torch.from_numpy(
+            np.stack([source.standard_normal(tuple(shape[1:]), np.float32) for source in sources])
+        )
 
     return noise
 
@@ -169,14 +189,22 @@ def drawn_views(frame: Frame, method: Method) -> list[int]:
 
 
 def gather_views(
-    batch: list[Frame], wanted: Sequence[Sequence[int]], denoiser: Denoiser, method: Method, batch_size: int
+    batch: list[Frame],
+    wanted: Sequence[Sequence[int]],
+    denoiser: Denoiser,
+    method: Method,
+    batch_size: int,
 ) -> Views:
     """Latents and ray embeddings of each frame's `wanted` views, `batch_size` at a time.
 
     The rays depend on the cameras only, so once a frame is enough.
     """
     device = device_of(denoiser)
-    pairs = [(frame.run, frame.index, view) for frame, views in zip(batch, wanted, strict=True) for view in views]
+    pairs = [
+        (frame.run, frame.index, view)
+        for frame, views in zip(batch, wanted, strict=True)
+        for view in views
+    ]
     latents = torch.stack([run.read_latent(view, latent_shape(denoiser)) for run, _, view in pairs])
     targets = torch.from_numpy(np.stack([run.spec.poses[index] for run, index, _ in pairs]))
     conds = torch.from_numpy(np.stack([run.spec.poses[view] for run, _, view in pairs]))
@@ -188,7 +216,9 @@ def gather_views(
     return Views([len(views) for views in wanted], latents.to(device), (ref, target, cond))
 
 
-def mean_score(denoiser: Denoiser, x: Tensor, sigma: Tensor, views: Views, method: Method, batch_size: int) -> Tensor:
+def mean_score(
+    denoiser: Denoiser, x: Tensor, sigma: Tensor, views: Views, method: Method, batch_size: int
+) -> Tensor:
     """The score of each frame, averaged over its views: (frames, channels, size, size), float32.
 
     As published, several views enter as the mean of the scores given each alone. x: shaped like the result. sigma: 0-dim.
@@ -196,9 +226,13 @@ def mean_score(denoiser: Denoiser, x: Tensor, sigma: Tensor, views: Views, metho
     counts = torch.tensor(views.counts, device=x.device)
     inputs = x.repeat_interleave(counts, dim=0), views.latents, *views.rays
     scores = []
-    for part_x, part_views, *rays in zip(*(tensor.split(batch_size) for tensor in inputs), strict=True):
+    for part_x, part_views, *rays in zip(
+        *(tensor.split(batch_size) for tensor in inputs), strict=True
+    ):
         with method.autocast(x.device):
-            scores.append(denoiser.score(part_x, part_views, sigma.expand(len(part_x)), tuple(rays)).float())
+            scores.append(
+                denoiser.score(part_x, part_views, sigma.expand(len(part_x)), tuple(rays)).float()
+            )
     if max(views.counts) == 1:
         return torch.cat(scores)
     # Not index_add: on a GPU its order of summation, and so its rounding, changes from call to call.

@@ -62,7 +62,9 @@ class Run:
         try:
             latent = np.load(path, allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise ValueError(f"latent {path} cannot be read ({error}); delete it to have the frame made again") from error
+            raise ValueError(
+                f"latent {path} cannot be read ({error}); delete it to have the frame made again"
+            ) from error
         if latent.shape != shape or latent.dtype != np.float32 or not np.isfinite(latent).all():
             raise ValueError(
                 f"latent {path}: found {latent.dtype} {latent.shape}; expected finite float32 {shape}; "
@@ -102,10 +104,16 @@ class Run:
 
         `settings` holds plain values; the run's own inputs (specification, given images) are added.
         """
-        inputs = {str(path.relative_to(self.directory)): fingerprint(path) for path in self.given.values()}
+        inputs = {
+            str(path.relative_to(self.directory)): fingerprint(path) for path in self.given.values()
+        }
         settings = {**settings, "inputs": {SPEC: fingerprint(self.directory / SPEC), **inputs}}
         path = self.folder / "run.json"
-        if not any(file.exists() for index in self.frames() for file in (self.latent_path(index), self.image_path(index))):
+        if not any(
+            file.exists()
+            for index in self.frames()
+            for file in (self.latent_path(index), self.image_path(index))
+        ):
             with atomic_path(path) as temporary:
                 temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
             return
@@ -146,7 +154,9 @@ def fingerprint(path: Path) -> str:
 
 def _read_settings(path: Path) -> dict:
     if not path.is_file():
-        raise ValueError(f"{path.parent}: found frames but no run.json, so their settings are unknown; move the folder away")
+        raise ValueError(
+            f"{path.parent}: found frames but no run.json, so their settings are unknown; move the folder away"
+        )
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
@@ -157,10 +167,17 @@ def _flat(settings: dict, prefix: str = "") -> dict[str, object]:
     """Nested settings as one level: {"weights.sha256": …}."""
     flat = {}
     for key, value in settings.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+        flat |= (
+            _flat(value, f"{prefix}{key}.")
+            if isinstance(value, dict)
+            else {f"{prefix}{key}": value}
+        )
     return flat
 
 
 def _free_number(directory: Path) -> int:
     """One more than the highest run number in samples/<id>."""
-    return 1 + max((int(path.name) for path in (directory / "samples").iterdir() if path.name.isdecimal()), default=-1)
+    return 1 + max(
+        (int(path.name) for path in (directory / "samples").iterdir() if path.name.isdecimal()),
+        default=-1,
+    )

@@ -36,17 +36,28 @@ class Validation:
         for sample in self.samples:  # of an earlier training in this folder
             shutil.rmtree(sample / "samples" / f"{step:08d}", ignore_errors=True)
         with self.task.ema.applied_to(self.task.denoiser):
-            runs = sample_trajectory(self.samples, self.task.denoiser, self.task.first_stage, runs=[step], progress=False)
+            runs = sample_trajectory(
+                self.samples, self.task.denoiser, self.task.first_stage, runs=[step], progress=False
+            )
         rows = [row for run in runs for row in score_run(run.directory, run.folder)]
-        scores = {key: float(np.mean([row[key] for row in rows])) for key in ("psnr", "psnr_of_copying")}
-        return scores | {"tsed": float(np.nanmean([_tsed(run.directory, run.folder) for run in runs]))}
+        scores = {
+            key: float(np.mean([row[key] for row in rows])) for key in ("psnr", "psnr_of_copying")
+        }
+        return scores | {
+            "tsed": float(np.nanmean([_tsed(run.directory, run.folder) for run in runs]))
+        }
 
 
 def _tsed(directory: Path, run: Path) -> float:
     cameras = read_cameras(directory / SPEC)
     images, _ = find_images(cameras, run / "images")
     return tsed(
-        [score.distances for score in score_sequence(FrameSequence(images, cameras), SiftMatcher(), run / "matches.npz")]
+        [
+            score.distances
+            for score in score_sequence(
+                FrameSequence(images, cameras), SiftMatcher(), run / "matches.npz"
+            )
+        ]
     )
 
 
@@ -56,7 +67,9 @@ def _write_samples(config: Config, folder: Path) -> list[Path]:
     sequences, videos = load_poses(split / "poses.npy"), find_videos(split / "videos")
     frames, every = config.data.validation_frames, config.data.validation_every
     if frames < 2 or every < 1 or config.data.validation_sequences < 1:
-        raise ValueError("data.validation_frames must be at least 2, validation_every and validation_sequences at least 1")
+        raise ValueError(
+            "data.validation_frames must be at least 2, validation_every and validation_sequences at least 1"
+        )
     present = np.array([video in videos for video in sequences.videos()])
     long_enough = np.flatnonzero(present & (sequences.lengths() > (frames - 1) * every))
     if not len(long_enough):
@@ -64,7 +77,9 @@ def _write_samples(config: Config, folder: Path) -> list[Path]:
             f"{split}/poses.npy: no sequence has a video and the {(frames - 1) * every + 1} poses that validation needs"
         )
     chosen = long_enough[
-        np.linspace(0, len(long_enough) - 1, min(config.data.validation_sequences, len(long_enough))).astype(int)
+        np.linspace(
+            0, len(long_enough) - 1, min(config.data.validation_sequences, len(long_enough))
+        ).astype(int)
     ]
     folders = []
     for number in chosen:
@@ -72,7 +87,12 @@ def _write_samples(config: Config, folder: Path) -> list[Path]:
         path = realestate10k(name, split / "poses.npy", frames, every)
         folders.append(folder / name)
         images = frames_of(videos[sequences[name].video], path)
-        write_sample(folders[-1], SamplingSpec(path.focal_y, path.poses, *conditioning(frames)), images, force=True)
+        write_sample(
+            folders[-1],
+            SamplingSpec(path.focal_y, path.poses, *conditioning(frames)),
+            images,
+            force=True,
+        )
     return folders
 
 
@@ -82,11 +102,22 @@ def main(arguments: list[str] | None = None) -> None:
         description="Train the score network, alone or under torchrun. Run the same command again to go on after a stop, "
         "with any number of processes. SIGTERM, SIGUSR1, Ctrl-C or a file checkpoints/stop: save and end."
     )
-    parser.add_argument("--config", default="realestate10k", help="a preset's name or a YAML file (default: %(default)s)")
+    parser.add_argument(
+        "--config",
+        default="realestate10k",
+        help="a preset's name or a YAML file (default: %(default)s)",
+    )
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
-    parser.add_argument("settings", nargs="*", metavar="key=value", help="settings that replace the preset's")
+    parser.add_argument(
+        "settings", nargs="*", metavar="key=value", help="settings that replace the preset's"
+    )
     add_instance_data(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = load_config(options.config, options.settings)
-    train(config, options.instance_data, options.device, Validation if config.data.validation else None)
+    train(
+        config,
+        options.instance_data,
+        options.device,
+        Validation if config.data.validation else None,
+    )

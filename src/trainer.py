@@ -115,7 +115,9 @@ class Trainer:
             batches = self._batches()
             done = False
             while not done:
-                scalars = self.task.update(meter.timed(islice(batches, self.settings.accumulation)), self.step)
+                scalars = self.task.update(
+                    meter.timed(islice(batches, self.settings.accumulation)), self.step
+                )
                 self.step += 1
                 self.samples += self.settings.batch_size
                 meter.add(scalars)
@@ -124,14 +126,18 @@ class Trainer:
                     meter.report()
                 minutes = self.settings.checkpoint_minutes
                 late = minutes is not None and time.monotonic() - saved >= 60 * minutes
-                if (self._due(self.settings.checkpoint_every) or late or done) and self.process.leads:
+                if (
+                    self._due(self.settings.checkpoint_every) or late or done
+                ) and self.process.leads:
                     self._save(must_succeed=done)
                     saved = time.monotonic()
                 # After saving, so that an error in what only watches loses nothing.
                 if self._due(self.settings.sample_every) and self.process.leads:
                     meter.show(self.task.pictures())
                 if validate and self._due(self.settings.validate_every) and self.process.leads:
-                    meter.write({f"validation/{name}": value for name, value in validate(self.step).items()})
+                    meter.write(
+                        {f"validation/{name}": value for name, value in validate(self.step).items()}
+                    )
         self.process.any(False)  # nobody leaves before the first process has saved
 
     def _due(self, every: int) -> bool:
@@ -143,7 +149,9 @@ class Trainer:
         workers = self.task.config.data.workers
         first = self.samples + rank * self.part
         # Of a step's batch, this process takes every count-th part, `accumulation` of them: one number range a part.
-        parts = range(first, first + (settings.steps - self.step) * settings.batch_size, count * self.part)
+        parts = range(
+            first, first + (settings.steps - self.step) * settings.batch_size, count * self.part
+        )
         loader = DataLoader(
             NumberedSamples(self.task.dataset),
             batch_sampler=(range(start, start + self.part) for start in parts),
@@ -163,17 +171,25 @@ class Trainer:
         """Write a checkpoint and delete old ones; a full disk ends the run only at its end."""
         epoch, rest = divmod(self.samples, len(self.task.dataset))
         path = self.checkpoints / checkpoint_name(epoch, rest // self.settings.batch_size)
-        header = {"format": FORMAT, "config": config_to_dict(self.task.config), "samples": self.samples}
+        header = {
+            "format": FORMAT,
+            "config": config_to_dict(self.task.config),
+            "samples": self.samples,
+        }
         header |= {"epoch": epoch, "total_iterations": self.step}
         try:
             save_checkpoint(path, header | self.task.state_dict())
         except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
             if must_succeed:
-                raise OSError(f"checkpoint {path} could not be written ({error}); the one before is whole") from error
+                raise OSError(
+                    f"checkpoint {path} could not be written ({error}); the one before is whole"
+                ) from error
             log.warning("checkpoint %s could not be written (%s); training goes on", path, error)
             return
         log.info("saved %s", path)
-        prune_checkpoints(self.checkpoints, self.settings.keep_checkpoints, self.settings.keep_every)
+        prune_checkpoints(
+            self.checkpoints, self.settings.keep_checkpoints, self.settings.keep_every
+        )
 
 
 def rate_factor(settings: TrainingConfig, step: int) -> float:
@@ -189,7 +205,15 @@ def _check(config: Config) -> None:
     for name in ("batch_size", "accumulation", "steps", "log_every", "keep_checkpoints"):
         if getattr(settings, name) < 1:
             raise ValueError(f"training.{name} {getattr(settings, name)}: expected at least 1")
-    for name in ("warmup_steps", "decay_steps", "sample_every", "validate_every", "checkpoint_every", "keep_every", "seed"):
+    for name in (
+        "warmup_steps",
+        "decay_steps",
+        "sample_every",
+        "validate_every",
+        "checkpoint_every",
+        "keep_every",
+        "seed",
+    ):
         if getattr(settings, name) < 0:
             raise ValueError(f"training.{name} {getattr(settings, name)}: expected 0 or more")
     if config.data.workers < 0:
@@ -197,7 +221,9 @@ def _check(config: Config) -> None:
     if not settings.gradient_norm > 0:
         raise ValueError(f"training.gradient_norm {settings.gradient_norm}: expected more than 0")
     if not 0 <= settings.ema_decay < 1:
-        raise ValueError(f"training.ema_decay {settings.ema_decay}: expected at least 0 and less than 1")
+        raise ValueError(
+            f"training.ema_decay {settings.ema_decay}: expected at least 0 and less than 1"
+        )
 
 
 def _leave_signals_to_the_trainer(worker: int) -> None:

@@ -20,7 +20,16 @@ from .utils.files import REPOSITORY
 from .utils.random import generator
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
-NOISE_LEVEL_BOUNDS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # between which the loss is logged by noise level
+NOISE_LEVEL_BOUNDS = (
+    0.03,
+    0.1,
+    0.3,
+    1.0,
+    3.0,
+    10.0,
+    30.0,
+    100.0,
+)  # between which the loss is logged by noise level
 PICTURES = 4  # pairs in a sample picture
 
 
@@ -31,14 +40,20 @@ class PairLoss(nn.Module):
         super().__init__()
         self.denoiser = denoiser
 
-    def forward(self, target: Tensor, cond: Tensor, noise: Tensor, sigma: Tensor, cameras: dict[str, Tensor]) -> Tensor:
+    def forward(
+        self, target: Tensor, cond: Tensor, noise: Tensor, sigma: Tensor, cameras: dict[str, Tensor]
+    ) -> Tensor:
         """target, cond, noise: (n, c, L, L) latents; sigma: (n,); cameras: target_pose, cond_pose (n, 4, 4), focal_y (n,).
 
         Returns the losses (n,): denoising score matching of the target given the clean conditioning view.
         """
         rays = self.denoiser.embed_cameras(**cameras)
         return score_matching_loss(
-            lambda x, sigma: self.denoiser.score(x, cond, sigma, rays), target, noise, sigma, self.denoiser.config
+            lambda x, sigma: self.denoiser.score(x, cond, sigma, rays),
+            target,
+            noise,
+            sigma,
+            self.denoiser.config,
         )
 
 
@@ -49,13 +64,17 @@ class ScoreTask:
 
     def __init__(self, config: Config, instance_data: Path, process: Process) -> None:
         if config.training.precision not in PRECISIONS:
-            raise ValueError(f"training.precision {config.training.precision!r}: expected one of {', '.join(PRECISIONS)}")
+            raise ValueError(
+                f"training.precision {config.training.precision!r}: expected one of {', '.join(PRECISIONS)}"
+            )
         self.config, self.process = config, process
         self.first_stage = open_first_stage(config, instance_data).to(process.device)
         self.dataset = open_dataset(config, first_stage_fingerprint(self.first_stage))
         torch.manual_seed(config.training.seed)  # of the first weights
         self.denoiser = _first_denoiser(config).to(process.device).train()
-        parameters = [parameter for parameter in self.denoiser.parameters() if parameter.requires_grad]
+        parameters = [
+            parameter for parameter in self.denoiser.parameters() if parameter.requires_grad
+        ]
         self.optimizer = torch.optim.Adam(parameters, lr=config.training.learning_rate)
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
         loss = PairLoss(self.denoiser)
@@ -80,12 +99,20 @@ class ScoreTask:
             replaced += int(batch["replaced"].sum())
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), settings.gradient_norm)
         if not torch.isfinite(norm):
-            raise ValueError(f"the gradient of step {step + 1} is not finite: lower training.learning_rate")
+            raise ValueError(
+                f"the gradient of step {step + 1} is not finite: lower training.learning_rate"
+            )
         self.optimizer.step()
         self.ema.update(self.denoiser)
         losses, sigmas = torch.cat(losses), torch.cat(sigmas)
-        scalars = {"loss": losses.mean(), "gradient_norm": norm, "learning_rate": torch.tensor(group["lr"])}
-        scalars["replaced_samples"] = torch.tensor(replaced / len(losses))  # their share: a video could not be read
+        scalars = {
+            "loss": losses.mean(),
+            "gradient_norm": norm,
+            "learning_rate": torch.tensor(group["lr"]),
+        }
+        scalars["replaced_samples"] = torch.tensor(
+            replaced / len(losses)
+        )  # their share: a video could not be read
         return scalars | _by_noise_level(losses, sigmas)
 
     def state_dict(self) -> dict:
@@ -104,15 +131,24 @@ class ScoreTask:
 
     def pictures(self) -> dict[str, Tensor]:
         """Given, generated and true frames of the first samples, with the averaged weights."""
-        batch = torch.utils.data.default_collate([self.dataset[number] for number in range(PICTURES)])
+        batch = torch.utils.data.default_collate(
+            [self.dataset[number] for number in range(PICTURES)]
+        )
         with self.ema.applied_to(self.denoiser):
-            grid = sample_grid(self.denoiser, self.first_stage, *self._encode(batch), seed=self.config.training.seed)
+            grid = sample_grid(
+                self.denoiser,
+                self.first_stage,
+                *self._encode(batch),
+                seed=self.config.training.seed,
+            )
         return {"samples/given_generated_true": grid}
 
     @torch.no_grad()
     def _encode(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """A batch's target and conditioning latents (n, c, L, L) and its cameras, on the training device."""
-        batch = {name: value.to(self.process.device, non_blocking=True) for name, value in batch.items()}
+        batch = {
+            name: value.to(self.process.device, non_blocking=True) for name, value in batch.items()
+        }
         cameras = {name: batch[name] for name in ("target_pose", "cond_pose", "focal_y")}
         if "target_latent" in batch:
             return batch["target_latent"], batch["cond_latent"], cameras
@@ -125,8 +161,12 @@ class ScoreTask:
         """Noise (n, c, L, L) and noise levels (n,) of samples, each from its own number."""
         sources = [generator(self.config.training.seed, "noise", number) for number in numbers]
         uniform = torch.tensor([source.random() for source in sources])
-        noise = torch.stack([torch.from_numpy(source.standard_normal(shape, dtype="float32")) for source in sources])
-        return noise.to(self.process.device), draw_noise_levels(uniform, self.config.diffusion).to(self.process.device)
+        noise = torch.stack(
+            [torch.from_numpy(source.standard_normal(shape, dtype="float32")) for source in sources]
+        )
+        return noise.to(self.process.device), draw_noise_levels(uniform, self.config.diffusion).to(
+            self.process.device
+        )
 
     def _autocast(self) -> AbstractContextManager:
         precision = PRECISIONS[self.config.training.precision]
@@ -143,9 +183,14 @@ def _first_denoiser(config: Config) -> Denoiser:
     for section in ("first_stage", "denoiser"):
         found, wanted = getattr(weights.config, section), getattr(config, section)
         if found != wanted:
-            raise ValueError(f"weights {path} are of {found}, the settings say {wanted}: use the same")
+            raise ValueError(
+                f"weights {path} are of {found}, the settings say {wanted}: use the same"
+            )
     buffers = dict(weights.named_buffers())  # they hold the noise levels, which follow the settings
-    denoiser.load_state_dict({name: value for name, value in weights.state_dict().items() if name not in buffers}, strict=False)
+    denoiser.load_state_dict(
+        {name: value for name, value in weights.state_dict().items() if name not in buffers},
+        strict=False,
+    )
     return denoiser
 
 
@@ -153,7 +198,9 @@ def _by_noise_level(losses: Tensor, sigmas: Tensor) -> dict[str, Tensor]:
     """The mean loss between neighbouring NOISE_LEVEL_BOUNDS; NaN where no sample fell."""
     bounds = torch.tensor(NOISE_LEVEL_BOUNDS, device=sigmas.device)
     bins = torch.bucketize(sigmas, bounds)
-    names = [f"loss_by_noise_level/below_{bound:g}" for bound in NOISE_LEVEL_BOUNDS] + ["loss_by_noise_level/above"]
+    names = [f"loss_by_noise_level/below_{bound:g}" for bound in NOISE_LEVEL_BOUNDS] + [
+        "loss_by_noise_level/above"
+    ]
     return {name: losses[bins == number].mean() for number, name in enumerate(names)}
 
 
@@ -174,5 +221,7 @@ def train(
     with flushed_denormals(), join_processes(device) as process:
         task = ScoreTask(config, instance_data, process)
         trainer = Trainer(task, instance_data / "checkpoints", instance_data / "logs", process)
-        trainer.run(validation(task, instance_data / "validation") if validation and process.leads else None)
+        trainer.run(
+            validation(task, instance_data / "validation") if validation and process.leads else None
+        )
     return trainer.checkpoints

@@ -11,7 +11,12 @@ from .utils.random import generator
 
 @torch.inference_mode()
 def sample_grid(
-    denoiser: Denoiser, first_stage: nn.Module, target: Tensor, cond: Tensor, cameras: dict[str, Tensor], seed: int
+    denoiser: Denoiser,
+    first_stage: nn.Module,
+    target: Tensor,
+    cond: Tensor,
+    cameras: dict[str, Tensor],
+    seed: int,
 ) -> Tensor:
     """A picture (3, 3 S, n S) in [0, 1]: the given views above, generated ones, and the true ones below.
 
@@ -32,5 +37,8 @@ def sample_grid(
         sampler.steps,
         noise=noise,
     )
-    rows = [torch.cat(list(first_stage.decode(latents)), dim=-1) for latents in (cond, generated, target)]
+    rows = [
+        torch.cat(list(first_stage.decode(latents)), dim=-1)
+        for latents in (cond, generated, target)
+    ]
     return (torch.cat(rows, dim=-2).clamp(-1, 1) + 1) / 2

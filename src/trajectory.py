@@ -22,7 +22,9 @@ KEYS = ("focal_y", "poses", "generation_order", "dependencies")
 # What lies in a sample's folder, samples/<id>/.
 SPEC = "sampling-spec.json"
 GIVEN_IMAGES = Path("init-ims")
-TRUE_IMAGES = Path("true-ims")  # only where the true frames are known: what evaluation compares with
+TRUE_IMAGES = Path(
+    "true-ims"
+)  # only where the true frames are known: what evaluation compares with
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 ROTATION_TOLERANCE = 1e-3  # largest entry of |R^T R - I|; float32 rounding makes about 1e-7
 LARGEST_FOCAL_Y = 20.0  # a field of view of 3 degrees; beyond it, somebody gave pixels
@@ -35,7 +37,9 @@ class SamplingSpec:
     focal_y: float  # fraction of the (square) frame's height
     poses: np.ndarray  # (n, 4, 4) float64, camera-to-world
     generation_order: tuple[int, ...]  # pose indices
-    dependencies: tuple[tuple[int, ...] | None, ...]  # one a pose: the poses it is conditioned on; None: given
+    dependencies: tuple[
+        tuple[int, ...] | None, ...
+    ]  # one a pose: the poses it is conditioned on; None: given
 
     def __post_init__(self) -> None:
         check_focal_y(self.focal_y)
@@ -57,10 +61,14 @@ def read_spec(path: str | Path) -> SamplingSpec:
         order = _indices(content["generation_order"], "generation_order")
         entries = _list(content["dependencies"], "dependencies", "one entry for each pose")
         dependencies = tuple(
-            None if entry is None else _indices(entry, f"dependencies of pose {index}") for index, entry in enumerate(entries)
+            None if entry is None else _indices(entry, f"dependencies of pose {index}")
+            for index, entry in enumerate(entries)
         )
         return SamplingSpec(
-            number_from_json(content["focal_y"], "focal_y"), poses_from_json(content["poses"]), order, dependencies
+            number_from_json(content["focal_y"], "focal_y"),
+            poses_from_json(content["poses"]),
+            order,
+            dependencies,
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
@@ -76,7 +84,12 @@ def spec_text(spec: SamplingSpec) -> str:
     """The content of `sampling-spec.json`."""
     poses = ",\n".join(json.dumps(pose) for pose in spec.poses.tolist())
     order = json.dumps([int(index) for index in spec.generation_order])
-    dependencies = json.dumps([None if needed is None else [int(index) for index in needed] for needed in spec.dependencies])
+    dependencies = json.dumps(
+        [
+            None if needed is None else [int(index) for index in needed]
+            for needed in spec.dependencies
+        ]
+    )
     return (
         f'{{"focal_y": {json.dumps(float(spec.focal_y))},\n"poses": [\n{poses}\n],\n'
         f'"generation_order": {order},\n"dependencies": {dependencies}}}\n'
@@ -93,7 +106,9 @@ def given_images(directory: str | Path, spec: SamplingSpec) -> dict[int, Path]:
     for index, candidates in found.items():
         if len(candidates) > 1:
             names = " and ".join(candidate.name for candidate in candidates)
-            raise ValueError(f"{folder}: both {names} for pose {index}; expected one of them: remove the other")
+            raise ValueError(
+                f"{folder}: both {names} for pose {index}; expected one of them: remove the other"
+            )
         if index not in spec.given:
             raise ValueError(
                 f"{candidates[0]}: pose {index} is not given ({_join(spec.given)}); remove the image, or make the pose given "
@@ -101,7 +116,9 @@ def given_images(directory: str | Path, spec: SamplingSpec) -> dict[int, Path]:
             )
     missing = [f"{index:04d}.png" for index in spec.given if index not in found]
     if missing:
-        raise FileNotFoundError(f"{folder}: no {_join(missing)}; expected the image of each given pose, as png, jpg, webp, …")
+        raise FileNotFoundError(
+            f"{folder}: no {_join(missing)}; expected the image of each given pose, as png, jpg, webp, …"
+        )
     return {index: found[index][0] for index in spec.given}
 
 
@@ -123,8 +140,14 @@ def conditioning(
     every K-th frame, the last frame and the given ones, each on the keyframe before; then the frames between two keyframes,
     on these two. `given` are the indices of frames that exist already; the first, 0, must be one.
     """
-    if sorted(set(given)) != sorted(given) or 0 not in given or not set(given) <= set(range(frames)):
-        raise ValueError(f"given frames {_join(given)}: expected different indices from 0 to {frames - 1}, 0 among them")
+    if (
+        sorted(set(given)) != sorted(given)
+        or 0 not in given
+        or not set(given) <= set(range(frames))
+    ):
+        raise ValueError(
+            f"given frames {_join(given)}: expected different indices from 0 to {frames - 1}, 0 among them"
+        )
     match = re.fullmatch(r"previous|all|(last|keyframes)-([1-9][0-9]{0,8})", rule)
     if not match:
         raise ValueError(
@@ -134,7 +157,10 @@ def conditioning(
         return _keyframe_conditioning(frames, int(match[2]), set(given))
     reach = int(match[2]) if match[1] else {"previous": 1, "all": frames}[rule]
     order = tuple(index for index in range(frames) if index not in given)
-    needed = (None if index in given else tuple(range(max(0, index - reach), index)) for index in range(frames))
+    needed = (
+        None if index in given else tuple(range(max(0, index - reach), index))
+        for index in range(frames)
+    )
     return order, tuple(needed)
 
 
@@ -192,7 +218,9 @@ def check_poses(poses: np.ndarray) -> None:
         )
 
 
-def _check_generation(frames: int, order: tuple[int, ...], dependencies: tuple[tuple[int, ...] | None, ...]) -> None:
+def _check_generation(
+    frames: int, order: tuple[int, ...], dependencies: tuple[tuple[int, ...] | None, ...]
+) -> None:
     """Each pose either given or generated once, after all that it depends on."""
     if len(dependencies) != frames:
         raise ValueError(
@@ -200,11 +228,15 @@ def _check_generation(frames: int, order: tuple[int, ...], dependencies: tuple[t
         )
     available = {index for index, needed in enumerate(dependencies) if needed is None}
     if not available:
-        raise ValueError("dependencies: no pose is given; expected null for at least one (usually the first)")
+        raise ValueError(
+            "dependencies: no pose is given; expected null for at least one (usually the first)"
+        )
     _check_indices(order, frames, "generation_order")
     for index in order:
         if dependencies[index] is None:
-            raise ValueError(f"generation_order: pose {index} is given (its dependencies are null), so it cannot be generated")
+            raise ValueError(
+                f"generation_order: pose {index} is given (its dependencies are null), so it cannot be generated"
+            )
     missing = sorted(set(range(frames)) - available - set(order))
     if missing:
         raise ValueError(
@@ -214,20 +246,28 @@ def _check_generation(frames: int, order: tuple[int, ...], dependencies: tuple[t
         needed = dependencies[index] or ()
         where = f"dependencies of pose {index}"
         if not needed:
-            raise ValueError(f"{where}: empty; expected at least one pose, or null for a given pose")
+            raise ValueError(
+                f"{where}: empty; expected at least one pose, or null for a given pose"
+            )
         _check_indices(needed, frames, where)
         if index in needed:
-            raise ValueError(f"{where}: {index} is the pose itself; expected poses that exist before it")
+            raise ValueError(
+                f"{where}: {index} is the pose itself; expected poses that exist before it"
+            )
         later = [other for other in needed if other not in available]
         if later:
-            raise ValueError(f"{where}: pose {_join(later)} is generated after it; expected given or earlier generated poses")
+            raise ValueError(
+                f"{where}: pose {_join(later)} is generated after it; expected given or earlier generated poses"
+            )
         available.add(index)
 
 
 def _check_indices(indices: tuple[int, ...], frames: int, where: str) -> None:
     outside = [index for index in indices if not 0 <= index < frames]
     if outside:
-        raise ValueError(f"{where}: {outside[0]} is not a pose; expected indices from 0 to {frames - 1}")
+        raise ValueError(
+            f"{where}: {outside[0]} is not a pose; expected indices from 0 to {frames - 1}"
+        )
     if len(set(indices)) < len(indices):
         repeated = next(index for index in indices if indices.count(index) > 1)
         raise ValueError(f"{where}: pose {repeated} is listed more than once; expected once")
@@ -236,11 +276,17 @@ def _check_indices(indices: tuple[int, ...], frames: int, where: str) -> None:
 def read_json(path: Path) -> object:
     """The content of a JSON file; raises FileNotFoundError, or ValueError with the line and column of a mistake."""
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; scripts/make-trajectory.py writes sampling specifications")
+        raise FileNotFoundError(
+            f"{path}: no such file; scripts/make-trajectory.py writes sampling specifications"
+        )
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))  # a byte order mark, as Windows editors write it, is fine
+        return json.loads(
+            path.read_text(encoding="utf-8-sig")
+        )  # a byte order mark, as Windows editors write it, is fine
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+        raise ValueError(
+            f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON: {error}") from error
 
@@ -250,10 +296,13 @@ def poses_from_json(value: object) -> np.ndarray:
     poses = []
     for index, matrix in enumerate(_list(value, "poses", "4x4 matrices")):
         rows = [
-            _list(row, f"pose {index}", "4 rows of 4 numbers") for row in _list(matrix, f"pose {index}", "4 rows of 4 numbers")
+            _list(row, f"pose {index}", "4 rows of 4 numbers")
+            for row in _list(matrix, f"pose {index}", "4 rows of 4 numbers")
         ]
         if [len(row) for row in rows] != [4, 4, 4, 4]:
-            raise ValueError(f"pose {index}: rows of {_join([len(row) for row in rows])} numbers; expected 4 rows of 4 numbers")
+            raise ValueError(
+                f"pose {index}: rows of {_join([len(row) for row in rows])} numbers; expected 4 rows of 4 numbers"
+            )
         poses.append([[number_from_json(entry, f"pose {index}") for entry in row] for row in rows])
     return np.array(poses, dtype=np.float64).reshape(-1, 4, 4)
 
@@ -265,7 +314,12 @@ def _check_keys(content: object) -> None:
     unknown = [key for key in content if key not in KEYS]
     if missing or unknown:
         found = " and ".join(
-            part for part in (missing and f"no {_join(missing)}", unknown and f"unknown {_join(unknown)}") if part
+            part
+            for part in (
+                missing and f"no {_join(missing)}",
+                unknown and f"unknown {_join(unknown)}",
+            )
+            if part
         )
         raise ValueError(f"keys: {found}; expected exactly {_join(KEYS)}")
 
@@ -278,7 +332,11 @@ def _list(value: object, where: str, expected: str) -> list:
 
 def number_from_json(value: object, where: str) -> float:
     """A finite float; raises ValueError for any other JSON value."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not abs(value) <= sys.float_info.max
+    ):
         raise ValueError(f"{where}: {_shown(value)}; expected a finite number")
     return float(value)
 

@@ -40,16 +40,22 @@ def orbit(frames: int = 10, radius: float = 2.0, angle: float = 90.0) -> np.ndar
     return _looking_at_origin(radius * np.sin(theta), 0 * theta, radius * np.cos(theta))
 
 
-def spin(frames: int = 10, radius: float = 0.5, distance: float = 2.0, angle: float = 360.0) -> np.ndarray:
+def spin(
+    frames: int = 10, radius: float = 0.5, distance: float = 2.0, angle: float = 360.0
+) -> np.ndarray:
     """A level circle of `radius` that swings right and forward first, looking at a point `distance` ahead of the first frame.
 
     The angle is divided by the number of frames, so that after a full circle the next frame would be the first again.
     """
     theta = _sweep(frames, angle) * (frames - 1) / frames
-    return _looking_at_origin(radius * np.sin(theta), 0 * theta, distance - radius + radius * np.cos(theta))
+    return _looking_at_origin(
+        radius * np.sin(theta), 0 * theta, distance - radius + radius * np.cos(theta)
+    )
 
 
-def hop(frames: int = 10, radius: float = 1.0, distance: float = 2.0, angle: float = 180.0) -> np.ndarray:
+def hop(
+    frames: int = 10, radius: float = 1.0, distance: float = 2.0, angle: float = 180.0
+) -> np.ndarray:
     """An arc of `radius` up and to the left, in the plane `distance` before the point that it looks at; level horizon."""
     phi = _sweep(frames, angle)
     return _looking_at_origin(radius * np.cos(phi), radius * np.sin(phi), distance + 0 * phi)
@@ -70,7 +76,9 @@ def pedestal(frames: int = 10, distance: float = 1.0) -> np.ndarray:
     return _moved(y=_steps(frames) * distance)
 
 
-def spiral(frames: int = 10, radius: float = 0.5, distance: float = 1.0, angle: float = 360.0) -> np.ndarray:
+def spiral(
+    frames: int = 10, radius: float = 0.5, distance: float = 1.0, angle: float = 360.0
+) -> np.ndarray:
     """Forward in a spiral that widens to `radius`, looking straight ahead; anticlockwise (negative angle: clockwise)."""
     step, phi = _steps(frames), _sweep(frames, angle)
     return _moved(x=radius * step * np.cos(phi), y=radius * step * np.sin(phi), z=-distance * step)
@@ -91,7 +99,8 @@ def tilt(frames: int = 10, angle: float = 20.0) -> np.ndarray:
 
 
 PRESETS: dict[str, Callable[..., np.ndarray]] = {
-    preset.__name__: preset for preset in (orbit, spin, hop, dolly, truck, pedestal, spiral, pan, tilt)
+    preset.__name__: preset
+    for preset in (orbit, spin, hop, dolly, truck, pedestal, spiral, pan, tilt)
 }
 
 
@@ -105,7 +114,9 @@ def realestate10k(
     """
     if poses is None:
         if not Path(sequence).is_file():
-            raise FileNotFoundError(f"{sequence}: no such RealEstate10K text file; with an id, give its poses.npy by --poses")
+            raise FileNotFoundError(
+                f"{sequence}: no such RealEstate10K text file; with an id, give its poses.npy by --poses"
+            )
         found, where = read_realestate10k_text(Path(sequence)), sequence
     else:
         sequences, where = load_poses(poses), f"sequence {sequence} of {poses}"
@@ -121,7 +132,9 @@ def realestate10k(
     chosen = slice(start, start + (frames - 1) * every + 1, every)
     focal_y = np.asarray(found.focal_y[chosen], dtype=np.float64)
     if np.ptp(focal_y) > 1e-3 * focal_y[0]:
-        raise ValueError(f"{where}: focal_y changes from {focal_y.min():g} to {focal_y.max():g}; expected one for all frames")
+        raise ValueError(
+            f"{where}: focal_y changes from {focal_y.min():g} to {focal_y.max():g}; expected one for all frames"
+        )
     camera_to_world = np.tile(np.eye(4), (frames, 1, 1))
     camera_to_world[:, :3] = found.poses[chosen]
     return CameraPath(camera_to_world, float(focal_y[0]), found.timestamps[chosen])
@@ -169,7 +182,9 @@ def _sweep(frames: int, angle: float) -> np.ndarray:
     return np.radians(_steps(frames) * angle)
 
 
-def _moved(x: np.ndarray | float = 0.0, y: np.ndarray | float = 0.0, z: np.ndarray | float = 0.0) -> np.ndarray:
+def _moved(
+    x: np.ndarray | float = 0.0, y: np.ndarray | float = 0.0, z: np.ndarray | float = 0.0
+) -> np.ndarray:
     """Cameras at these places, all looking along -z."""
     return _poses(np.stack(np.broadcast_arrays(x, y, z), axis=1), RIGHT, np.cross(RIGHT, UP))
 
@@ -188,7 +203,9 @@ def _looking_at_origin(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarra
 
 def _poses(positions: np.ndarray, right: np.ndarray, backward: np.ndarray) -> np.ndarray:
     """Cameras (n, 4, 4) from their places, unit vectors to the right and unit vectors against the viewing direction."""
-    columns = np.broadcast_arrays(right, np.cross(backward, right), backward, positions)  # each (n, 3)
+    columns = np.broadcast_arrays(
+        right, np.cross(backward, right), backward, positions
+    )  # each (n, 3)
     poses = np.tile(np.eye(4), (len(columns[0]), 1, 1))
     poses[:, :3] = np.stack(columns, axis=2)
     return np.round(poses, 12) + 0.0  # the same file on every machine, and no -0.0

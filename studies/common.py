@@ -48,12 +48,16 @@ def _read(path: Path) -> dict:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {"made_of": dict(content["made_of"]), "cases": dict(content["cases"])}
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path}: expected a study's numbers, found something else ({error}); delete it") from error
+        raise ValueError(
+            f"{path}: expected a study's numbers, found something else ({error}); delete it"
+        ) from error
 
 
 def _lines(content: dict) -> str:
     """JSON with a line for each case."""
-    cases = ",\n".join(f"  {json.dumps(name)}: {json.dumps(numbers)}" for name, numbers in content["cases"].items())
+    cases = ",\n".join(
+        f"  {json.dumps(name)}: {json.dumps(numbers)}" for name, numbers in content["cases"].items()
+    )
     return f'{{\n "made_of": {json.dumps(content["made_of"])},\n "cases": {{\n{cases}\n }}\n}}\n'
 
 
@@ -62,7 +66,9 @@ def run(folder: Path, protocol: Path, data: Path, checkpoint: Path, sampling: li
     command = ["--protocol", str(protocol), "--data", str(data), "--instance-data", str(folder)]
     network = ["--checkpoint", str(checkpoint), "--batch-size", "64"]
     evaluate([*command, "--metrics", "psnr", "ssim", "--", *network, *sampling])
-    return json.loads((folder / "samples" / protocol.stem / "results.json").read_text(encoding="utf-8"))
+    return json.loads(
+        (folder / "samples" / protocol.stem / "results.json").read_text(encoding="utf-8")
+    )
 
 
 def numbers(folder: Path, protocol: Path, results: dict) -> dict[str, dict]:
@@ -91,9 +97,15 @@ def set_distances(folder: Path) -> dict[str, dict]:
     draws = [generator.integers(len(sequences), size=len(sequences)) for _ in range(DRAWS)]
     tail = (1 - CONFIDENCE) / 2
     found = {}
-    for name, distance in (("Fréchet distance", frechet_distance), ("kernel distance", _kernel_distance)):
+    for name, distance in (
+        ("Fréchet distance", frechet_distance),
+        ("kernel distance", _kernel_distance),
+    ):
         estimate = distance(np.concatenate(made), np.concatenate(true))
-        drawn = [distance(*(np.concatenate([one[k] for k in chosen]) for one in (made, true))) for chosen in draws]
+        drawn = [
+            distance(*(np.concatenate([one[k] for k in chosen]) for one in (made, true)))
+            for chosen in draws
+        ]
         spread = np.quantile(drawn, [tail, 1 - tail]) - np.mean(drawn)
         found[name] = {"mean": estimate, "interval": [estimate + float(side) for side in spread]}
     return found
@@ -105,7 +117,11 @@ def _kernel_distance(made: np.ndarray, true: np.ndarray) -> float:
 
 def _features_of(sequence: Path) -> tuple[np.ndarray, np.ndarray]:
     """Features (n, 1280) of the generated frames of all runs, and of the true ones at their size."""
-    pairs = [pair for run in sorted((sequence / "samples").iterdir()) for pair in run_comparison(sequence, run).pairs]
+    pairs = [
+        pair
+        for run in sorted((sequence / "samples").iterdir())
+        for pair in run_comparison(sequence, run).pairs
+    ]
     made, true = (features(read_pair(pair)[which] for pair in pairs) for which in (0, 1))
     return made, true
 
@@ -127,9 +143,16 @@ def fine_detail(folder: Path) -> dict[str, float]:
     """
     runs = sorted(folder.glob("*/samples/00000000/latents"))
     ends = [(latents[0], latents[-1]) for latents in (sorted(run.glob("*.npy")) for run in runs)]
-    growth = [_high_power(last) / max(_high_power(first), 1e-12) for first, last in ends]  # a plain photo has none
+    growth = [
+        _high_power(last) / max(_high_power(first), 1e-12) for first, last in ends
+    ]  # a plain photo has none
     above = sum(value > 2 for value in growth)
-    return {"median": float(np.median(growth)), "least": min(growth), "most": max(growth), "above 2": above}
+    return {
+        "median": float(np.median(growth)),
+        "least": min(growth),
+        "most": max(growth),
+        "above 2": above,
+    }
 
 
 def _high_power(path: Path) -> float:
@@ -142,7 +165,10 @@ def _high_power(path: Path) -> float:
 
 def mean_curve(folder: Path) -> list[list[float]]:
     """TSED against T_error, [threshold, value] each, the mean over sequences."""
-    reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/evaluation/*/tsed.json"))]
+    reports = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("*/evaluation/*/tsed.json"))
+    ]
     return np.mean([report["curve"] for report in reports], axis=0).tolist()
 
 
@@ -151,16 +177,36 @@ def text(value: dict) -> str:
     if value["mean"] is None:
         return "-"
     interval = value.get("interval")
-    return f"{value['mean']:.3g}" + (f" ({interval[0]:.3g} to {interval[1]:.3g})" if interval else "")
+    return f"{value['mean']:.3g}" + (
+        f" ({interval[0]:.3g} to {interval[1]:.3g})" if interval else ""
+    )
 
 
 def add_common(parser: argparse.ArgumentParser, name: str) -> None:
     """Options of every study."""
     add = parser.add_argument
-    add("--checkpoint", type=Path, default=SHIPPED_DENOISER, metavar="FILE", help="weights (default: the shipped ones)")
-    add("--paths", type=int, default=8, metavar="N", help="paths of each kind (default: %(default)s)")
+    add(
+        "--checkpoint",
+        type=Path,
+        default=SHIPPED_DENOISER,
+        metavar="FILE",
+        help="weights (default: the shipped ones)",
+    )
+    add(
+        "--paths",
+        type=int,
+        default=8,
+        metavar="N",
+        help="paths of each kind (default: %(default)s)",
+    )
     text = "samples in work, to go on with after a stop (default: %(default)s)"
-    add("--folder", type=Path, default=REPOSITORY / "instance-data" / "studies" / name, metavar="DIR", help=text)
+    add(
+        "--folder",
+        type=Path,
+        default=REPOSITORY / "instance-data" / "studies" / name,
+        metavar="DIR",
+        help=text,
+    )
     text = f"where {name}.json, -results.md and plots go; numbers that are there are kept (default: docs)"
     add("--docs", type=Path, default=REPOSITORY / "docs", metavar="DIR", help=text)
 
@@ -169,4 +215,6 @@ def open_record(options: argparse.Namespace, name: str, **made_of: object) -> Re
     """The record of a study in --docs."""
     options.docs.mkdir(parents=True, exist_ok=True)
     weights = fingerprint(options.checkpoint)
-    return Record(options.docs / f"{name}.json", {"weights": weights, "paths": options.paths, **made_of})
+    return Record(
+        options.docs / f"{name}.json", {"weights": weights, "paths": options.paths, **made_of}
+    )

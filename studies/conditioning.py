@@ -38,16 +38,28 @@ RULES = (
     Rule("one of all before, at random at each step", "all", "random"),
     Rule("keyframes, every 5th, first", "keyframes-5", "average"),
 )
-MEASURES = ("TSED", "median SED (pixels)", "PSNR, all frames (dB)", "PSNR, last frame (dB)", "Fréchet distance")
+MEASURES = (
+    "TSED",
+    "median SED (pixels)",
+    "PSNR, all frames (dB)",
+    "PSNR, last frame (dB)",
+    "Fréchet distance",
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the whole study; numbers and table go to --docs."""
     options = _parse(arguments)
     short, long, there = options.frames
-    kinds = {f"{short} frames": (short, []), f"{long} frames": (long, []), "return trip": (there, ["--return-trip"])}
+    kinds = {
+        f"{short} frames": (short, []),
+        f"{long} frames": (long, []),
+        "return trip": (there, ["--return-trip"]),
+    }
     steps = SAMPLERS[options.sampler].steps if options.steps is None else options.steps
-    record = open_record(options, "conditioning", frames=list(options.frames), sampler=options.sampler, steps=steps)
+    record = open_record(
+        options, "conditioning", frames=list(options.frames), sampler=options.sampler, steps=steps
+    )
     tables = []
     for kind, (frames, path) in kinds.items():
         rows = []
@@ -56,14 +68,20 @@ def main(arguments: list[str] | None = None) -> None:
             found = record.of(case, partial(_measure, options, case, frames, path, rule, steps))
             cost = evaluations_per_step(rule, 2 * frames - 1 if path else frames)
             rows.append([rule.label, f"{cost:.2g}", *(text(found[name]) for name in MEASURES)])
-        tables += [f"## {kind.capitalize()}", markdown(["each frame from", "cost", *MEASURES], rows)]
+        tables += [
+            f"## {kind.capitalize()}",
+            markdown(["each frame from", "cost", *MEASURES], rows),
+        ]
         intro = (
             f"{options.paths} paths a kind, {options.sampler} with {steps} steps; 95 % intervals over paths. Cost: network "
             f"evaluations for a step of the sampler, the mean over the path's frames. A return trip goes {there} frames there, "
             f"and back. Weights {record.content['made_of']['weights']}."
         )
         with atomic_path(options.docs / "conditioning-results.md") as temporary:
-            temporary.write_text("\n\n".join(["# Conditioning: all numbers", intro, *tables]) + "\n", encoding="utf-8")
+            temporary.write_text(
+                "\n\n".join(["# Conditioning: all numbers", intro, *tables]) + "\n",
+                encoding="utf-8",
+            )
     print(options.docs / "conditioning-results.md")
 
 
@@ -74,12 +92,19 @@ def evaluations_per_step(rule: Rule, frames: int) -> float:
     return sum(views) / len(views) if rule.views == "average" else 1.0
 
 
-def _measure(options: argparse.Namespace, case: str, frames: int, path: list[str], rule: Rule, steps: int) -> dict[str, dict]:
+def _measure(
+    options: argparse.Namespace, case: str, frames: int, path: list[str], rule: Rule, steps: int
+) -> dict[str, dict]:
     """The numbers of a rule on one kind of path."""
     folder = options.folder / case.replace(" ", "-")
     protocol = folder / f"{options.paths}-paths-{frames}-frames.yaml"
     if not protocol.is_file():
-        data = ["--poses", str(options.data / "poses.npy"), "--videos", str(options.data / "videos")]
+        data = [
+            "--poses",
+            str(options.data / "poses.npy"),
+            "--videos",
+            str(options.data / "videos"),
+        ]
         paths = ["--sequences", str(options.paths), "--frames", str(frames), *path, "--every", "1"]
         # T_error 2 pixels at 256x256 is 1 at the model's 128x128; the short term is the first generated frame.
         measures = ["--condition", rule.condition, "--t-error", "1", "--short-term", "1"]
@@ -92,7 +117,13 @@ def _measure(options: argparse.Namespace, case: str, frames: int, path: list[str
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="DIR", help="a split with poses.npy and videos/, long enough for --frames")
+    add(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="a split with poses.npy and videos/, long enough for --frames",
+    )
     text = "frames of a short path, of a long one, and there on a return trip (default: 20 60 10)"
     add("--frames", type=int, nargs=3, default=(20, 60, 10), metavar="N", help=text)
     add("--sampler", choices=SAMPLERS, default=DEFAULT_SAMPLER, help="default: %(default)s")

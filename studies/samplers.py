@@ -13,7 +13,17 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from common import Record, add_common, diversity, fine_detail, mean_curve, numbers, open_record, run, text
+from common import (
+    Record,
+    add_common,
+    diversity,
+    fine_detail,
+    mean_curve,
+    numbers,
+    open_record,
+    run,
+    text,
+)
 from matplotlib.figure import Figure
 
 from photonvs.diffusion.samplers import DEFAULT_SAMPLER, SAMPLERS
@@ -66,7 +76,13 @@ class Setting:
     @property
     def name(self) -> str:
         """Of its folder."""
-        return "-".join([self.sampler, str(self.steps), *(f"{key}={value:g}" for key, value in self.parameters.items())])
+        return "-".join(
+            [
+                self.sampler,
+                str(self.steps),
+                *(f"{key}={value:g}" for key, value in self.parameters.items()),
+            ]
+        )
 
     @property
     def label(self) -> str:
@@ -78,7 +94,11 @@ class Setting:
 
     def arguments(self) -> list[str]:
         """For sample-trajectory.py."""
-        options = [word for key, value in self.parameters.items() for word in ("--sampler-option", f"{key}={value}")]
+        options = [
+            word
+            for key, value in self.parameters.items()
+            for word in ("--sampler-option", f"{key}={value}")
+        ]
         return ["--sampler", self.sampler, "--steps", str(self.steps), *options]
 
 
@@ -92,15 +112,27 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = {}
     for name, grid in GRID.items():
         tried = [_setting(name, TUNED_AT, parameters) for parameters in grid]
-        found = [record.of(f"tuning/{one.name}", partial(_tuning, options, train, one)) for one in tried]
-        chosen[name] = min(zip(found, grid, strict=True), key=lambda pair: pair[0][TUNED_FOR]["mean"])[1]
-    settings = [_setting(name, count, chosen[name]) for name in GRID for count in options.evaluations]
-    default = Setting(DEFAULT_SAMPLER, SAMPLERS[DEFAULT_SAMPLER].steps, title="the default, untuned")
+        found = [
+            record.of(f"tuning/{one.name}", partial(_tuning, options, train, one)) for one in tried
+        ]
+        chosen[name] = min(
+            zip(found, grid, strict=True), key=lambda pair: pair[0][TUNED_FOR]["mean"]
+        )[1]
+    settings = [
+        _setting(name, count, chosen[name]) for name in GRID for count in options.evaluations
+    ]
+    default = Setting(
+        DEFAULT_SAMPLER, SAMPLERS[DEFAULT_SAMPLER].steps, title="the default, untuned"
+    )
     settings += [] if default.name in {one.name for one in settings} else [default]
-    settings += [Setting(PUBLISHED, steps) for steps in PUBLISHED_STEPS if steps <= options.published_steps]
+    settings += [
+        Setting(PUBLISHED, steps) for steps in PUBLISHED_STEPS if steps <= options.published_steps
+    ]
     rows = []
     for one in settings:
-        rows.append((one, record.of(f"test/{one.name}", partial(_comparison, options, test, draws, one))))
+        rows.append(
+            (one, record.of(f"test/{one.name}", partial(_comparison, options, test, draws, one)))
+        )
         _write(options, record, chosen, rows)
     print(options.docs / "samplers-results.md", options.docs / "samplers.png", sep="\n")
 
@@ -108,7 +140,11 @@ def main(arguments: list[str] | None = None) -> None:
 def _setting(name: str, evaluations: int, parameters: dict[str, float]) -> Setting:
     """The sampler at the most steps that cost no more than that many evaluations."""
     sampler = name.removesuffix("-sde")
-    affordable = [steps for steps in range(1, evaluations + 1) if SAMPLERS[sampler].evaluations(steps) <= evaluations]
+    affordable = [
+        steps
+        for steps in range(1, evaluations + 1)
+        if SAMPLERS[sampler].evaluations(steps) <= evaluations
+    ]
     return Setting(sampler, affordable[-1], parameters)
 
 
@@ -117,23 +153,48 @@ def _protocol(options: argparse.Namespace, name: str, frames: int, runs: int) ->
     data = options.train if name == "train" else options.test
     path = options.folder / f"{name}-{options.paths}-paths-{frames}-frames-{runs}-runs.yaml"
     if not path.is_file():
-        size = ["--sequences", str(options.paths), "--frames", str(frames), "--every", "1", "--runs", str(runs)]
+        size = [
+            "--sequences",
+            str(options.paths),
+            "--frames",
+            str(frames),
+            "--every",
+            "1",
+            "--runs",
+            str(runs),
+        ]
         # T_error 2 pixels at 256x256 is 1 at the model's 128x128; the short term is the first generated frame.
         measures = ["--t-error", "1", "--short-term", "1"]
-        make_protocol([str(path), "--poses", str(data / "poses.npy"), "--videos", str(data / "videos"), *size, *measures])
+        make_protocol(
+            [
+                str(path),
+                "--poses",
+                str(data / "poses.npy"),
+                "--videos",
+                str(data / "videos"),
+                *size,
+                *measures,
+            ]
+        )
     return path
 
 
 def _tuning(options: argparse.Namespace, train: Path, setting: Setting) -> dict[str, dict]:
     folder = options.folder / "tuning" / setting.name
-    return numbers(folder, train, run(folder, train, options.train, options.checkpoint, setting.arguments()))
+    return numbers(
+        folder, train, run(folder, train, options.train, options.checkpoint, setting.arguments())
+    )
 
 
 def _comparison(options: argparse.Namespace, test: Path, draws: Path, setting: Setting) -> dict:
     """The numbers of a setting on test rooms: of the paths, and of several draws of their first frames."""
     folder = options.folder / "comparison" / setting.name
-    found = numbers(folder, test, run(folder, test, options.test, options.checkpoint, setting.arguments()))
-    first = run(folder, draws, options.test, options.checkpoint, setting.arguments())["images"]["short-term"]
+    found = numbers(
+        folder, test, run(folder, test, options.test, options.checkpoint, setting.arguments())
+    )
+    first = run(folder, draws, options.test, options.checkpoint, setting.arguments())["images"][
+        "short-term"
+    ]
     found |= {"PSNR, first frame (dB)": first["psnr"], "SSIM, first frame": first["ssim"]}
     found["diversity (RMS of 255)"] = diversity(folder / "samples" / draws.stem)
     chains = folder / "samples" / test.stem
@@ -159,7 +220,12 @@ def references(rows: list[tuple[Setting, dict]]) -> list[tuple[Setting, dict]]:
     return [most] if best is most else [most, best]
 
 
-def _write(options: argparse.Namespace, record: Record, chosen: dict[str, dict], rows: list[tuple[Setting, dict]]) -> None:
+def _write(
+    options: argparse.Namespace,
+    record: Record,
+    chosen: dict[str, dict],
+    rows: list[tuple[Setting, dict]],
+) -> None:
     """Table and plots of what is known so far."""
     head, body = ["sampler", "steps", "evaluations", *GOOD, DETAIL], []
     for one, found in rows:
@@ -190,7 +256,9 @@ def _parameters(parameters: dict[str, float]) -> str:
 
 def _plot(rows: Sequence[tuple[Setting, dict]]) -> Figure:
     """Each measure against evaluations, a line a sampler; and TSED against its threshold, each sampler at its most."""
-    measures = [measure for measure in GOOD if measure not in ("SSIM, first frame", "kernel distance")]
+    measures = [
+        measure for measure in GOOD if measure not in ("SSIM, first frame", "kernel distance")
+    ]
     labels = list(dict.fromkeys(one.label for one, _ in rows))
     counts = [one.evaluations for one, _ in rows]
     span = 0.8 * min(counts), 1.25 * max(counts)
@@ -201,11 +269,18 @@ def _plot(rows: Sequence[tuple[Setting, dict]]) -> Figure:
         x = [one.evaluations for one, _ in mine]
         for axes, measure in zip(plots, measures, strict=True):
             values = [found[measure] for _, found in mine]
-            means, intervals = [value["mean"] for value in values], [value["interval"] or [None] * 2 for value in values]
+            means, intervals = (
+                [value["mean"] for value in values],
+                [value["interval"] or [None] * 2 for value in values],
+            )
             axes.plot(x, np.array(means, dtype=float), "o-", color=color, markersize=4, label=label)
             axes.fill_between(x, *np.array(intervals, dtype=float).T, color=color, alpha=0.1)
         one, found = mine[-1]
-        curve.plot(*zip(*found[CURVE], strict=True), color=color, label=f"{label}, {one.evaluations} evaluations")
+        curve.plot(
+            *zip(*found[CURVE], strict=True),
+            color=color,
+            label=f"{label}, {one.evaluations} evaluations",
+        )
     for axes, measure in zip(plots, measures, strict=True):
         axes.set(xlim=span, xscale="log", xlabel="network evaluations a frame", title=measure)
     curve.set(xlabel="T_error (pixels)", title="TSED by threshold")
@@ -222,16 +297,32 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     text = "a split of other paths through the training rooms, with poses.npy and videos/; parameters are tuned on it"
     add("--train", type=Path, required=True, metavar="DIR", help=text)
     add("--test", type=Path, required=True, metavar="DIR", help="a split of test rooms")
-    add("--frames", type=int, default=20, metavar="N", help="frames of a path (default: %(default)s)")
-    add("--draws", type=int, default=4, metavar="N", help="draws of each path's first frame (default: %(default)s)")
+    add(
+        "--frames",
+        type=int,
+        default=20,
+        metavar="N",
+        help="frames of a path (default: %(default)s)",
+    )
+    add(
+        "--draws",
+        type=int,
+        default=4,
+        metavar="N",
+        help="draws of each path's first frame (default: %(default)s)",
+    )
     text = "numbers of network evaluations (default: %(default)s)"
     add("--evaluations", type=int, nargs="+", default=EVALUATIONS, metavar="N", help=text)
-    text = f"most steps of {PUBLISHED} (default: %(default)s, as published: 4,000 evaluations a frame)"
+    text = (
+        f"most steps of {PUBLISHED} (default: %(default)s, as published: 4,000 evaluations a frame)"
+    )
     add("--published-steps", type=int, default=PUBLISHED_STEPS[-1], metavar="N", help=text)
     add_common(parser, "samplers")
     options = parser.parse_args(arguments)
     if min(options.evaluations) < 1 or options.draws < 2:
-        parser.error(f"--evaluations {min(options.evaluations)}, --draws {options.draws}: expected at least 1 and at least 2")
+        parser.error(
+            f"--evaluations {min(options.evaluations)}, --draws {options.draws}: expected at least 1 and at least 2"
+        )
     return options
 
 

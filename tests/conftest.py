@@ -4,7 +4,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before torch: threads that wait for one another crawl where other programs run too
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # before torch: threads that wait for one another crawl where other programs run too
+)
 
 import pytest
 import torch
@@ -21,13 +23,17 @@ def published_pth(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def published_ckpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A first stage's checkpoint in the published layout, seeded weights (270 MB)."""
-    return write_published_ckpt(tmp_path_factory.mktemp("published") / "taming-32-4-realestate-256.ckpt")
+    return write_published_ckpt(
+        tmp_path_factory.mktemp("published") / "taming-32-4-realestate-256.ckpt"
+    )
 
 
 @pytest.fixture
 def make_task(tmp_path: Path) -> Callable[..., Path]:
     """make_task(name, dependencies): a folder to sample."""
-    return lambda name="room", dependencies=CHAIN: write_task(tmp_path / "samples" / name, dependencies)
+    return lambda name="room", dependencies=CHAIN: write_task(
+        tmp_path / "samples" / name, dependencies
+    )
 
 
 @pytest.fixture(autouse=True)

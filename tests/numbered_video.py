@@ -22,7 +22,9 @@ def write_numbered_video(
     """Encode len(times) frames; times: in units of `time_base`, rising. size: (height, width). options: of the encoder."""
     defaults = {"preset": "veryfast", "bf": 3, "g": 30, "crf": 20} if codec == "libx264" else {}
     with av.open(str(path), "w", options=muxer or {}) as container:
-        stream = container.add_stream(codec, rate=30, options={key: str(value) for key, value in (defaults | options).items()})
+        stream = container.add_stream(
+            codec, rate=30, options={key: str(value) for key, value in (defaults | options).items()}
+        )
         stream.height, stream.width = size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = time_base
@@ -35,7 +37,9 @@ def write_numbered_video(
 
 def picture(number: int, size: tuple[int, int]) -> np.ndarray:
     """The frame of a number, (height, width, 3) uint8."""
-    bits = np.array([number >> bit & 1 for bit in range(COLUMNS * ROWS)], np.uint8).reshape(ROWS, COLUMNS)
+    bits = np.array([number >> bit & 1 for bit in range(COLUMNS * ROWS)], np.uint8).reshape(
+        ROWS, COLUMNS
+    )
     rows = np.arange(size[0]) * ROWS // size[0]
     columns = np.arange(size[1]) * COLUMNS // size[1]
     return np.repeat((16 + 224 * bits)[rows][:, columns, None].astype(np.uint8), 3, axis=2)
@@ -54,4 +58,6 @@ def decode_all(path: Path) -> tuple[list[Fraction], np.ndarray]:
     """Every frame of a video by plain decoding from its start: times in seconds, and (n, height, width, 3) uint8 RGB."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
-    return [frame.pts * frame.time_base for frame in frames], np.stack([frame.to_ndarray(format="rgb24") for frame in frames])
+    return [frame.pts * frame.time_base for frame in frames], np.stack(
+        [frame.to_ndarray(format="rgb24") for frame in frames]
+    )

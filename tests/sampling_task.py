@@ -44,13 +44,19 @@ class GaussianDenoiser(nn.Module):
 
     def embed_cameras(self, target_pose, cond_pose, focal_y):
         features = pair_ray_features(target_pose, cond_pose, focal_y, 32)
-        return tuple(part[:, 1:7, ::4, ::4].float() for part in features)  # the raw rays: direction and camera centre
+        return tuple(
+            part[:, 1:7, ::4, ::4].float() for part in features
+        )  # the raw rays: direction and camera centre
 
     def mean(self, x_cond, rays):
-        return torch.tanh(x_cond + sum(embedding.mean(dim=(1, 2, 3), keepdim=True) for embedding in rays))
+        return torch.tanh(
+            x_cond + sum(embedding.mean(dim=(1, 2, 3), keepdim=True) for embedding in rays)
+        )
 
     def score(self, x, x_cond, sigma, rays):
-        assert sigma.shape == (len(x),) and len(x_cond) == len(rays[0]) == len(rays[1]) == len(rays[2]) == len(x)
+        assert sigma.shape == (len(x),) and len(x_cond) == len(rays[0]) == len(rays[1]) == len(
+            rays[2]
+        ) == len(x)
         self.batches.append(len(x))
         return (self.mean(x_cond, rays) - x) / (sigma[:, None, None, None] ** 2 + 0.3**2)
 

@@ -25,10 +25,14 @@ def project(points: np.ndarray, pose: np.ndarray, focal_y: float, size: int) -> 
     """World points (n, 3) to pixels (n, 2), written out for a camera that looks along -z with y up."""
     in_camera = (points - pose[:3, 3]) @ pose[:3, :3]
     x, y, depth = in_camera[:, 0], in_camera[:, 1], -in_camera[:, 2]
-    return np.stack([size / 2 + focal_y * size * x / depth, size / 2 - focal_y * size * y / depth], axis=1)
+    return np.stack(
+        [size / 2 + focal_y * size * x / depth, size / 2 - focal_y * size * y / depth], axis=1
+    )
 
 
-def points_before(pose: np.ndarray, generator: np.random.Generator, count: int, focal_y: float) -> np.ndarray:
+def points_before(
+    pose: np.ndarray, generator: np.random.Generator, count: int, focal_y: float
+) -> np.ndarray:
     """World points (count, 3) that the camera sees."""
     depth = generator.uniform(1, 4, count)
     x, y = generator.uniform(-0.4, 0.4, (2, count)) * depth / focal_y
@@ -45,11 +49,15 @@ def sideways_poses(count: int, step: float = 0.08) -> np.ndarray:
         np.sin(angles),
         np.cos(angles),
     )
-    poses[:, :3, 3] = np.stack([step * np.arange(count), 0.3 * step * np.arange(count), np.full(count, 2.0)], axis=1)
+    poses[:, :3, 3] = np.stack(
+        [step * np.arange(count), 0.3 * step * np.arange(count), np.full(count, 2.0)], axis=1
+    )
     return poses
 
 
-def picture_of_plane(pose: np.ndarray, focal_y: float, size: tuple[int, int], seed: int = 0) -> np.ndarray:
+def picture_of_plane(
+    pose: np.ndarray, focal_y: float, size: tuple[int, int], seed: int = 0
+) -> np.ndarray:
     """What a camera with square pixels sees of a randomly textured plane z = 0: (height, width) uint8."""
     noise = np.random.default_rng(seed).uniform(0, 255, (800, 800)).astype(np.float32)
     texture = cv2.GaussianBlur(noise, (0, 0), 2.5)
@@ -57,12 +65,16 @@ def picture_of_plane(pose: np.ndarray, focal_y: float, size: tuple[int, int], se
     texture_to_plane = np.array([[0.01, 0, -4], [0, 0.01, -4], [0, 0, 1]])  # 8 x 8 units
     world_to_camera = np.linalg.inv(pose @ OPENCV_TO_BLENDER)
     plane_to_pixels = intrinsic_matrix(focal_y, size) @ world_to_camera[:3][:, [0, 1, 3]]
-    first_centre = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # OpenCV counts from the first pixel's centre
+    first_centre = np.array(
+        [[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]]
+    )  # OpenCV counts from the first pixel's centre
     mapping = np.linalg.inv(first_centre) @ plane_to_pixels @ texture_to_plane
     return cv2.warpPerspective(texture, mapping, size[::-1], flags=cv2.INTER_AREA)
 
 
-def write_frames(folder: Path, poses: np.ndarray, focal_y: float, size: tuple[int, int] = (96, 96)) -> None:
+def write_frames(
+    folder: Path, poses: np.ndarray, focal_y: float, size: tuple[int, int] = (96, 96)
+) -> None:
     """Write 0000.png, 0001.png, …: what the cameras see of the plane."""
     folder.mkdir(parents=True)
     for index, pose in enumerate(poses):

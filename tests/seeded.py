@@ -39,7 +39,9 @@ def seeded_tensor(key: str, shape: list[int] | tuple[int, ...]) -> Tensor:
     """Standard normal numbers that depend on the key alone, float32."""
     seed = zlib.crc32((SALT + key).encode())
     # The reference's numbers come from this generator: numpy.random.default_rng would draw others.
-    return torch.from_numpy(np.random.RandomState(seed).standard_normal(tuple(shape)).astype(np.float32))
+    return torch.from_numpy(
+        np.random.RandomState(seed).standard_normal(tuple(shape)).astype(np.float32)
+    )
 
 
 def seeded_weight(name: str, shape: list[int]) -> Tensor:
@@ -56,7 +58,10 @@ def seeded_denoiser_state() -> dict[str, Tensor]:
     """Weights of the published denoiser, names without `module.`; `score_model.sigmas` is the ascending table."""
     sigmas = torch.linspace(math.log(0.01), math.log(378), 2000, dtype=torch.float64).exp().float()
     rows = published("score_sde_model")
-    return {name: sigmas if name == "score_model.sigmas" else seeded_weight(name, shape) for name, shape, _ in rows}
+    return {
+        name: sigmas if name == "score_model.sigmas" else seeded_weight(name, shape)
+        for name, shape, _ in rows
+    }
 
 
 def seeded_first_stage_state() -> dict[str, Tensor]:
@@ -75,11 +80,17 @@ def write_published_pth(path: Path) -> Path:
             "total_iterations": 2_100_000,
             "optimizer": {"state": {}, "param_groups": [{"lr": 2e-4, "params": []}]},
             "score_sde_model": {
-                name.replace("model.", "model.module.", 1).replace("sampler.", "sampler.module.", 1): tensor
+                name.replace("model.", "model.module.", 1).replace(
+                    "sampler.", "sampler.module.", 1
+                ): tensor
                 for name, tensor in raw.items()
             },
             "training_data_sampler": {"index": 0, "epoch": 2000},
-            "ema": {"decay": 0.999, "num_updates": 2_100_000, "shadow_params": [state[name] for name in trained]},
+            "ema": {
+                "decay": 0.999,
+                "num_updates": 2_100_000,
+                "shadow_params": [state[name] for name in trained],
+            },
         },
         path,
     )
@@ -110,7 +121,13 @@ def write_published_ckpt(path: Path) -> Path:
             "epoch": 10,
             "global_step": 1000,
             "pytorch-lightning_version": "1.0.8",
-            "callbacks": {callback: {"best_model_score": torch.tensor(0.5), "best": np.float64(0.5), "callback": instance}},
+            "callbacks": {
+                callback: {
+                    "best_model_score": torch.tensor(0.5),
+                    "best": np.float64(0.5),
+                    "callback": instance,
+                }
+            },
             "optimizer_states": [],
             "state_dict": state,
         }

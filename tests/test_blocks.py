@@ -50,7 +50,9 @@ def test_upsampling_inserts_zeros_and_filters():
 def test_resampling_keeps_a_constant_away_from_the_border():
     constant = torch.full((1, 1, 8, 8), 5.0)
     for direction in ("down", "up"):
-        torch.testing.assert_close(FIRResample(direction)(constant)[0, 0, 1:-1, 1:-1].unique(), torch.tensor([5.0]))
+        torch.testing.assert_close(
+            FIRResample(direction)(constant)[0, 0, 1:-1, 1:-1].unique(), torch.tensor([5.0])
+        )
     with pytest.raises(ValueError, match="'sideways': expected down or up"):
         FIRResample("sideways")
 
@@ -59,10 +61,14 @@ def test_variance_scaling_draws_the_stated_variance():
     weight = variance_scaling_(torch.empty(300, 300), 0.1, fan_in=100, fan_out=300)
     assert weight.var().item() == pytest.approx(0.1 / 200, rel=0.03)
     assert weight.abs().max().item() == pytest.approx(math.sqrt(3 * 0.1 / 200), rel=0.01)
-    assert convolution(16, 32, scale=1.0).weight.var().item() == pytest.approx(1 / (24 * 9), rel=0.1)
+    assert convolution(16, 32, scale=1.0).weight.var().item() == pytest.approx(
+        1 / (24 * 9), rel=0.1
+    )
 
 
-@pytest.mark.parametrize(("channels", "groups"), [(56, 14), (128, 32), (384, 32), (512, 32), (32, 8), (12, 3), (2, 1)])
+@pytest.mark.parametrize(
+    ("channels", "groups"), [(56, 14), (128, 32), (384, 32), (512, 32), (32, 8), (12, 3), (2, 1)]
+)
 def test_group_count(channels, groups):
     assert group_count(channels) == groups
 
@@ -84,22 +90,35 @@ def test_a_fresh_residual_block_is_its_skip(resample, size):
 
 def test_the_embedding_enters_between_the_convolutions():
     block = randomized(ResidualBlock(8, 8, embedding_channels=4))
-    x, embedding = torch.randn(2, 8, 6, 6, dtype=torch.float64), torch.randn(2, 4, dtype=torch.float64)
-    hidden = block.Conv_0(F.silu(F.group_norm(x, 2, block.GroupNorm_0.weight, block.GroupNorm_0.bias, 1e-6)))
+    x, embedding = (
+        torch.randn(2, 8, 6, 6, dtype=torch.float64),
+        torch.randn(2, 4, dtype=torch.float64),
+    )
+    hidden = block.Conv_0(
+        F.silu(F.group_norm(x, 2, block.GroupNorm_0.weight, block.GroupNorm_0.bias, 1e-6))
+    )
     hidden = hidden + (embedding @ block.Dense_0.weight.T + block.Dense_0.bias)[:, :, None, None]
-    hidden = block.Conv_1(F.silu(F.group_norm(hidden, 2, block.GroupNorm_1.weight, block.GroupNorm_1.bias, 1e-6)))
+    hidden = block.Conv_1(
+        F.silu(F.group_norm(hidden, 2, block.GroupNorm_1.weight, block.GroupNorm_1.bias, 1e-6))
+    )
     torch.testing.assert_close(block(x, embedding), (x + hidden) / math.sqrt(2), rtol=0, atol=1e-12)
 
 
 def attention_written_out(block: Attention, x, query_tokens, key_tokens) -> torch.Tensor:
     """One image (c, h, w); a loop over heads and queries."""
-    queries, keys = query_tokens @ block.NIN_0.W + block.NIN_0.b, key_tokens @ block.NIN_1.W + block.NIN_1.b
+    queries, keys = (
+        query_tokens @ block.NIN_0.W + block.NIN_0.b,
+        key_tokens @ block.NIN_1.W + block.NIN_1.b,
+    )
     values = key_tokens @ block.NIN_2.W + block.NIN_2.b
     size = queries.shape[1] // block.heads
     heads = []
     for head in range(block.heads):
         part = slice(head * size, (head + 1) * size)
-        rows = [torch.softmax(keys[:, part] @ query / math.sqrt(size), dim=0) @ values[:, part] for query in queries[:, part]]
+        rows = [
+            torch.softmax(keys[:, part] @ query / math.sqrt(size), dim=0) @ values[:, part]
+            for query in queries[:, part]
+        ]
         heads.append(torch.stack(rows))
     found = torch.cat(heads, dim=1) @ block.NIN_3.W + block.NIN_3.b
     return (x + found.T.reshape(x.shape)) / math.sqrt(2)
@@ -111,7 +130,9 @@ def test_attention_written_out(head_channels):
     assert block.NIN_0.W.shape == (8, 2 * (head_channels or 8))
     x = torch.randn(2, 8, 3, 5, dtype=torch.float64)
     tokens = to_tokens(block.GroupNorm_0(x))
-    expected = torch.stack([attention_written_out(block, *image) for image in zip(x, tokens, tokens, strict=True)])
+    expected = torch.stack(
+        [attention_written_out(block, *image) for image in zip(x, tokens, tokens, strict=True)]
+    )
     torch.testing.assert_close(block(x), expected, rtol=0, atol=1e-12)
 
 
@@ -127,4 +148,6 @@ def test_cross_attention_written_out():
             queries = torch.cat([normalized[view * n + i], ref[0]]).flatten(1).T
             keys = torch.cat([other, rays]).flatten(1).T
             expected.append(attention_written_out(block, x[view * n + i], queries, keys))
-    torch.testing.assert_close(block(x, (ref, target, cond)), torch.stack(expected), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        block(x, (ref, target, cond)), torch.stack(expected), rtol=0, atol=1e-12
+    )

@@ -21,7 +21,9 @@ def poses():
     return np.stack([random_pose(generator) for _ in range(COUNT)])
 
 
-def assert_cameras(cameras, poses, focal_y=FOCAL, focal_x=FOCAL / 2, principal=(0.5, 0.5), size=(100, 200)):
+def assert_cameras(
+    cameras, poses, focal_y=FOCAL, focal_x=FOCAL / 2, principal=(0.5, 0.5), size=(100, 200)
+):
     np.testing.assert_allclose([camera.pose for camera in cameras], poses, atol=1e-8)
     for camera in cameras:
         assert camera.focal_lengths(size) == pytest.approx((focal_y, focal_x))
@@ -58,13 +60,18 @@ def write_colmap_text(folder, poses, camera="PINHOLE 200 100 90 90 100 50"):
 
 
 def transforms(poses, **keys):
-    frames = [{"file_path": f"./train/r_{index}", "transform_matrix": pose.tolist()} for index, pose in enumerate(poses)]
+    frames = [
+        {"file_path": f"./train/r_{index}", "transform_matrix": pose.tolist()}
+        for index, pose in enumerate(poses)
+    ]
     return {"frames": frames[::-1]} | keys
 
 
 def test_sampling_spec(poses, tmp_path):
     given = (None,) + ((0,),) * (COUNT - 1)
-    write_spec(tmp_path / "sampling-spec.json", SamplingSpec(FOCAL, poses, tuple(range(1, COUNT)), given))
+    write_spec(
+        tmp_path / "sampling-spec.json", SamplingSpec(FOCAL, poses, tuple(range(1, COUNT)), given)
+    )
     cameras = read_cameras(tmp_path / "sampling-spec.json")
     assert_cameras(cameras, poses)
     assert cameras[3].image_name == "0003.png"
@@ -77,7 +84,9 @@ def test_realestate10k_text(poses, tmp_path):
         lines.append(f"{1000 * index} " + " ".join(f"{number:.12f}" for number in numbers))
     (tmp_path / "scene.txt").write_text("\n".join(lines) + "\n")
     cameras = read_cameras(tmp_path / "scene.txt")
-    assert_cameras(cameras, poses)  # square pixels, whatever the file's focal_x: frames may be cropped
+    assert_cameras(
+        cameras, poses
+    )  # square pixels, whatever the file's focal_x: frames may be cropped
     assert_cameras(cameras, poses, focal_x=FOCAL, size=(100, 100))
     assert cameras[2].image_name == "2000"
 
@@ -86,7 +95,9 @@ def test_colmap_text_in_order_of_names(poses, tmp_path):
     write_colmap_text(tmp_path / "sparse", poses)
     cameras = read_cameras(tmp_path / "sparse")
     assert_cameras(cameras, poses)
-    assert [camera.image_name for camera in cameras] == [f"frame_{index}.png" for index in range(COUNT)]
+    assert [camera.image_name for camera in cameras] == [
+        f"frame_{index}.png" for index in range(COUNT)
+    ]
     assert len(read_cameras(tmp_path / "sparse" / "images.txt")) == COUNT
 
 
@@ -103,7 +114,16 @@ def test_colmap_own_files_text_and_binary(poses, tmp_path):
 
 def test_transforms_of_nerfstudio(poses, tmp_path):
     path = tmp_path / "transforms.json"
-    intrinsics = {"w": 200, "h": 100, "fl_x": 90, "fl_y": 90, "cx": 80, "cy": 45, "k1": 0.0, "camera_model": "OPENCV"}
+    intrinsics = {
+        "w": 200,
+        "h": 100,
+        "fl_x": 90,
+        "fl_y": 90,
+        "cx": 80,
+        "cy": 45,
+        "k1": 0.0,
+        "camera_model": "OPENCV",
+    }
     path.write_text(json.dumps(transforms(poses, **intrinsics)))
     cameras = read_cameras(path)
     assert_cameras(cameras, poses, principal=(0.4, 0.45))
@@ -120,7 +140,11 @@ def test_transforms_of_blender(poses, tmp_path):
     cameras = read_cameras(path)
     assert_cameras(cameras, poses)  # of an image twice as wide as high
     assert_cameras(cameras, poses, focal_y=0.45, focal_x=0.45, size=(80, 80))
-    assert [camera.image_name for camera in cameras][9:] == ["./train/r_9", "./train/r_10", "./train/r_11"]
+    assert [camera.image_name for camera in cameras][9:] == [
+        "./train/r_9",
+        "./train/r_10",
+        "./train/r_11",
+    ]
 
 
 def bad_file(tmp_path, name, content):
@@ -140,8 +164,16 @@ def bad_file(tmp_path, name, content):
         ("a.json", {"frames": [{"file_path": "x"}]}, "frame 0: no key 'transform_matrix'"),
         ("a.json", transforms([np.eye(4)]), "frame 0: no focal length"),
         ("a.json", transforms([np.eye(4)], fl_x=90), "frame 0: fl_x without w and h"),
-        ("a.json", transforms([np.eye(4)], camera_angle_x=1, k1=0.1), "with k1; expected a pinhole"),
-        ("a.json", transforms([np.eye(4)], camera_angle_x=1, camera_model="OPENCV_FISHEYE"), "OPENCV_FISHEYE"),
+        (
+            "a.json",
+            transforms([np.eye(4)], camera_angle_x=1, k1=0.1),
+            "with k1; expected a pinhole",
+        ),
+        (
+            "a.json",
+            transforms([np.eye(4)], camera_angle_x=1, camera_model="OPENCV_FISHEYE"),
+            "OPENCV_FISHEYE",
+        ),
         ("a.json", transforms([2 * np.eye(4)], camera_angle_x=1), "pose 0"),
         ("a.json", transforms([np.eye(3)], camera_angle_x=1), r"shape (3, 3)"),
         ("a.npy", "", "expected .json"),

@@ -36,15 +36,21 @@ def random_poses(seed: int, count: int) -> torch.Tensor:
 @given(SEEDS)
 def test_inverse_and_relative_pose_agree_with_numpy(seed):
     poses = random_poses(seed, 6).reshape(2, 3, 4, 4)
-    torch.testing.assert_close(invert_pose(poses), torch.from_numpy(np.linalg.inv(poses.numpy())), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        invert_pose(poses), torch.from_numpy(np.linalg.inv(poses.numpy())), rtol=0, atol=1e-12
+    )
     pose, reference = poses
     expected = np.linalg.inv(reference.numpy()) @ pose.numpy()
-    torch.testing.assert_close(relative_pose(pose, reference), torch.from_numpy(expected), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        relative_pose(pose, reference), torch.from_numpy(expected), rtol=0, atol=1e-12
+    )
 
 
 def test_relative_pose_of_a_camera_to_itself_is_the_identity():
     pose = random_poses(0, 1)[0]
-    torch.testing.assert_close(relative_pose(pose, pose), torch.eye(4, dtype=torch.float64), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        relative_pose(pose, pose), torch.eye(4, dtype=torch.float64), rtol=0, atol=1e-12
+    )
 
 
 @unhurried
@@ -60,7 +66,9 @@ def test_a_ray_leads_to_the_points_that_project_to_its_pixel(seed, focal_y):
     line = np.linspace(0, size, size)  # the grid reaches the image's edges
     x, y = np.meshgrid(line, line)
     expected = np.stack([x.ravel(), y.ravel()], axis=1)
-    np.testing.assert_allclose(project(centre + depth * direction, pose.numpy(), focal_y, size), expected, atol=1e-9)
+    np.testing.assert_allclose(
+        project(centre + depth * direction, pose.numpy(), focal_y, size), expected, atol=1e-9
+    )
 
 
 def test_ray_maps_take_a_focal_length_for_each_pose():
@@ -68,7 +76,9 @@ def test_ray_maps_take_a_focal_length_for_each_pose():
     together = ray_map(poses, focal_y, 4)
     assert together.shape == (3, 6, 4, 4)
     for index in range(3):
-        torch.testing.assert_close(together[index], ray_map(poses[index], float(focal_y[index]), 4), rtol=0, atol=1e-15)
+        torch.testing.assert_close(
+            together[index], ray_map(poses[index], float(focal_y[index]), 4), rtol=0, atol=1e-15
+        )
 
 
 def test_ray_features_of_a_constant_map():
@@ -83,13 +93,19 @@ def test_ray_features_of_a_constant_map():
 def test_ray_features_are_frequency_major():
     rays = torch.arange(1.0, 7.0, dtype=torch.float64)[:, None, None].expand(6, 1, 1)
     features = ray_features(rays)[:, 0, 0]
-    assert features[7 + 6 + 2] == pytest.approx(np.sin(3 * np.pi * 2 / 6))  # sin, frequency 1, channel 2
-    assert features[31 + 18 + 5] == pytest.approx(np.cos(6 * np.pi * 8 / 6))  # cos, frequency 3, channel 5
+    assert features[7 + 6 + 2] == pytest.approx(
+        np.sin(3 * np.pi * 2 / 6)
+    )  # sin, frequency 1, channel 2
+    assert features[31 + 18 + 5] == pytest.approx(
+        np.cos(6 * np.pi * 8 / 6)
+    )  # cos, frequency 3, channel 5
 
 
 def test_pair_ray_features_agree_with_the_published_networks_inputs():
     with np.load(DATA / "network.npz") as reference:
-        target, cond = (torch.from_numpy(reference[name]).float() for name in ("pose_target", "pose_cond0"))
+        target, cond = (
+            torch.from_numpy(reference[name]).float() for name in ("pose_target", "pose_cond0")
+        )
         focal_y = float(reference["focal_y"])
         computed = pair_ray_features(target.reshape(4, 4), cond.reshape(4, 4), focal_y, 128)
         for features, name in zip(computed, ("ref", "target", "cond"), strict=True):
@@ -120,11 +136,15 @@ def test_realestate10k_conversion_agrees_with_the_published_one():
             rows = [line.split() for line in texts[f"{sequence}.txt"].splitlines()[1:]]
             extrinsics = np.array([row[7:19] for row in rows], dtype=np.float64).reshape(-1, 3, 4)
             poses = from_realestate10k(extrinsics)[:, :3]
-            np.testing.assert_allclose(poses, reference[f"poses_{sequence}_pose"], rtol=0, atol=1e-6)
+            np.testing.assert_allclose(
+                poses, reference[f"poses_{sequence}_pose"], rtol=0, atol=1e-6
+            )
 
 
 def test_intrinsic_matrix():
-    np.testing.assert_array_equal(intrinsic_matrix(2, (100, 200)), [[200, 0, 100], [0, 200, 50], [0, 0, 1]])
+    np.testing.assert_array_equal(
+        intrinsic_matrix(2, (100, 200)), [[200, 0, 100], [0, 200, 50], [0, 0, 1]]
+    )
     matrix = intrinsic_matrix(2, (100, 200), focal_x=0.5, principal=(0.25, 0.75))
     np.testing.assert_array_equal(matrix, [[100, 0, 50], [0, 200, 75], [0, 0, 1]])
 
@@ -138,14 +158,25 @@ def test_projections_of_a_point_obey_the_fundamental_matrix(seed):
     step[:3, 3] = generator.uniform(-0.3, 0.3, 3)
     pose_2 = pose_1 @ step
     points = points_before(pose_1, generator, 20, focal_y=1.2)
-    pixels_1, pixels_2 = (np.column_stack([project(points, p, f, 256), np.ones(20)]) for p, f in ((pose_1, 1.2), (pose_2, 0.9)))
-    matrix = fundamental_matrix(pose_1, pose_2, intrinsic_matrix(1.2, (256, 256)), intrinsic_matrix(0.9, (256, 256)))
-    scale = np.linalg.norm(pixels_1, axis=1) * np.linalg.norm(pixels_2, axis=1) * np.linalg.norm(matrix)
-    np.testing.assert_allclose(np.einsum("ni,ij,nj->n", pixels_2, matrix, pixels_1) / scale, 0, atol=1e-12)
+    pixels_1, pixels_2 = (
+        np.column_stack([project(points, p, f, 256), np.ones(20)])
+        for p, f in ((pose_1, 1.2), (pose_2, 0.9))
+    )
+    matrix = fundamental_matrix(
+        pose_1, pose_2, intrinsic_matrix(1.2, (256, 256)), intrinsic_matrix(0.9, (256, 256))
+    )
+    scale = (
+        np.linalg.norm(pixels_1, axis=1) * np.linalg.norm(pixels_2, axis=1) * np.linalg.norm(matrix)
+    )
+    np.testing.assert_allclose(
+        np.einsum("ni,ij,nj->n", pixels_2, matrix, pixels_1) / scale, 0, atol=1e-12
+    )
     assert np.linalg.matrix_rank(matrix / np.linalg.norm(matrix), tol=1e-9) == 2
 
 
 def test_fundamental_matrix_of_one_place_is_zero():
     pose_1, pose_2 = np.eye(4), np.diag([-1.0, 1, -1, 1])
     intrinsics = intrinsic_matrix(1, (256, 256))
-    np.testing.assert_array_equal(fundamental_matrix(pose_1, pose_2, intrinsics, intrinsics), np.zeros((3, 3)))
+    np.testing.assert_array_equal(
+        fundamental_matrix(pose_1, pose_2, intrinsics, intrinsics), np.zeros((3, 3))
+    )

@@ -20,12 +20,17 @@ from photonvs.utils.checkpoint import (
 
 def write(directory, epoch, iteration, step, **extra):
     path = directory / checkpoint_name(epoch, iteration)
-    save_checkpoint(path, {"format": FORMAT, "total_iterations": step, "weights": torch.ones(3), **extra})
+    save_checkpoint(
+        path, {"format": FORMAT, "total_iterations": step, "weights": torch.ones(3), **extra}
+    )
     return path
 
 
 def test_order_is_by_number_and_other_files_are_ignored(tmp_path):
-    paths = [write(tmp_path, *key, step=7) for key in [(9999, 5), (10000, 0), (2, 100000000), (2, 99999999)]]
+    paths = [
+        write(tmp_path, *key, step=7)
+        for key in [(9999, 5), (10000, 0), (2, 100000000), (2, 99999999)]
+    ]
     (tmp_path / "notes.pth").write_text("mine")
     (tmp_path / ".0001-00000000.pth-x.tmp").write_text("half written")
     assert list_checkpoints(tmp_path) == [paths[3], paths[2], paths[0], paths[1]]
@@ -98,13 +103,17 @@ def test_a_failed_write_leaves_the_checkpoint_before(tmp_path):
 def test_published_weights_are_found_first_and_epochs_by_number(tmp_path):
     checkpoints = tmp_path / "checkpoints"
     checkpoints.mkdir()
-    with pytest.raises(FileNotFoundError, match=r"2000-00000000.pth in .*checkpoints; .*put the file there"):
+    with pytest.raises(
+        FileNotFoundError, match=r"2000-00000000.pth in .*checkpoints; .*put the file there"
+    ):
         find_checkpoint(tmp_path)
     own = [write(checkpoints, 3, iteration, step=1) for iteration in (0, 7)]
     newest = write(checkpoints, 2001, 0, step=3)
     assert find_checkpoint(tmp_path) == newest
     assert find_checkpoint(tmp_path, epoch=3) == own[1]
-    published = write(checkpoints, 2000, 0, step=1)  # not the published one: a training of ours got there
+    published = write(
+        checkpoints, 2000, 0, step=1
+    )  # not the published one: a training of ours got there
     assert find_checkpoint(tmp_path) == newest
     torch.save({"score_sde_model": {}}, published)
     assert find_checkpoint(tmp_path) == published

@@ -15,10 +15,19 @@ def raising(error):
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (ValueError("poses.npy: found 3 columns,\n  expected 7"), "poses.npy: found 3 columns, expected 7"),
+        (
+            ValueError("poses.npy: found 3 columns,\n  expected 7"),
+            "poses.npy: found 3 columns, expected 7",
+        ),
         (FileNotFoundError("no weights"), "no weights"),
-        (FileNotFoundError(2, "No such file or directory", "photo.jpg"), "photo.jpg: No such file or directory"),
-        (IsADirectoryError(21, "Is a directory", ".a-12.npy", None, "a.npy"), "a.npy: Is a directory"),
+        (
+            FileNotFoundError(2, "No such file or directory", "photo.jpg"),
+            "photo.jpg: No such file or directory",
+        ),
+        (
+            IsADirectoryError(21, "Is a directory", ".a-12.npy", None, "a.npy"),
+            "a.npy: Is a directory",
+        ),
     ],
 )
 def test_mistakes_end_in_one_line(error, line):

@@ -25,7 +25,10 @@ COUNT = 5
 
 def write_sample_spec(folder, poses):
     given = (None, *((index,) for index in range(len(poses) - 1)))
-    write_spec(folder / "sampling-spec.json", SamplingSpec(FOCAL, poses, tuple(range(1, len(poses))), given))
+    write_spec(
+        folder / "sampling-spec.json",
+        SamplingSpec(FOCAL, poses, tuple(range(1, len(poses))), given),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -61,18 +64,36 @@ def test_all_runs_of_all_sequences(instance_data, rendered, capsys):
     false[:, 1, 3] += 0.2 * np.arange(COUNT) ** 2
     add_run(instance_data / "samples" / "false", false, rendered)
     add_run(instance_data / "samples" / "true", sideways_poses(COUNT), rendered, run=1)
-    run(instance_data, "-o", "samples", "--summary", instance_data / "summary.json", "--t-error", "1")
+    run(
+        instance_data,
+        "-o",
+        "samples",
+        "--summary",
+        instance_data / "summary.json",
+        "--t-error",
+        "1",
+    )
     for name, score in (("true/00000000", 1), ("true/00000001", 1), ("false/00000000", 0)):
         sequence, number = name.split("/")
         folder = instance_data / "samples" / sequence / "evaluation" / number
         report = read(folder / "tsed.json")
-        assert (report["tsed"], report["t_error"], report["t_matches"], report["matcher"]) == (score, 1, 10, "sift")
+        assert (report["tsed"], report["t_error"], report["t_matches"], report["matcher"]) == (
+            score,
+            1,
+            10,
+            "sift",
+        )
         assert (folder / "tsed.png").stat().st_size > 5000
     summary = read(instance_data / "summary.json")
-    assert summary["tsed"]["mean"] == 0.5 and summary["tsed"]["sequences"] == 2  # two runs are one sequence
+    assert (
+        summary["tsed"]["mean"] == 0.5 and summary["tsed"]["sequences"] == 2
+    )  # two runs are one sequence
     assert summary["tsed"]["interval"] == [0, 1]
     printed = capsys.readouterr()
-    assert "false/00000000  0.000" in printed.out and "mean TSED: 0.500 over 2 sequences" in printed.out
+    assert (
+        "false/00000000  0.000" in printed.out
+        and "mean TSED: 0.500 over 2 sequences" in printed.out
+    )
 
 
 def test_content_of_tsed_json(instance_data):
@@ -82,10 +103,22 @@ def test_content_of_tsed_json(instance_data):
     for pair in report["pairs"]:
         assert pair["matches"] > 50 and pair["consistent"] is True and "problem" not in pair
         assert 0 < pair["quartiles_sed"][0] < pair["median_sed"] < pair["quartiles_sed"][1] < 0.5
-    assert report["mean_median_sed"] == pytest.approx(np.mean([pair["median_sed"] for pair in report["pairs"]]))
-    assert report["curve"][0][0] == 0.25 and report["curve"][-1] == [10.0, 1.0] and len(report["curve"]) == 40
+    assert report["mean_median_sed"] == pytest.approx(
+        np.mean([pair["median_sed"] for pair in report["pairs"]])
+    )
+    assert (
+        report["curve"][0][0] == 0.25
+        and report["curve"][-1] == [10.0, 1.0]
+        and len(report["curve"]) == 40
+    )
     assert report["area_under_curve"] == pytest.approx(1 - report["mean_median_sed"] / 10)
-    assert report["count"] == {"pairs": 4, "scored": 4, "consistent": 4, "no_baseline": 0, "missing": 0}
+    assert report["count"] == {
+        "pairs": 4,
+        "scored": 4,
+        "consistent": 4,
+        "no_baseline": 0,
+        "missing": 0,
+    }
 
 
 def test_what_is_missing_is_said_and_the_rest_is_scored(instance_data, capsys):
@@ -98,7 +131,9 @@ def test_what_is_missing_is_said_and_the_rest_is_scored(instance_data, capsys):
     assert printed.count("0004.png: no such image") == 1
     assert printed.count("0000.png: cannot be read as an image") == 1
     report = read(instance_data / "samples" / "true" / "evaluation" / "00000000" / "tsed.json")
-    assert report["tsed"] == 1 and report["count"]["missing"] == 2 and report["count"]["scored"] == 2
+    assert (
+        report["tsed"] == 1 and report["count"]["missing"] == 2 and report["count"]["scored"] == 2
+    )
     first = report["pairs"][0]
     assert (first["matches"], first["median_sed"], first["consistent"]) == (None, None, None)
     assert "0000.png" in first["problem"]
@@ -122,7 +157,11 @@ def test_pairs_without_a_baseline_are_left_out_and_counted(tmp_path, capsys):
     write_frames(tmp_path / "samples" / "turn" / "samples" / "00000000" / "images", poses, FOCAL)
     run(tmp_path, "-o", "samples/turn")
     report = read(tmp_path / "samples" / "turn" / "evaluation" / "00000000" / "tsed.json")
-    assert report["tsed"] == 1 and report["count"]["no_baseline"] == 1 and report["count"]["scored"] == 1
+    assert (
+        report["tsed"] == 1
+        and report["count"]["no_baseline"] == 1
+        and report["count"]["scored"] == 1
+    )
     assert report["pairs"][1]["consistent"] is None and report["pairs"][1]["matches"] > 50
     assert "frames 0001.png and 0002.png: no baseline" in capsys.readouterr().err
 
@@ -132,7 +171,9 @@ def test_a_sequence_without_frames_does_not_stop_the_others(instance_data, capsy
     with pytest.raises(ValueError, match="incomplete: 1 of 2 sequences"):
         run(instance_data, "-o", "samples")
     printed = capsys.readouterr()
-    assert "empty/00000000: not scored:" in printed.err and re.search(r"true/00000000 +1\.000", printed.out)
+    assert "empty/00000000: not scored:" in printed.err and re.search(
+        r"true/00000000 +1\.000", printed.out
+    )
 
 
 def test_anyones_frames_with_their_cameras(tmp_path, rendered, capsys):
@@ -140,26 +181,57 @@ def test_anyones_frames_with_their_cameras(tmp_path, rendered, capsys):
     frames, poses = tmp_path / "theirs", sideways_poses(COUNT)
     frames.mkdir()
     for index in range(COUNT):
-        picture = cv2.imread(str(rendered / f"{index:04d}.png"))[10:90]  # 80 high, 96 wide, the same centre
+        picture = cv2.imread(str(rendered / f"{index:04d}.png"))[
+            10:90
+        ]  # 80 high, 96 wide, the same centre
         cv2.imwrite(str(frames / f"view_{index}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 98])
-    entries = [{"file_path": f"images/view_{k}.png", "transform_matrix": pose.tolist()} for k, pose in enumerate(poses)]
+    entries = [
+        {"file_path": f"images/view_{k}.png", "transform_matrix": pose.tolist()}
+        for k, pose in enumerate(poses)
+    ]
     focal = FOCAL * 96
-    transforms = {"w": 96, "h": 80, "fl_x": focal, "fl_y": focal, "cx": 48, "cy": 40, "frames": entries}
+    transforms = {
+        "w": 96,
+        "h": 80,
+        "fl_x": focal,
+        "fl_y": focal,
+        "cx": 48,
+        "cy": 40,
+        "frames": entries,
+    }
     (tmp_path / "transforms.json").write_text(json.dumps(transforms))
-    main(["--images", str(frames), "--poses", str(tmp_path / "transforms.json"), "--t-error", "0.5"])
+    main(
+        ["--images", str(frames), "--poses", str(tmp_path / "transforms.json"), "--t-error", "0.5"]
+    )
     assert read(tmp_path / "evaluation" / "theirs" / "tsed.json")["tsed"] == 1
     (frames / "extra.jpg").write_bytes((frames / "view_0.jpg").read_bytes())
-    main(["--images", str(frames), "--poses", str(tmp_path / "transforms.json"), "--results", str(tmp_path / "r")])
+    main(
+        [
+            "--images",
+            str(frames),
+            "--poses",
+            str(tmp_path / "transforms.json"),
+            "--results",
+            str(tmp_path / "r"),
+        ]
+    )
     assert read(tmp_path / "r" / "theirs" / "tsed.json")["count"]["pairs"] == COUNT - 1
     assert "left out: 1 image without a pose, the first extra.jpg" in capsys.readouterr().err
 
 
 def test_the_first_frame_is_the_reconstruction_or_the_photo(instance_data, rendered):
     sample = instance_data / "samples" / "true"
-    photo = cv2.resize(cv2.imread(str(rendered / "0000.png")), (192, 192), interpolation=cv2.INTER_CUBIC)
+    photo = cv2.resize(
+        cv2.imread(str(rendered / "0000.png")), (192, 192), interpolation=cv2.INTER_CUBIC
+    )
     (sample / "init-ims").mkdir()
-    cv2.imwrite(str(sample / "init-ims" / "0000.png"), np.pad(photo, ((0, 0), (20, 20), (0, 0))))  # its centre square counts
-    cv2.imwrite(str(sample / "samples" / "00000000" / "images" / "0000.png"), np.full((96, 96), 90, np.uint8))
+    cv2.imwrite(
+        str(sample / "init-ims" / "0000.png"), np.pad(photo, ((0, 0), (20, 20), (0, 0)))
+    )  # its centre square counts
+    cv2.imwrite(
+        str(sample / "samples" / "00000000" / "images" / "0000.png"),
+        np.full((96, 96), 90, np.uint8),
+    )
     for choice, score in (("reconstruction", 0.75), ("original", 1)):
         run(instance_data, "-o", "samples/true", "--first-frame", choice, "--t-error", "1")
         report = read(sample / "evaluation" / "00000000" / "tsed.json")
@@ -177,7 +249,10 @@ def test_poses_of_the_wrong_count_do_not_stop_the_others(tmp_path, rendered, cap
     specs = [str(tmp_path / f"spec-{name}" / "sampling-spec.json") for name in ("few", "right")]
     with pytest.raises(ValueError, match="incomplete: 1 of 2 sequences"):
         main(["--images", *folders, "--poses", *specs, "--no-page"])
-    assert "few: not scored:" in (said := capsys.readouterr()).err and "5 images for 3 poses" in said.err
+    assert (
+        "few: not scored:" in (said := capsys.readouterr()).err
+        and "5 images for 3 poses" in said.err
+    )
     assert read(tmp_path / "evaluation" / "right" / "tsed.json")["tsed"] == 1
     assert not (tmp_path / "evaluation" / "right" / "report.html").exists()
 
@@ -223,9 +298,16 @@ def test_bad_folders(tmp_path):
 
 def test_the_script_ends_with_status_1_and_one_line(tmp_path):
     script = REPOSITORY / "src" / "scripts" / "compute-tsed.py"
-    ended = subprocess.run([sys.executable, script, "-o", tmp_path / "none"], capture_output=True, text=True, cwd=tmp_path)
+    ended = subprocess.run(
+        [sys.executable, script, "-o", tmp_path / "none"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
     assert ended.returncode == 1 and ended.stdout == ""
-    assert ended.stderr.startswith("compute-tsed.py: error:") and len(ended.stderr.splitlines()) == 1
+    assert (
+        ended.stderr.startswith("compute-tsed.py: error:") and len(ended.stderr.splitlines()) == 1
+    )
 
 
 def test_the_installed_program_scores_a_folder_of_pngs(tmp_path, rendered):
@@ -241,16 +323,30 @@ def test_the_installed_program_scores_a_folder_of_pngs(tmp_path, rendered):
 
 
 def test_a_report_without_any_scored_pair_is_null():
-    report = build_report([PairScore((0, 1), None, None, ("gone",)), PairScore((1, 2), 5, None)], SiftMatcher(), 2, 10)
-    assert report["tsed"] is None and report["area_under_curve"] is None and report["mean_median_sed"] is None
+    report = build_report(
+        [PairScore((0, 1), None, None, ("gone",)), PairScore((1, 2), 5, None)], SiftMatcher(), 2, 10
+    )
+    assert (
+        report["tsed"] is None
+        and report["area_under_curve"] is None
+        and report["mean_median_sed"] is None
+    )
     assert all(value is None for _, value in report["curve"])
-    assert report["count"] == {"pairs": 2, "scored": 0, "consistent": 0, "no_baseline": 1, "missing": 1}
+    assert report["count"] == {
+        "pairs": 2,
+        "scored": 0,
+        "consistent": 0,
+        "no_baseline": 1,
+        "missing": 1,
+    }
     summary = summarize([("a", report), ("b", report)])
     assert summary["tsed"] == {"mean": None, "sequences": 0, "interval": None}
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("scores", [[], [PairScore((0, 1), None, None, ("gone",))], [PairScore((0, 1), 0, np.array([]))]])
+@pytest.mark.parametrize(
+    "scores", [[], [PairScore((0, 1), None, None, ("gone",))], [PairScore((0, 1), 0, np.array([]))]]
+)
 def test_results_without_numbers_can_be_written(scores, tmp_path):
     write_report(build_report(scores, SiftMatcher(), 2, 10), tmp_path)
     assert (tmp_path / "tsed.png").stat().st_size > 5000

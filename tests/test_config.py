@@ -16,9 +16,15 @@ def test_presets_load(preset):
 
 def test_overrides_come_last_and_are_typed(tmp_path):
     file = tmp_path / "mine.yaml"
-    file.write_text("training:\n  batch_size: 8\n  seed: 3\ndenoiser:\n  channel_multipliers: [1, 2]\n")
+    file.write_text(
+        "training:\n  batch_size: 8\n  seed: 3\ndenoiser:\n  channel_multipliers: [1, 2]\n"
+    )
     config = load_config(str(file), ["training.batch_size=2", "training.minutes=0.5"])
-    assert (config.training.batch_size, config.training.seed, config.training.minutes) == (2, 3, 0.5)
+    assert (config.training.batch_size, config.training.seed, config.training.minutes) == (
+        2,
+        3,
+        0.5,
+    )
     assert config.denoiser.channel_multipliers == [1, 2]
 
 

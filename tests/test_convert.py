@@ -49,7 +49,15 @@ def convert(tmp_path, poses):
 
     def run(*more, images="images", file="transforms.json", name="garden"):
         source = ["--images", str(tmp_path / images)] if images else []
-        arguments = ["--name", name, *source, "--poses", str(tmp_path / file), "--data", str(tmp_path / "data")]
+        arguments = [
+            "--name",
+            name,
+            *source,
+            "--poses",
+            str(tmp_path / file),
+            "--data",
+            str(tmp_path / "data"),
+        ]
         main(["train", *arguments, *map(str, more)])
         return tmp_path / "data"
 
@@ -58,7 +66,10 @@ def convert(tmp_path, poses):
 
 def written(data):
     """The only video and the only text file."""
-    (video,), (text,) = (data / "train" / "videos").iterdir(), (data / "RealEstate10K-original" / "train").iterdir()
+    (video,), (text,) = (
+        (data / "train" / "videos").iterdir(),
+        (data / "RealEstate10K-original" / "train").iterdir(),
+    )
     return video, text
 
 
@@ -88,7 +99,9 @@ def test_colmap_model_comes_back_from_the_loader(convert, poses, tmp_path, capsy
     assert frames.shape[1:] == (360, 644, 3)
     assert numbers_of(frames) == NUMBERS
     np.testing.assert_allclose(sequence.focal_y, FOCAL, rtol=1e-12)
-    np.testing.assert_allclose(sequence.focal_x * 644, sequence.focal_y * 360, rtol=1e-12)  # square pixels, also cropped
+    np.testing.assert_allclose(
+        sequence.focal_x * 644, sequence.focal_y * 360, rtol=1e-12
+    )  # square pixels, also cropped
     np.testing.assert_allclose(sequence.principal_x, 0.5 + 0.005 * 645 / 644, rtol=1e-12)
     np.testing.assert_allclose(sequence.principal_y, 0.505, rtol=1e-12)
     assert crop_and_resize(frames, 64).shape == (COUNT, 64, 64, 3)
@@ -115,7 +128,11 @@ def test_video_has_a_key_frame_a_second(convert):
     with av.open(str(video)) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.average_rate) == ("h264", 4)
-        keys = sorted(packet.pts * packet.time_base for packet in container.demux(stream) if packet.is_keyframe)
+        keys = sorted(
+            packet.pts * packet.time_base
+            for packet in container.demux(stream)
+            if packet.is_keyframe
+        )
     assert keys == [0, 1, 2]
 
 
@@ -123,7 +140,9 @@ def test_any_unit_is_kept(convert, poses, tmp_path):
     scaled = poses.copy()
     scaled[:, :3, 3] = scaled[:, :3, 3] * 1e-5 + 300
     write_transforms(tmp_path / "tiny.json", scaled)
-    np.testing.assert_allclose(extracted(convert(file="tiny.json")).poses, scaled[:, :3], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(
+        extracted(convert(file="tiny.json")).poses, scaled[:, :3], rtol=0, atol=1e-11
+    )
 
 
 def test_same_content_is_no_error_and_other_content_needs_force(convert, poses, tmp_path, capsys):
@@ -136,7 +155,10 @@ def test_same_content_is_no_error_and_other_content_needs_force(convert, poses, 
     assert (video.read_bytes(), text.read_bytes()) == before
 
     write_images(tmp_path / "images", NUMBERS[::-1], name="r_{}.png")
-    with pytest.raises(ValueError, match=rf"{video.name}: is there with another content; expected a new --name, or --force"):
+    with pytest.raises(
+        ValueError,
+        match=rf"{video.name}: is there with another content; expected a new --name, or --force",
+    ):
         convert()
     write_transforms(tmp_path / "other.json", poses[::-1])
     with pytest.raises(ValueError, match=rf"{text.name}: is there with another content"):
@@ -153,7 +175,9 @@ def test_same_content_is_no_error_and_other_content_needs_force(convert, poses, 
 
 def test_an_error_midway_leaves_nothing(convert, tmp_path):
     Image.fromarray(picture(1, (48, 80))).save(tmp_path / "images" / "r_11.png")
-    with pytest.raises(ValueError, match=r"r_11.png: 80x48 pixels; expected 86x48 as the first image"):
+    with pytest.raises(
+        ValueError, match=r"r_11.png: 80x48 pixels; expected 86x48 as the first image"
+    ):
         convert()
     assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
 
@@ -191,7 +215,8 @@ def test_a_zoom_is_refused(convert, poses, tmp_path):
     content["frames"][2] |= {"fl_x": FOCAL * 48 * 1.02, "fl_y": FOCAL * 48 * 1.02}
     (tmp_path / "zoom.json").write_text(json.dumps(content))
     with pytest.raises(
-        ValueError, match=r"focal lengths from 0.9000 to 0.9180 .* for ./train/r_9; expected one camera without zoom"
+        ValueError,
+        match=r"focal lengths from 0.9000 to 0.9180 .* for ./train/r_9; expected one camera without zoom",
     ):
         convert(file="zoom.json")
 
@@ -199,7 +224,9 @@ def test_a_zoom_is_refused(convert, poses, tmp_path):
 def test_images_that_do_not_suit_are_refused(convert, poses, tmp_path):
     (tmp_path / "images" / "r_4.png").unlink()
     (tmp_path / "images" / "r_7.png").unlink()
-    with pytest.raises(FileNotFoundError, match=r"images: 2 of 12 cameras have no image in it; r_4 is the first"):
+    with pytest.raises(
+        FileNotFoundError, match=r"images: 2 of 12 cameras have no image in it; r_4 is the first"
+    ):
         convert()
     write_images(tmp_path / "upright", size=(86, 48), name="r_{}.png")
     with pytest.raises(ValueError, match=r"48x86 pixels; expected at least as wide as high"):
@@ -220,7 +247,12 @@ def test_images_matched_by_order_are_reported(convert, tmp_path, capsys):
 def footage(tmp_path):
     """30 frames at 30 a second that show their number, starting at 0.5 s."""
     path = tmp_path / "Walk.MP4"
-    write_numbered_video(path.with_suffix(".mkv"), [500 + round(k * 1000 / 30) for k in range(30)], Fraction(1, 1000), SIZE)
+    write_numbered_video(
+        path.with_suffix(".mkv"),
+        [500 + round(k * 1000 / 30) for k in range(30)],
+        Fraction(1, 1000),
+        SIZE,
+    )
     path.with_suffix(".mkv").rename(path)
     return path
 
@@ -232,18 +264,31 @@ def test_posed_video_by_the_numbers_of_its_frames(convert, poses, footage):
     assert video.read_bytes() == footage.read_bytes()
     sequence = extracted(data)
     np.testing.assert_allclose(sequence.poses, poses[:, :3], atol=1e-6)
-    assert numbers_of(read_frames(video, sequence.timestamps)) == [2 * (number + 1) for number in range(COUNT)]
+    assert numbers_of(read_frames(video, sequence.timestamps)) == [
+        2 * (number + 1) for number in range(COUNT)
+    ]
 
 
 def test_posed_video_with_times(convert, poses, footage, tmp_path):
     source = tmp_path / "source"
-    where = ["--images", tmp_path / "images", "--poses", tmp_path / "transforms.json", "--data", source]
+    where = [
+        "--images",
+        tmp_path / "images",
+        "--poses",
+        tmp_path / "transforms.json",
+        "--data",
+        source,
+    ]
     main(["train", "--name", "a", "--fps", "20", *map(str, where)])
     _, text = written(source)
     lines = text.read_text().splitlines()
-    shifted = [f"{int(time) + 500_000} {rest}" for time, rest in (line.split(" ", 1) for line in lines[1:])]
+    shifted = [
+        f"{int(time) + 500_000} {rest}" for time, rest in (line.split(" ", 1) for line in lines[1:])
+    ]
     (tmp_path / "times.txt").write_text("\n".join([lines[0], *shifted[::-1]]))
-    (tmp_path / "late.txt").write_text("\n".join([lines[0], *(f"3{line}" for line in shifted)]))  # 3.5 s and later
+    (tmp_path / "late.txt").write_text(
+        "\n".join([lines[0], *(f"3{line}" for line in shifted)])
+    )  # 3.5 s and later
     with pytest.raises(ValueError, match=r"no frame at .*is it the right video"):
         convert("--video", footage, images=None, file="late.txt")
     with pytest.raises(ValueError, match="have times of their own; expected neither"):
@@ -272,20 +317,36 @@ def test_video_mistakes_are_named(convert, footage, poses, tmp_path):
     numbered = ("--fps", 15, "--first-number", 0)
     refused("such as ./train/r_0: expected --fps, .* and --first-number")
     refused("such as ./train/r_0: expected --fps, .* and --first-number", "--fps", 15)
-    refused("frames 0 to 11: at 15 a second the video has 9 to 24; expected another", "--fps", 15, "--first-number", 9)
-    refused("frames 0 to 11: at 10 a second the video has 1 to 11", "--fps", 10, "--first-number", 1)
-    refused("frames 0 to 11: at 10 a second the video has 0 to 10", "--fps", 10, "--first-number", 0)
+    refused(
+        "frames 0 to 11: at 15 a second the video has 9 to 24; expected another",
+        "--fps",
+        15,
+        "--first-number",
+        9,
+    )
+    refused(
+        "frames 0 to 11: at 10 a second the video has 1 to 11", "--fps", 10, "--first-number", 1
+    )
+    refused(
+        "frames 0 to 11: at 10 a second the video has 0 to 10", "--fps", 10, "--first-number", 0
+    )
     refused("no such video", *numbered, video=tmp_path / "none.mp4", error=FileNotFoundError)
     refused(
-        "expected .mp4, .mkv, .webm; convert it first, for example ffmpeg -i a.mov", *numbered, video=_copy(footage, "a.mov")
+        "expected .mp4, .mkv, .webm; convert it first, for example ffmpeg -i a.mov",
+        *numbered,
+        video=_copy(footage, "a.mov"),
     )
     (tmp_path / "text.mp4").write_text("no video")
     refused("not a video that can be decoded", *numbered, video=tmp_path / "text.mp4")
     write_transforms(tmp_path / "wide.json", poses, (48, 64), fl_x=60, fl_y=40)
     refused("focal lengths differ by a factor", *numbered, file="wide.json")
-    names = {f"r_{index}": f"r_{'x' if index == 3 else index // 2 * 2}_cam" for index in range(COUNT)}
+    names = {
+        f"r_{index}": f"r_{'x' if index == 3 else index // 2 * 2}_cam" for index in range(COUNT)
+    }
     content = json.loads((tmp_path / "transforms.json").read_text())
-    content["frames"] = [frame | {"file_path": names[frame["file_path"][8:]]} for frame in content["frames"]]
+    content["frames"] = [
+        frame | {"file_path": names[frame["file_path"][8:]]} for frame in content["frames"]
+    ]
     (tmp_path / "names.json").write_text(json.dumps(content))
     refused("pose of r_x_cam: no number in the name", *numbered, file="names.json")
     content["frames"] = [frame for frame in content["frames"] if frame["file_path"] != "r_x_cam"]
@@ -299,18 +360,25 @@ def _copy(path, name):
 
 
 def test_stretched_and_rotated_videos_are_refused(convert, tmp_path):
-    for name, found in (("stretched.mp4", "pixels that are not square"), ("turned.mp4", "a rotation")):
+    for name, found in (
+        ("stretched.mp4", "pixels that are not square"),
+        ("turned.mp4", "a rotation"),
+    ):
         with av.open(str(tmp_path / name), "w") as container:
             stream = container.add_stream("libx264", rate=30)
             stream.height, stream.width, stream.pix_fmt = 48, 86, "yuv420p"
             if name == "stretched.mp4":
                 stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
             for number in range(30):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number, SIZE), format="rgb24")))
+                container.mux(
+                    stream.encode(av.VideoFrame.from_ndarray(picture(number, SIZE), format="rgb24"))
+                )
             container.mux(stream.encode())
         if name == "turned.mp4":
             turn(tmp_path / name)
-        with pytest.raises(ValueError, match=f"{name}: found {found}, expected upright frames of square pixels"):
+        with pytest.raises(
+            ValueError, match=f"{name}: found {found}, expected upright frames of square pixels"
+        ):
             convert("--video", tmp_path / name, "--fps", 15, "--first-number", 0, images=None)
 
 

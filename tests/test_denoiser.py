@@ -50,8 +50,13 @@ def published_denoiser(published_pth):
 @pytest.fixture(scope="module")
 def published_rays(published_denoiser):
     """Embeddings (ref, target, cond) of the reference's two camera pairs, each (2, 128, 32, 32)."""
-    target, *conds = (torch.from_numpy(reference()[name]).float() for name in ("pose_target", "pose_cond0", "pose_cond1"))
-    features = pair_ray_features(torch.stack([target, target]), torch.stack(conds), float(reference()["focal_y"]), 128)
+    target, *conds = (
+        torch.from_numpy(reference()[name]).float()
+        for name in ("pose_target", "pose_cond0", "pose_cond1")
+    )
+    features = pair_ray_features(
+        torch.stack([target, target]), torch.stack(conds), float(reference()["focal_y"]), 128
+    )
     with torch.no_grad():
         return tuple(published_denoiser.embed_rays(part) for part in features)
 
@@ -86,7 +91,11 @@ def test_score_is_the_targets_with_the_conditioning_view_at_sigma_min(preconditi
 
 def test_swapping_the_views_swaps_the_scores():
     denoiser = randomized_denoiser()
-    x, x_cond, (ref, target, cond) = torch.randn(2, 12, 8, 8), torch.randn(2, 12, 8, 8), random_rays()
+    x, x_cond, (ref, target, cond) = (
+        torch.randn(2, 12, 8, 8),
+        torch.randn(2, 12, 8, 8),
+        random_rays(),
+    )
     one = denoiser.scores(x, x_cond, 2.0, 0.3, (ref, target, cond))
     other = denoiser.scores(x_cond, x, 0.3, 2.0, (ref, cond, target))
     torch.testing.assert_close(one[0], other[1], rtol=1e-4, atol=1e-4)
@@ -112,15 +121,22 @@ def test_published_inputs_and_outputs():
     x, x_cond = torch.randn(2, 12, 8, 8), torch.randn(2, 12, 8, 8)
     sigma = torch.tensor([4.0, 0.25])
     scores = denoiser.scores(x, x_cond, sigma, 0.01, None)
-    torch.testing.assert_close(denoiser.score_model.log_sigma, torch.tensor([4.0, 0.25, 0.01, 0.01]).log())
+    torch.testing.assert_close(
+        denoiser.score_model.log_sigma, torch.tensor([4.0, 0.25, 0.01, 0.01]).log()
+    )
     torch.testing.assert_close(scores[0], torch.sin(2 * x - 1) / sigma[:, None, None, None])
     torch.testing.assert_close(scores[1], torch.sin(2 * x_cond - 1) / 0.01)
 
 
 def test_edm_preconditioning_is_table_1_of_karras_et_al():
     data, denoiser = 0.7, recorded(preconditioning="edm", sigma_data=0.7)
-    x, x_cond = torch.randn(2, 12, 8, 8, dtype=torch.float64), torch.randn(2, 12, 8, 8, dtype=torch.float64)
-    for score, image, sigma in zip(denoiser.scores(x, x_cond, 3.0, 0.01, None), (x, x_cond), (3.0, 0.01), strict=True):
+    x, x_cond = (
+        torch.randn(2, 12, 8, 8, dtype=torch.float64),
+        torch.randn(2, 12, 8, 8, dtype=torch.float64),
+    )
+    for score, image, sigma in zip(
+        denoiser.scores(x, x_cond, 3.0, 0.01, None), (x, x_cond), (3.0, 0.01), strict=True
+    ):
         c_skip, c_out = data**2 / (sigma**2 + data**2), sigma * data / math.sqrt(sigma**2 + data**2)
         c_in = 1 / math.sqrt(sigma**2 + data**2)
         denoised = c_skip * image + c_out * torch.sin(c_in * image)
@@ -142,16 +158,28 @@ def test_ray_embedding_shapes():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"ray_channels": [4]}, "denoiser.ray_channels has 1 entries, denoiser.channel_multipliers 2"),
+        (
+            {"ray_channels": [4]},
+            "denoiser.ray_channels has 1 entries, denoiser.channel_multipliers 2",
+        ),
         ({"latent_size": 7}, "denoiser.latent_size 7 must be divisible by 2"),
-        ({"attention_resolutions": []}, r"attention_resolutions \[\]: expected one or more of the levels' sizes \[8, 4\]"),
+        (
+            {"attention_resolutions": []},
+            r"attention_resolutions \[\]: expected one or more of the levels' sizes \[8, 4\]",
+        ),
         ({"attention_resolutions": [16, 4]}, r"expected one or more of the levels' sizes \[8, 4\]"),
         ({"preconditioning": "vp"}, "denoiser.preconditioning 'vp': expected published or edm"),
-        ({"latent_channels": 4}, "the first stage makes latents of 12 channels, 8 pixels; .* are 4 and 8"),
+        (
+            {"latent_channels": 4},
+            "the first stage makes latents of 12 channels, 8 pixels; .* are 4 and 8",
+        ),
         ({"channels": 144}, "144 channels cannot be normalized in 32 groups"),
         ({"attention_heads": 0}, "denoiser.attention_heads 0: expected a number above 0"),
         ({"head_channels": 0}, "denoiser.head_channels 0: expected a number above 0"),
-        ({"channel_multipliers": []}, r"denoiser.channel_multipliers \[\]: expected numbers above 0"),
+        (
+            {"channel_multipliers": []},
+            r"denoiser.channel_multipliers \[\]: expected numbers above 0",
+        ),
         ({"sigma_data": -1.0}, "denoiser.sigma_data -1.0"),
     ],
 )
@@ -184,4 +212,6 @@ def test_the_network_has_no_branch_on_data():
     x, x_cond, rays = torch.randn(2, 12, 8, 8), torch.randn(2, 12, 8, 8), random_rays()
     compiled = torch.compile(denoiser.score, backend="eager", fullgraph=True)
     sigma = torch.tensor([2.0, 0.1])
-    torch.testing.assert_close(compiled(x, x_cond, sigma, rays), denoiser.score(x, x_cond, sigma, rays))
+    torch.testing.assert_close(
+        compiled(x, x_cond, sigma, rays), denoiser.score(x, x_cond, sigma, rays)
+    )

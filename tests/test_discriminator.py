@@ -3,12 +3,19 @@
 import pytest
 import torch
 
-from photonvs.models.discriminator import PatchDiscriminator, discriminator_loss, generator_loss, patches
+from photonvs.models.discriminator import (
+    PatchDiscriminator,
+    discriminator_loss,
+    generator_loss,
+    patches,
+)
 
 
 @pytest.mark.parametrize(("channels", "layers", "size"), [(8, 3, 64), (16, 2, 32), (4, 5, 128)])
 def test_it_is_that_of_taming_transformers(channels, layers, size):
-    model = pytest.importorskip("taming.modules.discriminator.model", reason="taming-transformers is not installed")
+    model = pytest.importorskip(
+        "taming.modules.discriminator.model", reason="taming-transformers is not installed"
+    )
     theirs = model.NLayerDiscriminator(input_nc=3, ndf=channels, n_layers=layers)
     ours = PatchDiscriminator(channels, layers)
     ours.load_state_dict(theirs.state_dict())  # the same names
@@ -17,10 +24,17 @@ def test_it_is_that_of_taming_transformers(channels, layers, size):
     torch.testing.assert_close(ours.eval()(images), theirs.eval()(images), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("size", "layers"), [(256, 3), (32, 3), (24, 3), (44, 3), (64, 2), (12, 2), (16, 1)])
+@pytest.mark.parametrize(
+    ("size", "layers"), [(256, 3), (32, 3), (24, 3), (44, 3), (64, 2), (12, 2), (16, 1)]
+)
 def test_patches_counts_the_judgements(size, layers):
     count = patches(size, layers)
-    assert PatchDiscriminator(2, layers)(torch.zeros(2, 3, size, size)).shape == (2, 1, count, count)
+    assert PatchDiscriminator(2, layers)(torch.zeros(2, 3, size, size)).shape == (
+        2,
+        1,
+        count,
+        count,
+    )
 
 
 def test_too_small_images_have_no_patch():

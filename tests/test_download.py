@@ -23,7 +23,9 @@ def make_video(path, seconds=2):
     """A small H.264 file whose index comes first, as sites have it."""
     noise = np.random.default_rng(0)
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=5, options={"preset": "ultrafast", "crf": "20"})
+        stream = container.add_stream(
+            "libx264", rate=5, options={"preset": "ultrafast", "crf": "20"}
+        )
         stream.width, stream.height, stream.pix_fmt = 64, 360, "yuv420p"
         for _ in range(5 * seconds):
             image = noise.integers(0, 256, (360, 64, 3), dtype=np.uint8)
@@ -61,7 +63,9 @@ class Handler(BaseHTTPRequestHandler):
         if kind.isdigit():
             self.send_error(int(kind))
             return
-        first_time_read = len([request for request in self.server.asked(self.path) if request[1]]) == 0
+        first_time_read = (
+            len([request for request in self.server.asked(self.path) if request[1]]) == 0
+        )
         start = int(re.match(r"bytes=(\d+)-", content_range)[1]) if content_range else 0
         end = len(self.server.video)
         self.send_response(206 if content_range else 200)
@@ -73,7 +77,9 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.send_header("Content-Length", str(end - start))
         self.end_headers()
-        self.send(self.server.video[start : end * 2 // 3 if kind == "breaks" and first_time_read else end])
+        self.send(
+            self.server.video[start : end * 2 // 3 if kind == "breaks" and first_time_read else end]
+        )
 
     def send(self, data):
         try:
@@ -134,12 +140,18 @@ def test_urls_are_read_once_a_video(tmp_path):
     }.items():
         (tmp_path / f"{name}.txt").write_text(text)
     urls, complaints = read_urls(tmp_path)
-    assert urls == {"-abc_DEF123": "https://www.youtube.com/watch?v=-abc_DEF123", "room": "http://host/videos/room.mp4"}
+    assert urls == {
+        "-abc_DEF123": "https://www.youtube.com/watch?v=-abc_DEF123",
+        "room": "http://host/videos/room.mp4",
+    }
     assert [re.search(r"(\w)\.txt, line 1", complaint)[1] for complaint in complaints] == ["d", "e"]
 
 
 def test_no_text_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"train.*expected those of RealEstate10K as data/RealEstate10K-original/SPLIT"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"train.*expected those of RealEstate10K as data/RealEstate10K-original/SPLIT",
+    ):
         main(["train", "--data", str(tmp_path)])
 
 
@@ -153,7 +165,9 @@ def test_a_split(server, data, video, capsys):
         f"{base}/403/refused.mp4",
         "not a URL",
     )
-    with pytest.raises(ValueError, match="1 of 7 videos failed but may come yet: run the same command again"):
+    with pytest.raises(
+        ValueError, match="1 of 7 videos failed but may come yet: run the same command again"
+    ):
         run(folder, "--parallel", "4")
     there = {"room0", "room1", "room2", "room3", "-dQw4w9WgXc"}
     assert names(videos) == {f"{name}.mp4" for name in there}
@@ -164,7 +178,12 @@ def test_a_split(server, data, video, capsys):
     assert "404" in entries["lost"].reason
     assert "403" in entries["refused"].reason
     room = entries["room0"]
-    assert (room.file, room.height, room.codec, room.bytes) == ("room0.mp4", 360, "h264", len(video))
+    assert (room.file, room.height, room.codec, room.bytes) == (
+        "room0.mp4",
+        360,
+        "h264",
+        len(video),
+    )
     assert room.url == f"{base}/ok/room0.mp4"
     printed = capsys.readouterr().out
     assert re.search(r"7 videos:\n +5 there .*\n +1 gone .*\n +1 failed ", printed)
@@ -183,7 +202,9 @@ def test_a_split(server, data, video, capsys):
 
 
 def test_deleted_files_are_fetched_anew(server, data, capsys):
-    folder, videos = data(f"{server.url}/ok/a.mp4", f"{server.url}/ok/b.mp4", f"{server.url}/404/c.mp4")
+    folder, videos = data(
+        f"{server.url}/ok/a.mp4", f"{server.url}/ok/b.mp4", f"{server.url}/404/c.mp4"
+    )
     run(folder)  # no complaint: what is missing is gone
     for name in names(videos):
         (videos / name).unlink()
@@ -196,7 +217,9 @@ def test_deleted_files_are_fetched_anew(server, data, capsys):
 
 
 def test_limit_goes_on_where_it_stopped(server, data, capsys):
-    folder, videos = data(f"{server.url}/403/a.mp4", *(f"{server.url}/ok/{name}.mp4" for name in "bcd"))
+    folder, videos = data(
+        f"{server.url}/403/a.mp4", *(f"{server.url}/ok/{name}.mp4" for name in "bcd")
+    )
     with pytest.raises(ValueError, match="1 of 4"):
         run(folder, "--limit", "2")
     assert names(videos) == {"b.mp4"}
@@ -230,10 +253,23 @@ def test_kill_and_go_on(server, data, video):
     folder, videos = data(f"{server.url}/ok/a.mp4", f"{server.url}/ok/b.mp4")
     server.block_delay = 0.05
     script = REPOSITORY / "dataset-data" / "download-videos.py"
-    command = [sys.executable, str(script), "train", "--data", str(folder), "--sleep", "0", "--parallel", "1"]
+    command = [
+        sys.executable,
+        str(script),
+        "train",
+        "--data",
+        str(folder),
+        "--sleep",
+        "0",
+        "--parallel",
+        "1",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
-            wait_for(lambda: any(path.stat().st_size > 20_000 for path in videos.rglob("*.part")), process)
+            wait_for(
+                lambda: any(path.stat().st_size > 20_000 for path in videos.rglob("*.part")),
+                process,
+            )
         finally:
             process.send_signal(signal.SIGKILL)
     assert names(videos) == set()
@@ -259,7 +295,9 @@ def test_rate_limit(server, data, video):
     folder, _ = data(f"{server.url}/ok/a.mp4")
     begin = time.monotonic()
     run(folder, "--rate-limit", str(len(video)))
-    assert time.monotonic() - begin > 0.7  # one second's worth, of which yt-dlp lets the first blocks pass
+    assert (
+        time.monotonic() - begin > 0.7
+    )  # one second's worth, of which yt-dlp lets the first blocks pass
 
 
 def test_stops_when_all_fail(server, data, monkeypatch, capsys):
@@ -279,7 +317,9 @@ def test_files_that_are_there_already(server, data, video):
     run(folder)
     assert not server.asked("mine")
     assert (videos / "damaged.mp4").read_bytes() == video
-    assert {entry.status for entry in read_manifest(videos / "manifest.jsonl").values()} == {"there"}
+    assert {entry.status for entry in read_manifest(videos / "manifest.jsonl").values()} == {
+        "there"
+    }
 
 
 def test_cookies(server, data, tmp_path):
@@ -301,5 +341,7 @@ def test_cookies(server, data, tmp_path):
 
 def test_without_yt_dlp(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "yt_dlp", None)
-    with pytest.raises(ValueError, match=r'yt-dlp is not installed.*pip install "photonvs\[download\]"'):
+    with pytest.raises(
+        ValueError, match=r'yt-dlp is not installed.*pip install "photonvs\[download\]"'
+    ):
         download_videos({"a": "http://127.0.0.1:9/a.mp4"}, tmp_path, Settings())

@@ -33,14 +33,28 @@ def test_anyones_frames(sample):
     images = sample / "samples" / "plane" / "samples" / "00000000" / "images"
     figure = sample / "pair.png"
     poses = sample / "samples" / "plane" / "sampling-spec.json"
-    main(["--images", str(images), "--poses", str(poses), "--frames", "1", "0", "--figure", str(figure)])
+    main(
+        [
+            "--images",
+            str(images),
+            "--poses",
+            str(poses),
+            "--frames",
+            "1",
+            "0",
+            "--figure",
+            str(figure),
+        ]
+    )
     assert Image.open(figure).width > 1000
 
 
 def test_mistakes_are_named(sample, capsys):
     with pytest.raises(ValueError, match="both cameras are at the same place"):
         main(["-o", "samples/plane", "--instance-data", str(sample), "--frames", "1", "2"])
-    with pytest.raises(ValueError, match=r"frames 0 and 3: expected two different ones from 0 to 2"):
+    with pytest.raises(
+        ValueError, match=r"frames 0 and 3: expected two different ones from 0 to 2"
+    ):
         main(["-o", "samples/plane", "--instance-data", str(sample), "--frames", "0", "3"])
     with pytest.raises(SystemExit):
         main(["--images", "a"])
@@ -49,7 +63,10 @@ def test_mistakes_are_named(sample, capsys):
 
 def test_drawn_lines_are_those_that_distances_are_measured_from():
     poses = sideways_poses(2)
-    cameras = [Camera(pose, str(index), focal_y=1.1, focal_x=0.8, principal=(0.45, 0.6)) for index, pose in enumerate(poses)]
+    cameras = [
+        Camera(pose, str(index), focal_y=1.1, focal_x=0.8, principal=(0.45, 0.6))
+        for index, pose in enumerate(poses)
+    ]
     generator = np.random.default_rng(0)
     matches = generator.uniform(0, 100, (20, 2)), generator.uniform(0, 100, (20, 2))
     sizes = [(120, 90), (120, 90)]
@@ -60,4 +77,6 @@ def test_drawn_lines_are_those_that_distances_are_measured_from():
         along, towards = segments[:, 1] - segments[:, 0], points - segments[:, 0]
         cross = along[:, 0] * towards[:, 1] - along[:, 1] * towards[:, 0]
         distances.append(np.abs(cross) / np.linalg.norm(along, axis=1))
-    np.testing.assert_allclose(np.mean(distances, axis=0), match_distances(matches, *cameras, *sizes), rtol=1e-8)
+    np.testing.assert_allclose(
+        np.mean(distances, axis=0), match_distances(matches, *cameras, *sizes), rtol=1e-8
+    )

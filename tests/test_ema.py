@@ -22,7 +22,9 @@ def test_average_follows_the_published_ramp():
         ema.update(linear)
         decay = min(0.5, (1 + update) / (10 + update))
         expected = decay * expected + (1 - decay) * update
-    torch.testing.assert_close(ema.shadow_params[0], torch.full((3, 2), expected), rtol=1e-5, atol=0)
+    torch.testing.assert_close(
+        ema.shadow_params[0], torch.full((3, 2), expected), rtol=1e-5, atol=0
+    )
     assert len(ema.shadow_params) == 1, "frozen parameters are not averaged"
 
 

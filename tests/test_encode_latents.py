@@ -16,7 +16,13 @@ from photonvs.config import Config
 from photonvs.datasets.latents import LatentCache, open_dataset
 from photonvs.datasets.poses import Sequence, load_poses, save_poses
 from photonvs.datasets.video import crop_and_resize, find_videos, read_frames
-from photonvs.encode_latents import default_part, encode_latents, first_stage_fingerprint, main, parse_part
+from photonvs.encode_latents import (
+    default_part,
+    encode_latents,
+    first_stage_fingerprint,
+    main,
+    parse_part,
+)
 from photonvs.models import build_first_stage
 
 SIZE = 16  # pixels
@@ -29,7 +35,9 @@ SEQUENCES = {  # name: (video, first frame, poses, frames between poses); of one
     "f": ("gone", 0, 4, 1),
 }
 CHUNK = 16  # frames
-SHARD_BYTES = 9 * 12 * 8 * 8 * 2  # nine frames, which gives three shards: tour1; tour2 and tour3; tour4
+SHARD_BYTES = (
+    9 * 12 * 8 * 8 * 2
+)  # nine frames, which gives three shards: tour1; tour2 and tour3; tour4
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +46,12 @@ def data(tmp_path_factory) -> Path:
     (folder / "videos").mkdir()
     for name in ("tour2.mp4", "tour3.mp4", "tour4.mp4"):
         write_numbered_video(folder / "videos" / name, range(0, 512 * 100, 512), size=(36, 64))
-    write_numbered_video(folder / "videos" / "tour1.mkv", range(0, 1000 * 100 // 30, 1000 // 30), Fraction(1, 1000), (36, 64))
+    write_numbered_video(
+        folder / "videos" / "tour1.mkv",
+        range(0, 1000 * 100 // 30, 1000 // 30),
+        Fraction(1, 1000),
+        (36, 64),
+    )
     sequences = {}
     for name, (video, first, length, step) in SEQUENCES.items():
         times = np.round((first + step * np.arange(length)) * 1e6 / 30).astype(np.int64)
@@ -61,7 +74,11 @@ def config(data) -> Config:
 def make_config(data: Path) -> Config:
     config = Config()
     config.first_stage.kind, config.first_stage.image_size = "pixels", SIZE
-    config.data.poses, config.data.videos, config.data.workers = str(data / "poses.npy"), str(data / "videos"), 0
+    config.data.poses, config.data.videos, config.data.workers = (
+        str(data / "poses.npy"),
+        str(data / "videos"),
+        0,
+    )
     return config
 
 
@@ -74,13 +91,17 @@ def pixels(config) -> nn.Module:
 def whole(data, tmp_path_factory) -> Path:
     """The cache that was written in one go."""
     config, folder = make_config(data), tmp_path_factory.mktemp("whole")
-    done = encode_latents(config, folder, build_first_stage(config.first_stage), shard_bytes=SHARD_BYTES)
+    done = encode_latents(
+        config, folder, build_first_stage(config.first_stage), shard_bytes=SHARD_BYTES
+    )
     assert (done.frames, done.missing, done.skipped, LatentCache(folder).shards) == (43, {}, 0, 3)
     return folder
 
 
 def shards_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name[:4].isdigit()}
+    return {
+        path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name[:4].isdigit()
+    }
 
 
 def direct(config: Config, first_stage: nn.Module, name: str) -> np.ndarray:
@@ -88,7 +109,9 @@ def direct(config: Config, first_stage: nn.Module, name: str) -> np.ndarray:
     sequence = load_poses(config.data.poses)[name]
     latents = []
     for time in sequence.timestamps:
-        frame = crop_and_resize(read_frames(find_videos(config.data.videos)[sequence.video], [time]), SIZE)
+        frame = crop_and_resize(
+            read_frames(find_videos(config.data.videos)[sequence.video], [time]), SIZE
+        )
         latents.append(first_stage.encode(torch.from_numpy(frame).permute(0, 3, 1, 2) / 127.5 - 1))
     return torch.cat(latents).detach().numpy()
 
@@ -106,10 +129,14 @@ def test_equals_direct_encoding(config, tmp_path):
         if name != "f":
             expected = direct(config, first_stage, name)
             assert expected.std() > 0.1
-            np.testing.assert_allclose(cache.read(number, list(range(len(expected)))), expected, rtol=1e-3, atol=1e-5)
+            np.testing.assert_allclose(
+                cache.read(number, list(range(len(expected)))), expected, rtol=1e-3, atol=1e-5
+            )
     assert cache.index["shard"].tolist() == [0, 0, 0, 0, 0, -1]
     images = torch.randint(0, 256, (2, 3, SIZE, SIZE), dtype=torch.uint8)
-    exact, rounded = (module.Encoder(first_stage, precision)(images) for precision in ("float32", "bfloat16"))
+    exact, rounded = (
+        module.Encoder(first_stage, precision)(images) for precision in ("float32", "bfloat16")
+    )
     assert exact.dtype == rounded.dtype == np.float16 and (exact != rounded).any()
     np.testing.assert_allclose(rounded, exact, rtol=0.1, atol=0.05)
 
@@ -119,7 +146,9 @@ def test_parts_and_workers_equal_the_whole(config, pixels, whole, tmp_path):
     for number in (3, 1, 4, 2):
         before = shards_of(tmp_path / "parts").keys() if (tmp_path / "parts").exists() else set()
         config.data.workers = 2 if number == 1 else 0
-        part = encode_latents(config, tmp_path / "parts", pixels, (number, 4), shard_bytes=SHARD_BYTES)
+        part = encode_latents(
+            config, tmp_path / "parts", pixels, (number, 4), shard_bytes=SHARD_BYTES
+        )
         assert part.skipped == 0
         written.append((part.frames, shards_of(tmp_path / "parts").keys() - before))
     assert shards_of(tmp_path / "parts") == shards_of(whole)
@@ -165,10 +194,18 @@ def test_unreadable_videos(config, pixels, whole, tmp_path, caplog):
     config.data.videos = str(tmp_path / "videos")
     done = encode_latents(config, tmp_path / "latents", pixels, (2, 3), shard_bytes=SHARD_BYTES)
     (tmp_path / "videos" / "tour4.mp4").unlink()
-    done.missing += encode_latents(config, tmp_path / "latents", pixels, shard_bytes=SHARD_BYTES).missing
+    done.missing += encode_latents(
+        config, tmp_path / "latents", pixels, shard_bytes=SHARD_BYTES
+    ).missing
     cache, reference = LatentCache(tmp_path / "latents"), LatentCache(whole)
-    assert done.missing == sum((cache.missing(shard) for shard in range(cache.shards)), type(done.missing)())
-    assert done.missing["tour2"] == 6 and done.missing["tour4"] == 8 and done.missing["tour1"] == 20 - CHUNK
+    assert done.missing == sum(
+        (cache.missing(shard) for shard in range(cache.shards)), type(done.missing)()
+    )
+    assert (
+        done.missing["tour2"] == 6
+        and done.missing["tour4"] == 8
+        and done.missing["tour1"] == 20 - CHUNK
+    )
     marked = 0
     for number, name in enumerate(load_poses(config.data.poses)):
         if name == "f":
@@ -176,19 +213,37 @@ def test_unreadable_videos(config, pixels, whole, tmp_path, caplog):
         frames = list(range(SEQUENCES[name][2]))
         latents, expected = cache.read(number, frames), reference.read(number, frames)
         missing = np.isnan(latents).all(axis=(1, 2, 3))
-        assert missing.all() if name in "be" else missing[-1] and not missing[0] if name == "c" else not missing.any()
+        assert (
+            missing.all()
+            if name in "be"
+            else missing[-1] and not missing[0]
+            if name == "c"
+            else not missing.any()
+        )
         assert not np.isnan(latents[~missing]).any()
         np.testing.assert_array_equal(latents[~missing], expected[~missing])
         marked += missing.sum()
     assert marked == done.missing.total()
-    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert sorted(text.split(":")[0] for text in warnings) == ["video tour1", "video tour2", "video tour4"]
+    warnings = [
+        record.getMessage() for record in caplog.records if record.levelno == logging.WARNING
+    ]
+    assert sorted(text.split(":")[0] for text in warnings) == [
+        "video tour1",
+        "video tour2",
+        "video tour4",
+    ]
 
 
 def test_command_then_training_data(config, data, tmp_path, caplog):
     """The command line, and pairs from its result: those of the videos, encoded."""
     caplog.set_level(logging.INFO)
-    arguments = ["--latents", str(tmp_path / "latents"), "--device", "cpu", f"data.poses={data / 'poses.npy'}"]
+    arguments = [
+        "--latents",
+        str(tmp_path / "latents"),
+        "--device",
+        "cpu",
+        f"data.poses={data / 'poses.npy'}",
+    ]
     arguments += [
         f"data.videos={data / 'videos'}",
         "data.workers=0",
@@ -209,7 +264,9 @@ def test_command_then_training_data(config, data, tmp_path, caplog):
         for side in ("target", "cond"):
             latent = first_stage.encode(expected.pop(f"{side}_image")[None] / 127.5 - 1)[0]
             torch.testing.assert_close(sample.pop(f"{side}_latent"), latent, rtol=1e-3, atol=1e-5)
-        assert sample.keys() == expected.keys() and all(torch.equal(sample[key], expected[key]) for key in sample)
+        assert sample.keys() == expected.keys() and all(
+            torch.equal(sample[key], expected[key]) for key in sample
+        )
     with pytest.raises(ValueError, match="another first stage"):
         main([*arguments, "first_stage.pixel_block=4"])
     with pytest.raises(ValueError, match=r"another precision \(float32, this one is bfloat16\)"):
@@ -252,7 +309,9 @@ def test_parts():
     assert default_part(array) == (4, 4)
     assert default_part({"RANK": "1", "WORLD_SIZE": "8"}) == (2, 8)
     parts = [
-        default_part({**array, "SLURM_ARRAY_TASK_ID": str(task), "RANK": str(rank), "WORLD_SIZE": "2"})
+        default_part(
+            {**array, "SLURM_ARRAY_TASK_ID": str(task), "RANK": str(rank), "WORLD_SIZE": "2"}
+        )
         for task in (1, 3, 5, 7)
         for rank in (0, 1)
     ]

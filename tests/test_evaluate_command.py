@@ -18,11 +18,20 @@ def test_samples_are_compared_with_their_true_frames(tmp_path, capsys):
     for name in ("a", "b"):
         write_sample(tmp_path / "samples" / name, 6)
     run(tmp_path, "-o", "samples", "--metrics", "psnr", "ssim")
-    content = json.loads((tmp_path / "samples" / "a" / "evaluation" / "00000000" / "metrics.json").read_text())
+    content = json.loads(
+        (tmp_path / "samples" / "a" / "evaluation" / "00000000" / "metrics.json").read_text()
+    )
     assert [row["number"] for row in content["frames"]] == [1, 2, 3, 4, 5]
-    assert content["frames"][0]["psnr"] == pytest.approx(20 * np.log10(255)) and content["frames"][0]["ssim"] is None
+    assert (
+        content["frames"][0]["psnr"] == pytest.approx(20 * np.log10(255))
+        and content["frames"][0]["ssim"] is None
+    )
     printed = capsys.readouterr().out
-    assert "copying the photo" in printed and "short term (frame 5)" in printed and "48.13 (48.13 to 48.13)" in printed
+    assert (
+        "copying the photo" in printed
+        and "short term (frame 5)" in printed
+        and "48.13 (48.13 to 48.13)" in printed
+    )
 
 
 def test_anyones_frames(tmp_path, capsys):
@@ -31,7 +40,10 @@ def test_anyones_frames(tmp_path, capsys):
         write_png(tmp_path / "true" / f"{index}.png", np.full((16, 20, 3), 105, np.uint8))
     main(["--images", str(tmp_path / "theirs"), "--true", str(tmp_path / "true")])
     content = json.loads((tmp_path / "evaluation" / "theirs" / "metrics.json").read_text())
-    assert content["frames"][1]["psnr"] == pytest.approx(20 * np.log10(255 / 5)) and 0.9 < content["frames"][1]["ssim"] < 1
+    assert (
+        content["frames"][1]["psnr"] == pytest.approx(20 * np.log10(255 / 5))
+        and 0.9 < content["frames"][1]["ssim"] < 1
+    )
     assert "SSIM" in capsys.readouterr().out
 
 
@@ -42,7 +54,10 @@ def test_what_is_missing_is_said_and_the_rest_is_compared(tmp_path, capsys):
     with pytest.raises(ValueError, match="incomplete: 2 things left out"):
         run(tmp_path, "-o", "samples/a", "samples/b", "samples/c")
     printed = capsys.readouterr()
-    assert "a/00000000: frame 0002: no generated image" in printed.err and "samples/c: no frames" in printed.err
+    assert (
+        "a/00000000: frame 0002: no generated image" in printed.err
+        and "samples/c: no frames" in printed.err
+    )
     assert (tmp_path / "samples" / "b" / "evaluation" / "00000000" / "metrics.json").is_file()
 
 

@@ -7,7 +7,12 @@ from photonvs.models import build_first_stage, load_first_stage
 from photonvs.models.first_stage import Codebook, latent_shape
 
 SMALL = FirstStageConfig(
-    image_size=32, channels=32, channel_multipliers=[1, 2, 1], residual_blocks=1, latent_channels=3, codebook_size=50
+    image_size=32,
+    channels=32,
+    channel_multipliers=[1, 2, 1],
+    residual_blocks=1,
+    latent_channels=3,
+    codebook_size=50,
 )
 
 
@@ -23,7 +28,9 @@ def close_to_reference(found: torch.Tensor, name: str) -> None:
 
 
 def test_the_published_first_stage(published_first_stage):
-    rows = [(name, list(tensor.shape)) for name, tensor in published_first_stage.state_dict().items()]
+    rows = [
+        (name, list(tensor.shape)) for name, tensor in published_first_stage.state_dict().items()
+    ]
     assert rows == [(name, shape) for name, shape, _ in published("first_stage")]
     image = torch.tanh(seeded_tensor("image", (1, 3, 256, 256)).cumsum(-1).cumsum(-2) / 64)
     with torch.no_grad():
@@ -35,7 +42,9 @@ def test_the_published_first_stage(published_first_stage):
 
 
 def test_encoder_and_decoder_are_those_of_taming_transformers():
-    model = pytest.importorskip("taming.modules.diffusionmodules.model", reason="taming-transformers is not installed")
+    model = pytest.importorskip(
+        "taming.modules.diffusionmodules.model", reason="taming-transformers is not installed"
+    )
     settings = {
         "ch": SMALL.channels,
         "out_ch": 3,
@@ -94,7 +103,11 @@ def test_pixels_are_moved_and_moved_back(block):
     stage = build_first_stage(config)
     images = torch.rand(2, 3, 16, 16) * 2 - 1
     latents = stage.encode(images)
-    assert latents.shape[1:] == (latent_shape(config)[0], latent_shape(config)[1], latent_shape(config)[1])
+    assert latents.shape[1:] == (
+        latent_shape(config)[0],
+        latent_shape(config)[1],
+        latent_shape(config)[1],
+    )
     torch.testing.assert_close(stage.decode(latents), images, rtol=0, atol=0)
     assert stage.decode(3 * latents).abs().max() == 1
     assert not list(stage.parameters())
@@ -114,7 +127,10 @@ def test_latent_shape_of_the_published_first_stage():
         ({"image_size": 60}, "first_stage.image_size 60: expected a multiple of 8"),
         ({"image_size": 0}, "first_stage.image_size 0"),
         ({"codebook_size": 0}, "codebook_size and residual_blocks must be above 0"),
-        ({"kind": "pixels", "pixel_block": 3}, "first_stage.image_size 256: expected a multiple of 3"),
+        (
+            {"kind": "pixels", "pixel_block": 3},
+            "first_stage.image_size 256: expected a multiple of 3",
+        ),
         ({"kind": "pixels", "pixel_block": 0}, "expected a multiple of 0"),
     ],
 )

@@ -11,8 +11,20 @@ from safetensors.torch import load_file
 from torch.utils.data import default_collate
 
 from photonvs import first_stage_training
-from photonvs.config import Config, FirstStageConfig, FirstStageTrainingConfig, TrainingConfig, load_config
-from photonvs.first_stage_losses import Autoencoding, CodeRestarts, adaptive_weight, codebook_loss, perplexity
+from photonvs.config import (
+    Config,
+    FirstStageConfig,
+    FirstStageTrainingConfig,
+    TrainingConfig,
+    load_config,
+)
+from photonvs.first_stage_losses import (
+    Autoencoding,
+    CodeRestarts,
+    adaptive_weight,
+    codebook_loss,
+    perplexity,
+)
 from photonvs.first_stage_training import FirstStageTask
 from photonvs.models import build_first_stage, load_first_stage
 from photonvs.models.discriminator import PatchDiscriminator, generator_loss
@@ -20,7 +32,12 @@ from photonvs.utils.checkpoint import read_checkpoint
 from photonvs.utils.distributed import Process
 
 TINY = FirstStageConfig(
-    image_size=32, channels=32, channel_multipliers=[1, 1], residual_blocks=1, latent_channels=3, codebook_size=64
+    image_size=32,
+    channels=32,
+    channel_multipliers=[1, 1],
+    residual_blocks=1,
+    latent_channels=3,
+    codebook_size=64,
 )
 HERE = Process(torch.device("cpu"))
 FRAMES = first_stage_training._frames
@@ -37,7 +54,11 @@ class Shapes:
         y, x = np.mgrid[:32, :32] / 32
         centre, colours = source.uniform(0.2, 0.8, 2), source.uniform(0, 255, (3, 3))
         disc = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < 0.05
-        image = np.where(disc, colours[0, :, None, None], x * colours[1, :, None, None] + (1 - x) * colours[2, :, None, None])
+        image = np.where(
+            disc,
+            colours[0, :, None, None],
+            x * colours[1, :, None, None] + (1 - x) * colours[2, :, None, None],
+        )
         return {"image": torch.from_numpy(image.astype(np.uint8))}
 
 
@@ -48,14 +69,24 @@ def shapes(monkeypatch):
 
 def settings(**changes: object) -> Config:
     """Settings of a tiny training without a discriminator; changes: of first_stage_training."""
-    plain = {"perceptual": "none", "discriminator_weight": 0.0, "learning_rate_per_image": 2e-4, "restart_after": 20}
+    plain = {
+        "perceptual": "none",
+        "discriminator_weight": 0.0,
+        "learning_rate_per_image": 2e-4,
+        "restart_after": 20,
+    }
     own = FirstStageTrainingConfig(**(plain | {"validation_frames": 4} | changes))
     training = TrainingConfig(batch_size=4, warmup_steps=1, ema_decay=0.9)
     return Config(first_stage=TINY, training=training, first_stage_training=own)
 
 
 def adversarial(**changes: object) -> Config:
-    small = {"discriminator_weight": 0.8, "discriminator_start": 2, "discriminator_channels": 4, "discriminator_layers": 2}
+    small = {
+        "discriminator_weight": 0.8,
+        "discriminator_start": 2,
+        "discriminator_channels": 4,
+        "discriminator_layers": 2,
+    }
     return settings(**(small | changes))
 
 
@@ -63,7 +94,10 @@ def batches(task: FirstStageTask, step: int, parts: int = 1) -> list[dict[str, t
     """The batches of a step, as the trainer makes them."""
     size = task.config.training.batch_size
     samples = [task.dataset[(step * size + number) % 4] for number in range(size)]
-    return [default_collate(samples[part * size // parts : (part + 1) * size // parts]) for part in range(parts)]
+    return [
+        default_collate(samples[part * size // parts : (part + 1) * size // parts])
+        for part in range(parts)
+    ]
 
 
 def train(task: FirstStageTask, first: int, stop: int) -> list[dict[str, torch.Tensor]]:
@@ -84,7 +118,9 @@ def test_gradients_pass_quantization_unchanged():
     torch.testing.assert_close(found, codes.grad, rtol=1e-9, atol=1e-9)
     (weights * reconstructions).sum().backward()
     assert first_stage.encoder.conv_in.weight.grad.any()
-    assert first_stage.quantize.embedding.weight.grad is None, "codes learn from the codebook loss alone"
+    assert first_stage.quantize.embedding.weight.grad is None, (
+        "codes learn from the codebook loss alone"
+    )
 
 
 def test_codebook_loss():
@@ -103,7 +139,9 @@ def test_adaptive_weight_balances_the_gradients():
     weight = adaptive_weight((layer * torch.tensor([3.0, 4.0])).sum(), layer[0] * 2, layer)
     torch.testing.assert_close(weight, torch.tensor(5 / (2 + 1e-4)))
     assert not weight.requires_grad and layer.grad is None
-    torch.testing.assert_close(adaptive_weight(layer.sum() * 100, layer.sum() * 0, layer), torch.tensor(1e4))
+    torch.testing.assert_close(
+        adaptive_weight(layer.sum() * 100, layer.sum() * 0, layer), torch.tensor(1e4)
+    )
 
 
 def test_perplexity():
@@ -118,17 +156,28 @@ def test_idle_codes_are_placed_at_latents():
     before = codebook.weight.detach().clone()
     latents = torch.arange(12.0).reshape(6, 2) + 100
     restarts = CodeRestarts(codebook, after=2, seed=5, process=HERE)
-    assert restarts.update(torch.tensor([3, 0, 3, 0]), latents, step=0) == 2, "the first step places unused codes at once"
+    assert restarts.update(torch.tensor([3, 0, 3, 0]), latents, step=0) == 2, (
+        "the first step places unused codes at once"
+    )
     assert torch.equal(codebook.weight[[0, 2]], before[[0, 2]])
     assert all((code == latents).all(1).any() for code in codebook.weight[[1, 3]])
     assert not torch.equal(codebook.weight[1], codebook.weight[3])
     placed = codebook.weight.detach().clone()
-    uses = [torch.tensor([1, 1, 0, 0]), torch.tensor([1, 1, 0, 0]), torch.tensor([1, 1, 0, 1]), torch.tensor([1, 1, 1, 1])]
-    assert [restarts.update(counts, latents + step, step) for step, counts in enumerate(uses, start=1)] == [0, 0, 1, 0]
+    uses = [
+        torch.tensor([1, 1, 0, 0]),
+        torch.tensor([1, 1, 0, 0]),
+        torch.tensor([1, 1, 0, 1]),
+        torch.tensor([1, 1, 1, 1]),
+    ]
+    assert [
+        restarts.update(counts, latents + step, step) for step, counts in enumerate(uses, start=1)
+    ] == [0, 0, 1, 0]
     assert torch.equal(codebook.weight[[0, 1, 3]], placed[[0, 1, 3]])
     assert (codebook.weight[2] == latents + 3).all(1).any()
     few = CodeRestarts(codebook, after=1, seed=5, process=HERE)
-    assert few.update(torch.zeros(4), latents[:3], 0) == 3, "no more than there are latents; the rest a step later"
+    assert few.update(torch.zeros(4), latents[:3], 0) == 3, (
+        "no more than there are latents; the rest a step later"
+    )
     assert few.update(torch.tensor([1, 1, 1, 0]), latents[:3], 1) == 1
     never = CodeRestarts(codebook, after=0, seed=5, process=HERE)
     assert never.update(torch.zeros(4), latents, 0) == 0
@@ -136,14 +185,17 @@ def test_idle_codes_are_placed_at_latents():
 
 def test_the_losses_add_up():
     """One step's scalars from the formulas, on the weights before the step."""
-    task = FirstStageTask(adversarial(discriminator_start=0, commitment=0.5, codebook_weight=0.3), HERE)
+    task = FirstStageTask(
+        adversarial(discriminator_start=0, commitment=0.5, codebook_weight=0.3), HERE
+    )
     batch = batches(task, 0)[0]
     images = batch["image"].float() / 127.5 - 1
     made, latents, quantized, _ = Autoencoding(task.first_stage)(images)
     error = (images - made).abs().mean()
     judged = generator_loss(task.discriminator(made))
     norms = [
-        torch.autograd.grad(loss, task.first_stage.decoder.conv_out.weight, retain_graph=True)[0] for loss in (error, judged)
+        torch.autograd.grad(loss, task.first_stage.decoder.conv_out.weight, retain_graph=True)[0]
+        for loss in (error, judged)
     ]
     weight = norms[0].norm() / (norms[1].norm() + 1e-4)
     codes = 1.5 * (latents - quantized).square().mean()
@@ -159,12 +211,18 @@ def test_the_losses_add_up():
     scalars = task.update(iter([batch]), 0)
     for name, value in expected.items():
         torch.testing.assert_close(
-            scalars[name], value.detach(), rtol=1e-4, atol=1e-6, msg=lambda text, name=name: f"{name}: {text}"
+            scalars[name],
+            value.detach(),
+            rtol=1e-4,
+            atol=1e-6,
+            msg=lambda text, name=name: f"{name}: {text}",
         )
 
 
 def test_perceptual_distance_enters_the_loss(monkeypatch):
-    monkeypatch.setattr(first_stage_training, "load_perceptual", lambda *_: lambda x, y: torch.full((len(x),), 2.0))
+    monkeypatch.setattr(
+        first_stage_training, "load_perceptual", lambda *_: lambda x, y: torch.full((len(x),), 2.0)
+    )
     task = FirstStageTask(settings(perceptual="lpips", perceptual_weight=1.5), HERE)
     scalars = task.update(iter(batches(task, 0)), 0)
     torch.testing.assert_close(scalars["perceptual"], torch.tensor(2.0))
@@ -175,11 +233,16 @@ def test_parts_of_a_batch_make_the_whole():
     """Without the discriminator (its batch normalization sees the parts) accumulation changes rounding only."""
     whole, parts = (FirstStageTask(settings(), HERE) for _ in range(2))
     parts.config.training.accumulation = 4
-    scalars = [whole.update(iter(batches(whole, 0)), 0), parts.update(iter(batches(parts, 0, parts=4)), 0)]
+    scalars = [
+        whole.update(iter(batches(whole, 0)), 0),
+        parts.update(iter(batches(parts, 0, parts=4)), 0),
+    ]
     torch.testing.assert_close(*scalars, rtol=1e-4, atol=1e-6, equal_nan=True)
     pairs = zip(whole.first_stage.parameters(), parts.first_stage.parameters(), strict=True)
     differences = torch.cat([(first - second).abs().flatten() for first, second in pairs])
-    assert differences.mean() < 1e-5  # a step is 8e-4: Adam's first step shows gradients' signs, of vanishing ones either
+    assert (
+        differences.mean() < 1e-5
+    )  # a step is 8e-4: Adam's first step shows gradients' signs, of vanishing ones either
 
 
 def test_the_discriminator_starts_in_time():
@@ -187,18 +250,28 @@ def test_the_discriminator_starts_in_time():
     before = {name: item.clone() for name, item in task.discriminator.state_dict().items()}
     for scalars in train(task, 0, 2):
         assert scalars["discriminator"].isnan() and scalars["adaptive_weight"].isnan()
-    assert all(torch.equal(item, before[name]) for name, item in task.discriminator.state_dict().items())
+    assert all(
+        torch.equal(item, before[name]) for name, item in task.discriminator.state_dict().items()
+    )
     (scalars,) = train(task, 2, 3)
     assert scalars["discriminator"] > 0 and scalars["adaptive_weight"] > 0
-    moved = {name for name, item in task.discriminator.named_parameters() if not torch.equal(item, before[name])}
+    moved = {
+        name
+        for name, item in task.discriminator.named_parameters()
+        if not torch.equal(item, before[name])
+    }
     names = {name for name, _ in task.discriminator.named_parameters()}
-    assert names - moved <= {"main.8.bias"}, "where no judgement is beyond 1, the last bias has no gradient"
+    assert names - moved <= {"main.8.bias"}, (
+        "where no judgement is beyond 1, the last bias has no gradient"
+    )
 
 
 def test_the_autoencoders_step_leaves_the_discriminators_gradients_alone():
     task = FirstStageTask(adversarial(discriminator_start=0), HERE)
     images = torch.rand(2, 3, 32, 32)
-    task._losses(images, *Autoencoding(task.first_stage)(images)[:3], adversarial=True)["loss"].backward()
+    task._losses(images, *Autoencoding(task.first_stage)(images)[:3], adversarial=True)[
+        "loss"
+    ].backward()
     assert all(parameter.grad is None for parameter in task.discriminator.parameters())
 
 
@@ -234,7 +307,10 @@ def test_a_new_training_starts_from_weights_that_are_there(tmp_path):
     torch.testing.assert_close(dict(task.first_stage.state_dict()), dict(expected), rtol=0, atol=0)
     assert task.first_stage.training
     config.first_stage = replace(TINY, codebook_size=32)
-    with pytest.raises(ValueError, match=r"weights .*first.safetensors are of .*codebook_size=64.* settings say .*=32"):
+    with pytest.raises(
+        ValueError,
+        match=r"weights .*first.safetensors are of .*codebook_size=64.* settings say .*=32",
+    ):
         FirstStageTask(config, HERE)
 
 
@@ -258,9 +334,13 @@ def test_a_discriminator_can_join_later():
     joined = FirstStageTask(adversarial(discriminator_start=0), HERE)
     joined.load_state_dict(alone.state_dict())
     assert train(joined, 1, 2)[0]["discriminator"] > 0
-    assert set(joined.modules) == {"first_stage", "discriminator"} and set(alone.modules) == {"first_stage"}
+    assert set(joined.modules) == {"first_stage", "discriminator"} and set(alone.modules) == {
+        "first_stage"
+    }
     with pytest.raises(ValueError, match="discriminator is of other sizes than"):
-        FirstStageTask(adversarial(discriminator_channels=8), HERE).load_state_dict(joined.state_dict())
+        FirstStageTask(adversarial(discriminator_channels=8), HERE).load_state_dict(
+            joined.state_dict()
+        )
 
 
 def test_the_published_layout_of_weights(tmp_path):
@@ -273,7 +353,9 @@ def test_the_published_layout_of_weights(tmp_path):
     assert all(torch.equal(state[name], item) for name, item in tensors.items())
     prefix = "loss.discriminator."
     judge = PatchDiscriminator()
-    judge.load_state_dict({name.removeprefix(prefix): item for name, item in state.items() if name.startswith(prefix)})
+    judge.load_state_dict(
+        {name.removeprefix(prefix): item for name, item in state.items() if name.startswith(prefix)}
+    )
     assert len(state) == len(tensors) + len(judge.state_dict())
     assert FirstStageConfig(**checkpoint["config"]["first_stage"]) == TINY
 
@@ -283,7 +365,9 @@ def test_both_files_of_the_published_model_load(tmp_path):
     """270 MB each."""
     task = FirstStageTask(replace(adversarial(), first_stage=FirstStageConfig()), HERE)
     task.export(tmp_path / "first-stage.safetensors")
-    first, second = (load_first_stage(tmp_path / f"first-stage.{suffix}") for suffix in ("safetensors", "ckpt"))
+    first, second = (
+        load_first_stage(tmp_path / f"first-stage.{suffix}") for suffix in ("safetensors", "ckpt")
+    )
     pairs = zip(first.state_dict().items(), second.state_dict().items(), strict=True)
     assert all(name == other and torch.equal(item, twin) for (name, item), (other, twin) in pairs)
 
@@ -296,10 +380,16 @@ def test_without_held_out_frames_nothing_is_validated():
 
 def test_held_out_frames_are_those_of_the_other_split(monkeypatch):
     asked = []
-    monkeypatch.setattr(first_stage_training, "FrameDataset", lambda *arguments: asked.append(arguments) or Shapes())
+    monkeypatch.setattr(
+        first_stage_training, "FrameDataset", lambda *arguments: asked.append(arguments) or Shapes()
+    )
     monkeypatch.setattr(first_stage_training, "_frames", FRAMES)
     config = settings(flip=True)
-    config.data.poses, config.data.videos, config.data.validation = "/train/p.npy", "/train/v", "/test"
+    config.data.poses, config.data.videos, config.data.validation = (
+        "/train/p.npy",
+        "/train/v",
+        "/test",
+    )
     assert set(FirstStageTask(config, HERE).validate(0)) == {"psnr", "ssim"}
     paths = [tuple(map(str, arguments[:2])) for arguments in asked]
     assert paths == [("/train/p.npy", "/train/v"), ("/test/poses.npy", "/test/videos")]
@@ -310,16 +400,27 @@ def test_gradients_that_are_not_finite_stop_the_training():
     task = FirstStageTask(settings(), HERE)
     with torch.no_grad():
         task.first_stage.decoder.conv_in.bias[0] = math.nan
-    with pytest.raises(ValueError, match="the gradient of step 1 is not finite: lower .*learning_rate_per_image"):
+    with pytest.raises(
+        ValueError, match="the gradient of step 1 is not finite: lower .*learning_rate_per_image"
+    ):
         train(task, 0, 1)
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (replace(settings(), first_stage=FirstStageConfig(kind="pixels")), "'pixels' has no weights to train"),
-        (replace(settings(), training=TrainingConfig(precision="bfloat16")), "training.precision=float32"),
-        (adversarial(discriminator_layers=4), "discriminator_layers 4: too many for images of 32 pixels"),
+        (
+            replace(settings(), first_stage=FirstStageConfig(kind="pixels")),
+            "'pixels' has no weights to train",
+        ),
+        (
+            replace(settings(), training=TrainingConfig(precision="bfloat16")),
+            "training.precision=float32",
+        ),
+        (
+            adversarial(discriminator_layers=4),
+            "discriminator_layers 4: too many for images of 32 pixels",
+        ),
         (settings(perceptual="vgg"), "perceptual 'vgg'"),
     ],
 )
@@ -330,7 +431,11 @@ def test_settings_that_do_not_fit_are_refused(config, message):
 
 def test_the_command_trains_and_exports(tmp_path, monkeypatch):
     """Two steps, then two more from the checkpoint; another's weights are not replaced."""
-    monkeypatch.setattr(first_stage_training, "load_config", lambda name, changes: settings_for_command(name, changes))
+    monkeypatch.setattr(
+        first_stage_training,
+        "load_config",
+        lambda name, changes: settings_for_command(name, changes),
+    )
     arguments = ["--instance-data", str(tmp_path), "--device", "cpu"]
     first_stage_training.main([*arguments, "training.steps=2"])
     weights = tmp_path / "first-stage.safetensors"
@@ -338,7 +443,12 @@ def test_the_command_trains_and_exports(tmp_path, monkeypatch):
     first_stage_training.main([*arguments, "training.steps=4"])
     second = load_file(weights)
     assert any(not torch.equal(first[name], second[name]) for name in first)
-    assert read_checkpoint(max((tmp_path / "first-stage" / "checkpoints").glob("*.pth")))["total_iterations"] == 4
+    assert (
+        read_checkpoint(max((tmp_path / "first-stage" / "checkpoints").glob("*.pth")))[
+            "total_iterations"
+        ]
+        == 4
+    )
     other = tmp_path / "other"
     other.mkdir()
     (other / "first-stage.safetensors").write_text("somebody's")
@@ -349,4 +459,12 @@ def test_the_command_trains_and_exports(tmp_path, monkeypatch):
 
 def settings_for_command(name: str, changes: list[str]) -> Config:
     tiny = ["image_size=32", "channel_multipliers=[1,1]", "latent_channels=3", "codebook_size=64"]
-    return load_config(name, ["data.workers=0", "training.batch_size=4", *(f"first_stage.{item}" for item in tiny), *changes])
+    return load_config(
+        name,
+        [
+            "data.workers=0",
+            "training.batch_size=4",
+            *(f"first_stage.{item}" for item in tiny),
+            *changes,
+        ],
+    )

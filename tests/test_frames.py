@@ -25,7 +25,9 @@ def data(tmp_path_factory) -> Path:
         times = np.round(frames * 1e6 / 30).astype(np.int64)
         sequences[name] = Sequence(name, times, fractions, fractions, fractions, fractions, poses)
         if name != "gone":
-            write_numbered_video(folder / "videos" / f"{name}.mp4", range(0, 512 * 30, 512), size=(90, 90))
+            write_numbered_video(
+                folder / "videos" / f"{name}.mp4", range(0, 512 * 30, 512), size=(90, 90)
+            )
     save_poses(folder / "poses.npy", sequences)
     return folder
 
@@ -42,7 +44,9 @@ def test_a_sample_shows_its_frame(data):
         assert sample.keys() == {"image", "sequence", "frame", "replaced"}
         image = sample["image"]
         assert image.shape == (3, 36, 36) and image.dtype == torch.uint8 and image.is_contiguous()
-        assert numbers_of(image.permute(1, 2, 0)[None].numpy()) == [int(sample["sequence"]) + 3 * int(sample["frame"])]
+        assert numbers_of(image.permute(1, 2, 0)[None].numpy()) == [
+            int(sample["sequence"]) + 3 * int(sample["frame"])
+        ]
 
 
 def test_every_frame_but_the_last_is_as_likely(data):
@@ -61,7 +65,9 @@ def test_a_sample_depends_on_seed_and_number_only(data):
     for index in reversed(range(8)):
         assert all(torch.equal(item, expected[index][name]) for name, item in second[index].items())
     other = frames_of(data, seed=2)
-    assert [other.choose(index) for index in range(8)] != [first.choose(index) for index in range(8)]
+    assert [other.choose(index) for index in range(8)] != [
+        first.choose(index) for index in range(8)
+    ]
 
 
 def test_flipping_mirrors_about_half(data):

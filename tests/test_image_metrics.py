@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from photonvs import trajectory_presets as presets
-from photonvs.evaluation.image_metrics import compare, folder_comparison, psnr, run_comparison, score_run, ssim
+from photonvs.evaluation.image_metrics import (
+    compare,
+    folder_comparison,
+    psnr,
+    run_comparison,
+    score_run,
+    ssim,
+)
 from photonvs.trajectory import SamplingSpec, conditioning, write_spec
 from photonvs.utils.pictures import write_png
 
@@ -18,12 +25,18 @@ def grey(value: int, size: int = 8) -> np.ndarray:
 
 def write_sample(directory, count=3, rule="previous", skip=()):
     """A sample whose run is one grey level off the true frames; the given photo is of level 50."""
-    write_spec(directory / "sampling-spec.json", SamplingSpec(0.9, presets.truck(count), *conditioning(count, rule)))
+    write_spec(
+        directory / "sampling-spec.json",
+        SamplingSpec(0.9, presets.truck(count), *conditioning(count, rule)),
+    )
     write_png(directory / "init-ims" / "0000.png", grey(50, 32))
     for index in range(count):
         write_png(directory / "true-ims" / f"{index:04d}.png", grey(50 + 10 * index, 32))
         if index not in skip:
-            write_png(directory / "samples" / "00000000" / "images" / f"{index:04d}.png", grey(51 + 10 * index))
+            write_png(
+                directory / "samples" / "00000000" / "images" / f"{index:04d}.png",
+                grey(51 + 10 * index),
+            )
     return directory / "samples" / "00000000"
 
 
@@ -40,7 +53,9 @@ def test_ssim_is_that_of_torchmetrics_where_its_windows_lie_inside():
     frame = generator.integers(0, 256, (40, 48, 3), dtype=np.uint8)
     other = (0.7 * frame + 0.3 * generator.integers(0, 256, frame.shape)).astype(np.uint8)
     tensors = [torch.from_numpy(image).permute(2, 0, 1)[None].double() for image in (frame, other)]
-    _, places = functional.structural_similarity_index_measure(*tensors, data_range=255.0, return_full_image=True)
+    _, places = functional.structural_similarity_index_measure(
+        *tensors, data_range=255.0, return_full_image=True
+    )
     assert ssim(frame, other) == pytest.approx(float(places[..., 5:-5, 5:-5].mean()), rel=1e-6)
     assert ssim(frame, frame) == pytest.approx(1)
     assert math.isnan(ssim(grey(1), grey(1))), "smaller than the window"
@@ -66,7 +81,10 @@ def test_frames_are_numbered_along_the_path_whatever_is_missing(tmp_path):
     rows, problems = compare(comparison, {"psnr": psnr})
     assert comparison.generated == 5
     assert [(row["frame"], row["number"]) for row in rows] == [(1, 1), (3, 3)]
-    assert [problem.split(":")[0] for problem in comparison.problems] == ["frame 0002", "frame 0004"]
+    assert [problem.split(":")[0] for problem in comparison.problems] == [
+        "frame 0002",
+        "frame 0004",
+    ]
     assert len(problems) == 1 and "0005.png cannot be read" in problems[0]
     with pytest.raises(ValueError, match=r"frame 0005 left out"):
         score_run(tmp_path, run)
@@ -82,7 +100,10 @@ def test_anyones_frames_by_name(tmp_path):
     assert [pair.generated.name for pair in comparison.pairs] == ["frame_2.png", "frame_10.png"]
     assert comparison.problems == (f"alone.png: no true image of this name in {tmp_path / 'true'}",)
     rows, problems = compare(comparison, {"psnr": psnr})
-    assert rows[0]["psnr"] == pytest.approx(20 * math.log10(255 / 3)) and "psnr_of_copying" not in rows[0]
+    assert (
+        rows[0]["psnr"] == pytest.approx(20 * math.log10(255 / 3))
+        and "psnr_of_copying" not in rows[0]
+    )
     write_png(tmp_path / "made" / "frame_2.png", np.zeros((8, 10, 3), np.uint8))
     _, problems = compare(comparison, {"psnr": psnr})
     assert "frame_2.bmp: 8x8 pixels; expected 10x8, the generated frame's size" in problems[0]

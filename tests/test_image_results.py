@@ -8,7 +8,13 @@ from test_image_metrics import write_sample
 
 from photonvs.evaluation import image_results
 from photonvs.evaluation.image_metrics import run_comparison
-from photonvs.evaluation.image_results import METRICS, SetMetrics, evaluate_images, in_horizon, write_rows
+from photonvs.evaluation.image_results import (
+    METRICS,
+    SetMetrics,
+    evaluate_images,
+    in_horizon,
+    write_rows,
+)
 from photonvs.evaluation.image_table import markdown, plain_table
 from photonvs.utils.pictures import write_png
 
@@ -28,14 +34,18 @@ def mean_level(images, network, device):
 
 @pytest.fixture
 def simple_features(monkeypatch):
-    metrics = SetMetrics("frechet-efficientnet", "kernel-efficientnet", lambda device: None, mean_level)
+    metrics = SetMetrics(
+        "frechet-efficientnet", "kernel-efficientnet", lambda device: None, mean_level
+    )
     monkeypatch.setattr(image_results, "SET_METRICS", (metrics,))
 
 
 def test_horizons():
     numbers = range(1, 8)
     assert [number for number in numbers if in_horizon("short-term", number, 7)] == [5]
-    assert [number for number in numbers if in_horizon("short-term", number, 7, short_term=2)] == [2]
+    assert [number for number in numbers if in_horizon("short-term", number, 7, short_term=2)] == [
+        2
+    ]
     assert [number for number in numbers if in_horizon("long-term", number, 7)] == [7]
     assert all(in_horizon("all", number, 7) for number in numbers)
 
@@ -46,8 +56,14 @@ def test_means_over_sequences_of_each_horizon(comparisons):
         write_png(path, np.full((8, 8, 3), 55 + 10 * index, np.uint8))
     results = evaluate_images(comparisons, ["psnr"], short_term=5)
     off_by_5, off_by_1 = 20 * np.log10(255 / 5), 20 * np.log10(255)
-    expected = {"all": (off_by_5 + off_by_1) / 2, "short-term": off_by_1, "long-term": (off_by_5 + off_by_1) / 2}
-    assert {key: results.summary[key]["psnr"]["mean"] for key in expected} == pytest.approx(expected)
+    expected = {
+        "all": (off_by_5 + off_by_1) / 2,
+        "short-term": off_by_1,
+        "long-term": (off_by_5 + off_by_1) / 2,
+    }
+    assert {key: results.summary[key]["psnr"]["mean"] for key in expected} == pytest.approx(
+        expected
+    )
     assert [results.summary[key]["psnr"]["sequences"] for key in expected] == [2, 1, 2]
     assert results.problems == results.unavailable == []
 
@@ -56,9 +72,13 @@ def test_set_distances_of_each_horizon(comparisons, simple_features):
     results = evaluate_images(comparisons, ["psnr", "frechet-efficientnet", "kernel-efficientnet"])
     assert results.summary["all"]["frechet-efficientnet"]["images"] == 8
     assert results.summary["long-term"]["frechet-efficientnet"]["images"] == 2
-    assert 0.99 < results.summary["all"]["frechet-efficientnet"]["mean"] < 10, "one level apart, and its square"
+    assert 0.99 < results.summary["all"]["frechet-efficientnet"]["mean"] < 10, (
+        "one level apart, and its square"
+    )
     assert "frechet-efficientnet" not in results.summary["short-term"]
-    assert results.unavailable == ["frechet-efficientnet and kernel-efficientnet, short-term: 1 frames, expected at least 2"]
+    assert results.unavailable == [
+        "frechet-efficientnet and kernel-efficientnet, short-term: 1 frames, expected at least 2"
+    ]
     table = plain_table(results.summary, 5)
     assert "not comparable with FID" in table and "short term (frame 5)" in table
 
@@ -71,15 +91,23 @@ def test_a_metric_without_weights_is_said_and_the_others_come(comparisons, monke
     monkeypatch.setattr(image_results, "SET_METRICS", (metrics, image_results.SET_METRICS[1]))
     monkeypatch.setitem(image_results.PAIR_METRICS, "lpips", refuse)
     results = evaluate_images(comparisons[:1], METRICS)
-    assert results.unavailable[:2] == ["lpips left out: no weights here", "fid and kid left out: no weights here"]
-    assert results.summary["all"]["psnr"]["mean"] > 0 and results.summary["all"]["kernel-efficientnet"]["images"] == 2
+    assert results.unavailable[:2] == [
+        "lpips left out: no weights here",
+        "fid and kid left out: no weights here",
+    ]
+    assert (
+        results.summary["all"]["psnr"]["mean"] > 0
+        and results.summary["all"]["kernel-efficientnet"]["images"] == 2
+    )
     assert "lpips" not in results.summary["all"] and "fid" not in results.summary["all"]
 
 
 def test_an_unreadable_frame_is_said_once_and_counts_nowhere(comparisons, simple_features):
     comparisons[1].pairs[0].generated.write_bytes(b"")
     results = evaluate_images(comparisons, ["psnr", "frechet-efficientnet"])
-    assert len(results.problems) == 1 and results.problems[0].startswith("b/00000000: frame 0001 left out:")
+    assert len(results.problems) == 1 and results.problems[0].startswith(
+        "b/00000000: frame 0001 left out:"
+    )
     assert results.summary["all"]["frechet-efficientnet"]["images"] == 7
 
 
@@ -90,7 +118,9 @@ def test_metrics_json_has_null_where_there_is_no_number(comparisons):
     write_rows(comparison, results.compared[0][1])
     content = json.loads((comparison.result / "metrics.json").read_text())
     assert content["generated"] == 2
-    assert [row["psnr"] is None for row in content["frames"]] == [True, False] and content["frames"][0]["ssim"] is None
+    assert [row["psnr"] is None for row in content["frames"]] == [True, False] and content[
+        "frames"
+    ][0]["ssim"] is None
 
 
 def test_markdown():

@@ -19,7 +19,9 @@ from photonvs.models import load_denoiser, load_first_stage
 from photonvs.utils import inert_pickle
 from photonvs.utils.checkpoint import read_checkpoint
 
-pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol", "ignore:.torch.jit.*:FutureWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Detected pickle protocol", "ignore:.torch.jit.*:FutureWarning"
+)
 
 
 def saved(path: Path, content: object, **options) -> Path:
@@ -40,13 +42,18 @@ def in_a_zip(path: Path, pickled: bytes) -> Path:
     torch.save({"state_dict": {"x": torch.arange(4.0)}}, buffer)
     with zipfile.ZipFile(buffer) as source, zipfile.ZipFile(path, "w") as target:
         for item in source.infolist():
-            target.writestr(item.filename, pickled if item.filename.endswith("data.pkl") else source.read(item))
+            target.writestr(
+                item.filename, pickled if item.filename.endswith("data.pkl") else source.read(item)
+            )
     return path
 
 
 def in_an_old_file(path: Path, pickled: bytes) -> Path:
     """The format before zip: a header of three pickles, the content, the storages' names."""
-    header = [pickle.dumps(part, 2) for part in (torch.serialization.MAGIC_NUMBER, 1001, {"little_endian": True})]
+    header = [
+        pickle.dumps(part, 2)
+        for part in (torch.serialization.MAGIC_NUMBER, 1001, {"little_endian": True})
+    ]
     path.write_bytes(b"".join(header) + pickled + pickle.dumps([], 2))
     return path
 
@@ -59,14 +66,24 @@ def as_the_header_of_an_old_file(path: Path, pickled: bytes) -> Path:
 def calling(module: str, name: str, argument: str, protocol: int = 2) -> bytes:
     """A pickle that calls module.name(argument) and puts the result into a checkpoint's dict."""
     if protocol >= 4:
-        texts = [pickle.SHORT_BINUNICODE + bytes([len(text)]) + text.encode() for text in (module, name)]
+        texts = [
+            pickle.SHORT_BINUNICODE + bytes([len(text)]) + text.encode() for text in (module, name)
+        ]
         function = b"".join(texts) + pickle.STACK_GLOBAL
     else:
         function = pickle.GLOBAL + f"{module}\n{name}\n".encode()
     text = pickle.BINUNICODE + struct.pack("<I", len(argument.encode())) + argument.encode()
     key = pickle.BINUNICODE + struct.pack("<I", 10) + b"state_dict"
     call = function + text + pickle.TUPLE1 + pickle.REDUCE
-    return pickle.PROTO + bytes([protocol]) + pickle.EMPTY_DICT + key + call + pickle.SETITEM + pickle.STOP
+    return (
+        pickle.PROTO
+        + bytes([protocol])
+        + pickle.EMPTY_DICT
+        + key
+        + call
+        + pickle.SETITEM
+        + pickle.STOP
+    )
 
 
 @pytest.fixture
@@ -118,7 +135,9 @@ def test_the_hostile_files_would_work_elsewhere(tmp_path):
     canary = tmp_path / "proof"
     for carrier in CARRIERS[:2]:
         for protocol in (2, 4):
-            path = carrier(tmp_path / "x.ckpt", calling("os", "system", f"touch {canary}", protocol))
+            path = carrier(
+                tmp_path / "x.ckpt", calling("os", "system", f"touch {canary}", protocol)
+            )
             torch.load(path, weights_only=False)
             canary.unlink()
 
@@ -127,7 +146,13 @@ def test_the_hostile_files_would_work_elsewhere(tmp_path):
 @pytest.mark.parametrize("name", ["Callback", "os.system", "__class__.__base__", "eval"])
 def test_names_of_other_packages_are_inert(tmp_path, canary, carrier, name):
     # An absent package, and one that is installed but must not be touched.
-    for module in ("absent_package", "absent_package.sub", "safetensors.torch", "yaml", "photonvs.config"):
+    for module in (
+        "absent_package",
+        "absent_package.sub",
+        "safetensors.torch",
+        "yaml",
+        "photonvs.config",
+    ):
         path = carrier(tmp_path / "x.ckpt", calling(module, name, f"touch {canary}", 4))
         content = read_checkpoint(path)
         assert type(content["state_dict"]) is inert_pickle.Ignored
@@ -175,18 +200,42 @@ def test_placeholders_take_every_operation(tmp_path, new_format):
     content = read_checkpoint(path)
     torch.testing.assert_close(content["e"].detach(), torch.ones(2))
     torch.testing.assert_close(content["f"]["g"], torch.arange(6).reshape(2, 3).T)
-    assert [key for key, value in content.items() if type(value) is inert_pickle.Ignored] == ["a", "b", "d", "h", "i", "j"]
+    assert [key for key, value in content.items() if type(value) is inert_pickle.Ignored] == [
+        "a",
+        "b",
+        "d",
+        "h",
+        "i",
+        "j",
+    ]
 
 
 def setting_attributes_of(module: str, name: str) -> bytes:
     """A pickle that names a thing and sets attributes on it, as pickle does for objects with __slots__."""
-    attributes = pickle.dumps((None, {"update": 1, "__new__": 2, "__call__": 3, "__defaults__": 4}), 2)[2:-1]
-    return pickle.PROTO + b"\x02" + pickle.GLOBAL + f"{module}\n{name}\n".encode() + attributes + pickle.BUILD + pickle.STOP
+    attributes = pickle.dumps(
+        (None, {"update": 1, "__new__": 2, "__call__": 3, "__defaults__": 4}), 2
+    )[2:-1]
+    return (
+        pickle.PROTO
+        + b"\x02"
+        + pickle.GLOBAL
+        + f"{module}\n{name}\n".encode()
+        + attributes
+        + pickle.BUILD
+        + pickle.STOP
+    )
 
 
-@pytest.mark.parametrize("name", [*inert_pickle.WEIGHTS, ("absent_package", "thing"), ("torch", "Size")])
+@pytest.mark.parametrize(
+    "name", [*inert_pickle.WEIGHTS, ("absent_package", "thing"), ("torch", "Size")]
+)
 def test_a_file_cannot_change_what_its_names_stand_for(tmp_path, name):
-    made = {*inert_pickle.WEIGHTS.values(), inert_pickle.Ignored, OrderedDict, torch._utils._rebuild_tensor_v2}
+    made = {
+        *inert_pickle.WEIGHTS.values(),
+        inert_pickle.Ignored,
+        OrderedDict,
+        torch._utils._rebuild_tensor_v2,
+    }
     before = {thing: dict(vars(thing)) for thing in made}
     with pytest.raises(ValueError, match=r"expected a checkpoint|not a checkpoint"):
         read_checkpoint(in_a_zip(tmp_path / "x.ckpt", setting_attributes_of(*name)))
@@ -209,14 +258,30 @@ def persistent(identity: tuple) -> bytes:
     body = pickle.dumps(identity, 2)[2:-1] + pickle.BINPERSID
     key = pickle.dumps("state_dict", 2)[2:-1]
     absent = pickle.GLOBAL + b"absent_package\nThing\n" + pickle.POP
-    return pickle.PROTO + b"\x02" + absent + pickle.EMPTY_DICT + key + body + pickle.SETITEM + pickle.STOP
+    return (
+        pickle.PROTO
+        + b"\x02"
+        + absent
+        + pickle.EMPTY_DICT
+        + key
+        + body
+        + pickle.SETITEM
+        + pickle.STOP
+    )
 
 
-@pytest.mark.parametrize("identity", [("module", "x", "y", "z"), ("module", inert_pickle.Ignored, "a.py", "code"), (), "text"])
+@pytest.mark.parametrize(
+    "identity",
+    [("module", "x", "y", "z"), ("module", inert_pickle.Ignored, "a.py", "code"), (), "text"],
+)
 def test_only_storages_are_found_by_persistent_names(tmp_path, identity):
     # ("module", ...) would make PyTorch compare source code and write a patch file.
     for carrier in CARRIERS[:2]:
-        refused(read_checkpoint, carrier(tmp_path / "x.ckpt", persistent(identity)), "persistent object that isn't a storage")
+        refused(
+            read_checkpoint,
+            carrier(tmp_path / "x.ckpt", persistent(identity)),
+            "persistent object that isn't a storage",
+        )
 
 
 def tensor_of(count: int, size: tuple[int, ...]) -> bytes:
@@ -229,16 +294,29 @@ def tensor_of(count: int, size: tuple[int, ...]) -> bytes:
 
     class Claimed:
         def __reduce__(self):
-            return torch._utils._rebuild_tensor_v2, (storage, 0, size, (1,) * len(size), False, OrderedDict())
+            return torch._utils._rebuild_tensor_v2, (
+                storage,
+                0,
+                size,
+                (1,) * len(size),
+                False,
+                OrderedDict(),
+            )
 
     with passing_class("absent_package", "Thing") as thing:
         Pickler(buffer, 2).dump({"x": thing, "state_dict": {"x": Claimed()}})
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize(("count", "size"), [(10**6, (10**6,)), (4, (10**6,)), (4, (2, 10**6)), (-4, (4,))])
+@pytest.mark.parametrize(
+    ("count", "size"), [(10**6, (10**6,)), (4, (10**6,)), (4, (2, 10**6)), (-4, (4,))]
+)
 def test_tensors_larger_than_their_storage_are_refused(tmp_path, count, size):
-    refused(read_checkpoint, in_a_zip(tmp_path / "x.ckpt", tensor_of(count, size)), "not a checkpoint, or a damaged one")
+    refused(
+        read_checkpoint,
+        in_a_zip(tmp_path / "x.ckpt", tensor_of(count, size)),
+        "not a checkpoint, or a damaged one",
+    )
 
 
 def test_a_storage_ends_with_its_file(tmp_path):

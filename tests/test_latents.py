@@ -26,7 +26,15 @@ from photonvs.datasets.realestate10k import PairDataset
 from photonvs.models import build_first_stage
 
 LENGTHS = {"a": 7, "b": 4, "c": 9, "d": 5, "e": 3, "short": 2, "gone": 6}
-VIDEOS = {"a": "zoo", "b": "attic", "c": "zoo", "d": "barn", "e": "attic", "short": "barn", "gone": "lost"}
+VIDEOS = {
+    "a": "zoo",
+    "b": "attic",
+    "c": "zoo",
+    "d": "barn",
+    "e": "attic",
+    "short": "barn",
+    "gone": "lost",
+}
 PRESENT = {"zoo", "attic", "barn"}
 
 
@@ -35,7 +43,9 @@ def make_poses(folder: Path) -> PoseFile:
     for name, length in LENGTHS.items():
         poses = np.broadcast_to(np.eye(3, 4), (length, 3, 4))
         focal = np.full(length, 0.9)
-        sequences[name] = Sequence(VIDEOS[name], 33_333 * np.arange(length), focal, focal, focal, focal, poses)
+        sequences[name] = Sequence(
+            VIDEOS[name], 33_333 * np.arange(length), focal, focal, focal, focal, poses
+        )
     save_poses(folder / "poses.npy", sequences)
     return load_poses(folder / "poses.npy")
 
@@ -44,13 +54,17 @@ def latent_value(sequence: int, pose: int) -> float:
     return 100.0 * sequence + pose
 
 
-def make_cache(folder: Path, poses: PoseFile, missing: tuple[tuple[int, int], ...] = ()) -> LatentCache:
+def make_cache(
+    folder: Path, poses: PoseFile, missing: tuple[tuple[int, int], ...] = ()
+) -> LatentCache:
     """A complete cache whose latents are (1, 2, 2), filled with `latent_value`; `missing`: (sequence, pose)."""
     cache = create_cache(folder, poses, PRESENT, 10, describe(poses.path, "stage"))
     shards = [np.full((rows, 1, 2, 2), 999, np.float16) for rows in cache.frames(poses.lengths())]
     for sequence, (shard, start) in enumerate(cache.index):
         for pose in range(poses.lengths()[sequence] if shard >= 0 else 0):
-            shards[shard][start + pose] = np.nan if (sequence, pose) in missing else latent_value(sequence, pose)
+            shards[shard][start + pose] = (
+                np.nan if (sequence, pose) in missing else latent_value(sequence, pose)
+            )
     for number, shard in enumerate(shards):
         assert not (shard == 999).any()
         np.save(cache.path(number), shard)
@@ -78,7 +92,10 @@ def test_lay_out_is_a_partition(tmp_path):
         longest = max(sum(lengths[np.array(poses.videos()) == video]) for video in PRESENT)
         assert all(len(taken) < shard_frames + longest for taken in rows.values())
     assert lay_out(poses, PRESENT, 1000)[1] == 1 and lay_out(poses, PRESENT, 1)[1] == 3
-    assert [lay_out(poses, PRESENT, 8)[0]["shard"][poses.videos().index(video)] for video in ("attic", "barn", "zoo")] == [
+    assert [
+        lay_out(poses, PRESENT, 8)[0]["shard"][poses.videos().index(video)]
+        for video in ("attic", "barn", "zoo")
+    ] == [
         0,
         0,
         1,
@@ -94,7 +111,9 @@ def test_read(tmp_path):
             frames = [length - 1, 0, 1]
             latents = cache.read(sequence, frames)
             assert latents.shape == (3, 1, 2, 2) and latents.dtype == np.float16
-            assert latents[:, 0, 1, 1].tolist() == [latent_value(sequence, frame) for frame in frames]
+            assert latents[:, 0, 1, 1].tolist() == [
+                latent_value(sequence, frame) for frame in frames
+            ]
 
 
 def test_same_pairs_as_from_videos(tmp_path):
@@ -132,7 +151,9 @@ def test_missing_frames_are_replaced_and_nothing_else_changes(tmp_path, caplog):
     zoo = poses.videos().index("zoo")  # sequence a
     gaps = tuple((zoo, pose) for pose in (0, 1, 2, 3))
     make_cache(tmp_path / "gaps", poses, gaps)
-    whole, damaged = (LatentPairDataset(poses.path, tmp_path / name, "stage") for name in ("whole", "gaps"))
+    whole, damaged = (
+        LatentPairDataset(poses.path, tmp_path / name, "stage") for name in ("whole", "gaps")
+    )
     replaced = 0
     for k in range(60):
         pair, sample = whole.choose(k), damaged[k]
@@ -150,7 +171,10 @@ def test_mismatches(tmp_path):
     poses = make_poses(tmp_path)
     folder = tmp_path / "latents"
     cache = make_cache(folder, poses)
-    with pytest.raises(ValueError, match=r"latents: its latents are of another first stage \(stage, this one is other\); use"):
+    with pytest.raises(
+        ValueError,
+        match=r"latents: its latents are of another first stage \(stage, this one is other\); use",
+    ):
         LatentPairDataset(poses.path, folder, "other")
     with pytest.raises(ValueError, match="another first stage"):
         create_cache(folder, poses, PRESENT, 10, describe(poses.path, "other"))
@@ -159,7 +183,10 @@ def test_mismatches(tmp_path):
     with pytest.raises(ValueError, match="another poses file"):
         LatentPairDataset(tmp_path / "other.npy", folder, "stage")
     cache.path(1).rename(folder / "aside")
-    with pytest.raises(ValueError, match=r"1 of 2 shards are not there yet, the first 0001\.npy; run encode-latents"):
+    with pytest.raises(
+        ValueError,
+        match=r"1 of 2 shards are not there yet, the first 0001\.npy; run encode-latents",
+    ):
         LatentPairDataset(poses.path, folder, "stage")
     cache.path(1).write_bytes(b"nothing")
     sequence = int(np.flatnonzero(cache.index["shard"] == 1)[0])
@@ -183,7 +210,9 @@ def test_a_cache_keeps_to_its_first_layout(tmp_path):
 
 
 def test_first_stage_fingerprint():
-    settings = FirstStageConfig(image_size=32, channels=32, channel_multipliers=[1, 1], codebook_size=8)
+    settings = FirstStageConfig(
+        image_size=32, channels=32, channel_multipliers=[1, 1], codebook_size=8
+    )
     torch.manual_seed(0)
     first = build_first_stage(settings)
     torch.manual_seed(0)
@@ -192,7 +221,10 @@ def test_first_stage_fingerprint():
     with torch.no_grad():
         same.quant_conv.bias[0] += 1e-6
     assert first_stage_fingerprint(first) != first_stage_fingerprint(same)
-    pixels = [build_first_stage(FirstStageConfig(kind="pixels", image_size=16, pixel_block=block)) for block in (2, 2, 4)]
+    pixels = [
+        build_first_stage(FirstStageConfig(kind="pixels", image_size=16, pixel_block=block))
+        for block in (2, 2, 4)
+    ]
     marks = [first_stage_fingerprint(stage) for stage in pixels]
     assert marks[0] == marks[1] != marks[2]
     assert isinstance(first, nn.Module) and len(marks[0]) == 64
@@ -202,12 +234,20 @@ def test_open_dataset(tmp_path):
     poses = make_poses(tmp_path)
     make_cache(tmp_path / "latents", poses)
     config = Config()
-    config.data.poses, config.data.videos, config.data.max_gap = str(poses.path), str(tmp_path / "videos"), 2
+    config.data.poses, config.data.videos, config.data.max_gap = (
+        str(poses.path),
+        str(tmp_path / "videos"),
+        2,
+    )
     config.training.seed = 5
     (tmp_path / "videos").mkdir()
     write_numbered_video(tmp_path / "videos" / "zoo.mp4", range(0, 512 * 3, 512))
     videos = open_dataset(config, "stage")
-    assert type(videos) is PairDataset and (videos.image_size, videos.seed, videos.max_gap) == (256, 5, 2)
+    assert type(videos) is PairDataset and (videos.image_size, videos.seed, videos.max_gap) == (
+        256,
+        5,
+        2,
+    )
     config.data.latents = str(tmp_path / "latents")
     latents = open_dataset(config, "stage")
     assert type(latents) is LatentPairDataset and (latents.seed, latents.max_gap) == (5, 2)

@@ -31,7 +31,9 @@ def test_scripts_are_whole(name: str) -> None:
     """bash can read them; shellcheck, where there is one, has nothing to say."""
     subprocess.run(["bash", "-n", SCRIPTS / name], check=True)
     if shutil.which("shellcheck"):  # not what depends on the sourced file
-        subprocess.run(["shellcheck", "--exclude=SC1091,SC2034,SC2154,SC2317", SCRIPTS / name], check=True)
+        subprocess.run(
+            ["shellcheck", "--exclude=SC1091,SC2034,SC2154,SC2317", SCRIPTS / name], check=True
+        )
 
 
 @pytest.mark.parametrize("name", SUBMITTED)
@@ -45,13 +47,28 @@ def test_scripts_ask_slurm_for_a_warning_a_requeue_and_one_log(name: str) -> Non
 
 def test_deploy_starts_torchrun_on_the_allocation(slurm: FakeSlurm) -> None:
     """Nodes and GPUs come from the allocation; arguments arrive as they were given."""
-    arguments = ["--config", "my settings.yaml", "--instance-data", "runs/a b", 'data.poses="it\'s $HOME/*"', "steps=0"]
-    status, said = slurm.run("train-deploy.sh", *arguments, SLURM_GPUS_ON_NODE="8", SLURM_RESTART_COUNT="2")
+    arguments = [
+        "--config",
+        "my settings.yaml",
+        "--instance-data",
+        "runs/a b",
+        'data.poses="it\'s $HOME/*"',
+        "steps=0",
+    ]
+    status, said = slurm.run(
+        "train-deploy.sh", *arguments, SLURM_GPUS_ON_NODE="8", SLURM_RESTART_COUNT="2"
+    )
     assert status == 0, said
     (start,) = starts(slurm.folder)
     assert after(start["arguments"], "train.py") == arguments
     torchrun = start["arguments"][: -len(arguments) - 1]
-    expected = ["--node-rank=0", "--nnodes=2", "--nproc-per-node=8", "--master-addr=first", "--master-port=15007"]
+    expected = [
+        "--node-rank=0",
+        "--nnodes=2",
+        "--nproc-per-node=8",
+        "--master-addr=first",
+        "--master-port=15007",
+    ]
     assert torchrun == ["-m", "torch.distributed.run", *expected, "--rdzv-id=7-2"]
     assert (slurm.folder / "runs/a b/checkpoints").is_dir()
 
@@ -73,7 +90,9 @@ def test_single_gpu_needs_no_torchrun(slurm: FakeSlurm) -> None:
 def test_warning_saves_and_requeues(slurm: FakeSlurm, script: str) -> None:
     """USR1 becomes a stop file; when the trainer has ended, the job is requeued and the stop file is gone."""
     (slurm.folder / "run" / "checkpoints").mkdir(parents=True)
-    (slurm.folder / "run" / "checkpoints" / "stop").touch()  # left behind by an earlier start: it must not stop this one
+    (
+        slurm.folder / "run" / "checkpoints" / "stop"
+    ).touch()  # left behind by an earlier start: it must not stop this one
     process = slurm.start(script, "--instance-data", "run", "steps=1000")
     Cluster.wait_until((slurm.folder / "run" / "steps").exists, "the first step", 20)
     process.send_signal(10)
@@ -87,14 +106,19 @@ def test_warning_saves_and_requeues(slurm: FakeSlurm, script: str) -> None:
 @pytest.mark.parametrize("status", [0, 3])
 def test_an_unwarned_end_is_the_end(slurm: FakeSlurm, status: int) -> None:
     """A finished or failed training is not requeued, and its status is the job's."""
-    assert slurm.run("train-deploy.sh", "--instance-data", "run", "steps=1", f"exit={status}")[0] == status
+    assert (
+        slurm.run("train-deploy.sh", "--instance-data", "run", "steps=1", f"exit={status}")[0]
+        == status
+    )
     assert not (slurm.folder / "requeued").exists()
 
 
 @pytest.mark.parametrize(("number", "state"), [(10, "COMPLETING"), (15, "RUNNING")])
 def test_a_cancelled_job_does_not_come_back(slurm: FakeSlurm, number: int, state: str) -> None:
     """Once Slurm has ended the job, or sends TERM, the trainer may save, and that is all."""
-    process = slurm.start("train-deploy.sh", "--instance-data", "run", "steps=1000", JOB_STATE=state)
+    process = slurm.start(
+        "train-deploy.sh", "--instance-data", "run", "steps=1000", JOB_STATE=state
+    )
     Cluster.wait_until((slurm.folder / "run" / "steps").exists, "the first step", 20)
     process.send_signal(number)
     process.communicate(timeout=20)
@@ -104,14 +128,20 @@ def test_a_cancelled_job_does_not_come_back(slurm: FakeSlurm, number: int, state
 
 def test_the_repository_is_found_from_where_the_job_was_submitted(slurm: FakeSlurm) -> None:
     """From the script's own path, or else around the submitting folder; else that is said."""
-    for found in ({}, {"SLURM_SUBMIT_DIR": str(SCRIPTS)}, {"SLURM_SUBMIT_DIR": str(REPOSITORY / "src")}):
+    for found in (
+        {},
+        {"SLURM_SUBMIT_DIR": str(SCRIPTS)},
+        {"SLURM_SUBMIT_DIR": str(REPOSITORY / "src")},
+    ):
         command = {"JOB_COMMAND": "/elsewhere/train-deploy.sh"} if found else {}
         status, said = slurm.run("train-deploy.sh", "--instance-data", "run", **command, **found)
         assert status == 0, said
         assert str(REPOSITORY / "src/scripts/train.py") in starts(slurm.folder)[-1]["arguments"]
     status, said = slurm.run("train-deploy.sh", JOB_COMMAND="/elsewhere/train-deploy.sh")
     assert status == 1
-    assert "no photonvs clone around" in said and "submit src/launch-scripts/train-deploy.sh" in said
+    assert (
+        "no photonvs clone around" in said and "submit src/launch-scripts/train-deploy.sh" in said
+    )
 
 
 def test_mistakes_are_said(slurm: FakeSlurm) -> None:
@@ -140,14 +170,26 @@ def test_array_tasks_share_the_folders(slurm: FakeSlurm, tasks: range) -> None:
             assert arguments[1:6] == [*options, "-o"]
             sampled.append(arguments[6:])
         else:
-            assert after(arguments, "compute-tsed.py")[:5] == ["--instance-data", "my data", "--workers", "3", "-o"]
+            assert after(arguments, "compute-tsed.py")[:5] == [
+                "--instance-data",
+                "my data",
+                "--workers",
+                "3",
+                "-o",
+            ]
             scored.append(arguments[6:])
-    assert sampled == scored == [part for part in (folders[i :: len(tasks)] for i in range(len(tasks))) if part]
+    assert (
+        sampled
+        == scored
+        == [part for part in (folders[i :: len(tasks)] for i in range(len(tasks))) if part]
+    )
 
 
 def test_array_reads_a_list_of_folders(slurm: FakeSlurm) -> None:
     """A line a folder; empty lines and comments count for nothing."""
-    (slurm.folder / "my list.txt").write_text("samples/a\n\n# later: samples/x\nsamples/b c\nsamples/d")
+    (slurm.folder / "my list.txt").write_text(
+        "samples/a\n\n# later: samples/x\nsamples/b c\nsamples/d"
+    )
     assert slurm.array_task(0, "--", "my list.txt", "samples/e", tasks=range(2))[0] == 0
     assert starts(slurm.folder)[0]["arguments"][1:] == ["-o", "samples/a", "samples/d"]
 
@@ -182,7 +224,9 @@ def nodes(tmp_path_factory: pytest.TempPathFactory):
     cluster.close()
 
 
-def submit(cluster: Cluster, folder: Path, script: str, options: list[str], *arguments: object) -> str:
+def submit(
+    cluster: Cluster, folder: Path, script: str, options: list[str], *arguments: object
+) -> str:
     """Submit a launch script in `folder`, with the stand-in for Python; the log is folder/log."""
     line = [*options, f"--output={folder}/log", SCRIPTS / script, *arguments]
     return cluster.submit(*line, folder=folder, PHOTONVS_PYTHON=str(STAND_IN), STAND_IN=str(folder))
@@ -206,7 +250,13 @@ def test_training_goes_on_after_a_warning(cluster: Cluster, tmp_path: Path) -> N
     """Two nodes, the real trainer: train, USR1, save, requeue, resume, finish; one log."""
     train = write_footage(tmp_path / "a folder" / "data")
     run = train.parents[1] / "my run"
-    arguments = ["--instance-data", run, "--device", "cpu", *settings(train, "training.checkpoint_every=1000000")]
+    arguments = [
+        "--instance-data",
+        run,
+        "--device",
+        "cpu",
+        *settings(train, "training.checkpoint_every=1000000"),
+    ]
     line = [f"--output={tmp_path}/log", "--nodes=2", SCRIPTS / "train-deploy.sh", *arguments]
     environment = {"PHOTONVS_PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
     job = cluster.submit(*line, "training.steps=1000000", folder=tmp_path, **environment)
@@ -218,7 +268,9 @@ def test_training_goes_on_after_a_warning(cluster: Cluster, tmp_path: Path) -> N
     cluster.wait_for_state(job, "COMPLETED")
     said = log.read_text()
     assert said.count("saved ") == 2 and len(list_checkpoints(run / "checkpoints")) == 2, said
-    assert f"job {job}, start 1, on node[1-2]" in said and f"job {job}, start 2, on node[1-2]" in said
+    assert (
+        f"job {job}, start 1, on node[1-2]" in said and f"job {job}, start 2, on node[1-2]" in said
+    )
     assert not (run / "checkpoints" / "stop").exists()
 
 
@@ -226,25 +278,45 @@ def test_training_goes_on_after_a_warning(cluster: Cluster, tmp_path: Path) -> N
 def test_training_goes_on_after_a_node_crashed(cluster: Cluster, tmp_path: Path) -> None:
     """Slurm requeues; the second start has the first one's arguments."""
     run = tmp_path / "my run"
-    job = submit(cluster, tmp_path, "train-deploy.sh", ["--nodes=2"], "--instance-data", run, "steps=1000000", "x=a b")
+    job = submit(
+        cluster,
+        tmp_path,
+        "train-deploy.sh",
+        ["--nodes=2"],
+        "--instance-data",
+        run,
+        "steps=1000000",
+        "x=a b",
+    )
     cluster.wait_until(lambda: steps_of(run) > 5, "some steps")
     cluster.crash("node2")
     cluster.wait_until(lambda: cluster.state(job) == "PENDING", "the requeue")
     interrupted = steps_of(run)
     cluster.start("node2")
     finish(cluster, job, tmp_path, run, interrupted)
-    first, second = ([start for start in starts(tmp_path) if start["rank"] == rank] for rank in "01")
+    first, second = (
+        [start for start in starts(tmp_path) if start["rank"] == rank] for rank in "01"
+    )
     assert [start["node"] for start in first + second] == ["node1", "node1", "node2", "node2"]
     for start in first + second:
-        assert after(start["arguments"], "train.py") == ["--instance-data", str(run), "steps=1000000", "x=a b"]
-    assert [f"--rdzv-id={job}-{restart}" in start["arguments"] for restart, start in enumerate(first)] == [True, True]
+        assert after(start["arguments"], "train.py") == [
+            "--instance-data",
+            str(run),
+            "steps=1000000",
+            "x=a b",
+        ]
+    assert [
+        f"--rdzv-id={job}-{restart}" in start["arguments"] for restart, start in enumerate(first)
+    ] == [True, True]
 
 
 @pytest.mark.slurm
 def test_training_goes_on_after_preemption(cluster: Cluster, tmp_path: Path) -> None:
     """An urgent job has the nodes as soon as the training has saved, before its time of grace is over."""
     run = tmp_path / "run"
-    job = submit(cluster, tmp_path, "train-deploy.sh", ["--nodes=2"], "--instance-data", run, "steps=1000000")
+    job = submit(
+        cluster, tmp_path, "train-deploy.sh", ["--nodes=2"], "--instance-data", run, "steps=1000000"
+    )
     cluster.wait_until(lambda: steps_of(run) > 5, "some steps")
     urgent = cluster.submit("--partition=urgent", "--nodes=2", "--output=/dev/null", "--wrap=true")
     cluster.wait_until(lambda: cluster.state(urgent) == "COMPLETED", "the urgent job", 15)
@@ -256,7 +328,9 @@ def test_training_goes_on_after_preemption(cluster: Cluster, tmp_path: Path) -> 
 def test_a_cancelled_training_stays_cancelled(cluster: Cluster, tmp_path: Path) -> None:
     """scancel: no requeue, though the steps get the same signal as in preemption."""
     run = tmp_path / "run"
-    job = submit(cluster, tmp_path, "train-single-gpu.sh", ["--gpus=0"], "--instance-data", run, "steps=1000")
+    job = submit(
+        cluster, tmp_path, "train-single-gpu.sh", ["--gpus=0"], "--instance-data", run, "steps=1000"
+    )
     cluster.wait_until(lambda: steps_of(run) > 5, "some steps")
     cluster.run("scancel", job)
     cluster.wait_for_state(job, "CANCELLED")
@@ -267,10 +341,22 @@ def test_a_cancelled_training_stays_cancelled(cluster: Cluster, tmp_path: Path) 
 def test_array_shares_the_folders(cluster: Cluster, tmp_path: Path) -> None:
     """Three tasks, five folders."""
     folders = [f"samples/{name}" for name in ("a", "b c", "d", "e", "f")]
-    line = ["--array=0-2", f"--output={tmp_path}/log-%a", SCRIPTS / "sample-array.sh", "--steps", "9", "--", *folders]
+    line = [
+        "--array=0-2",
+        f"--output={tmp_path}/log-%a",
+        SCRIPTS / "sample-array.sh",
+        "--steps",
+        "9",
+        "--",
+        *folders,
+    ]
     environment = {"PHOTONVS_PYTHON": str(STAND_IN), "STAND_IN": str(tmp_path)}
     job = cluster.submit(*line, folder=tmp_path, **environment)
     cluster.wait_for_state(job, "COMPLETED")
-    sampled = [start["arguments"][1:] for start in starts(tmp_path) if "sample-trajectory.py" in start["arguments"][0]]
+    sampled = [
+        start["arguments"][1:]
+        for start in starts(tmp_path)
+        if "sample-trajectory.py" in start["arguments"][0]
+    ]
     assert sorted(sampled) == [["--steps", "9", "-o", *folders[task::3]] for task in range(3)]
     assert len(starts(tmp_path)) == 6

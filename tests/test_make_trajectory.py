@@ -27,9 +27,14 @@ def photo_bytes(grey):
 def test_custom_trajectories_are_what_the_command_writes(name, tmp_path):
     main([name, "--json", str(tmp_path / "spec.json")])
     shipped, written = read_spec(CUSTOM / f"{name}.json"), read_spec(tmp_path / "spec.json")
-    np.testing.assert_allclose(shipped.poses, written.poses, rtol=0, atol=2e-12)  # the last rounded decimal may differ
+    np.testing.assert_allclose(
+        shipped.poses, written.poses, rtol=0, atol=2e-12
+    )  # the last rounded decimal may differ
     assert shipped.focal_y == written.focal_y == presets.PAPER_FOCAL_Y
-    assert (shipped.generation_order, shipped.dependencies) == (written.generation_order, written.dependencies)
+    assert (shipped.generation_order, shipped.dependencies) == (
+        written.generation_order,
+        written.dependencies,
+    )
 
 
 def test_every_shipped_trajectory_has_a_preset():
@@ -41,7 +46,17 @@ def test_a_sample_gets_its_specification_and_images(tmp_path, capsys):
     (tmp_path / "a.PNG").write_bytes(first)
     (tmp_path / "b.jpg").write_bytes(second)
     images = [str(tmp_path / "b.jpg"), str(tmp_path / "a.PNG")]
-    command = ["orbit", "-o", "samples/room", "--instance-data", str(tmp_path), "--frames", "6", "--radius", "3"]
+    command = [
+        "orbit",
+        "-o",
+        "samples/room",
+        "--instance-data",
+        str(tmp_path),
+        "--frames",
+        "6",
+        "--radius",
+        "3",
+    ]
     main([*command, "--image", *images, "--given", "5", "0", "--condition", "keyframes-2"])
     sample = tmp_path / "samples" / "room"
     spec = read_spec(sample / "sampling-spec.json")
@@ -56,17 +71,43 @@ def test_a_sample_gets_its_specification_and_images(tmp_path, capsys):
 def test_a_video_gives_the_given_and_the_true_images(tmp_path):
     video, text = tmp_path / "tour.mp4", tmp_path / "0123456789abcdef.txt"
     write_numbered_video(video, range(0, 30 * 512, 512))
-    lines = [f"{time} 0.5 0.9 0.5 0.5 0 0 1 0 0 {-time / 1e6:f} 0 1 0 0 0 0 1 0" for time in range(0, 1_000_000, 100_000)]
+    lines = [
+        f"{time} 0.5 0.9 0.5 0.5 0 0 1 0 0 {-time / 1e6:f} 0 1 0 0 0 0 1 0"
+        for time in range(0, 1_000_000, 100_000)
+    ]
     text.write_text("\n".join(["https://www.youtube.com/watch?v=tour", *lines]))
-    command = ["realestate10k", "--sequence", str(text), "--frames", "4", "--start", "1", "--every", "2"]
+    command = [
+        "realestate10k",
+        "--sequence",
+        str(text),
+        "--frames",
+        "4",
+        "--start",
+        "1",
+        "--every",
+        "2",
+    ]
     main([*command, "--video", str(video), "-o", "samples/tour", "--instance-data", str(tmp_path)])
     sample = tmp_path / "samples" / "tour"
     expected = crop_and_resize(read_frames(video, [100_000, 300_000, 500_000, 700_000]))
     for index, frame in enumerate(expected):
         assert np.array_equal(read_frame(sample / "true-ims" / f"{index:04d}.png"), frame)
-    main([*command, "--return-trip", "--video", str(video), "-o", "samples/back", "--instance-data", str(tmp_path)])
+    main(
+        [
+            *command,
+            "--return-trip",
+            "--video",
+            str(video),
+            "-o",
+            "samples/back",
+            "--instance-data",
+            str(tmp_path),
+        ]
+    )
     there, sample = read_spec(sample / "sampling-spec.json").poses, tmp_path / "samples" / "back"
-    assert np.array_equal(read_spec(sample / "sampling-spec.json").poses, there[[0, 1, 2, 3, 2, 1, 0]])
+    assert np.array_equal(
+        read_spec(sample / "sampling-spec.json").poses, there[[0, 1, 2, 3, 2, 1, 0]]
+    )
     for index, frame in enumerate(expected[[0, 1, 2, 3, 2, 1, 0]]):
         assert np.array_equal(read_frame(sample / "true-ims" / f"{index:04d}.png"), frame)
     given = given_images(sample, read_spec(sample / "sampling-spec.json"))
@@ -83,7 +124,16 @@ def test_nothing_is_replaced_without_force(tmp_path):
         return {path.name: path.read_bytes() for path in sample.rglob("*") if path.is_file()}
 
     def write(*arguments):
-        main([arguments[0], "-o", "samples/room", "--instance-data", str(tmp_path), *map(str, arguments[1:])])
+        main(
+            [
+                arguments[0],
+                "-o",
+                "samples/room",
+                "--instance-data",
+                str(tmp_path),
+                *map(str, arguments[1:]),
+            ]
+        )
 
     write("orbit", "--image", photo)
     before = state()
@@ -93,7 +143,9 @@ def test_nothing_is_replaced_without_force(tmp_path):
             write(*arguments)
         assert state() == before
     write("dolly", "--image", other, "--force")
-    assert sorted(state()) == ["0000.jpg", "sampling-spec.json"] and state()["0000.jpg"] == photo_bytes(2)
+    assert sorted(state()) == ["0000.jpg", "sampling-spec.json"] and state()[
+        "0000.jpg"
+    ] == photo_bytes(2)
     target = tmp_path / "spec.json"
     target.write_text("mine")
     with pytest.raises(ValueError, match=r"spec\.json: exists with another content"):
@@ -103,7 +155,10 @@ def test_nothing_is_replaced_without_force(tmp_path):
 
 def test_without_an_image_the_command_says_where_it_belongs(tmp_path, capsys):
     main(["pan", "-o", "samples/room", "--instance-data", str(tmp_path)])
-    assert f"put the given image into {tmp_path / 'samples' / 'room' / 'init-ims'} as 0000.png" in capsys.readouterr().out
+    assert (
+        f"put the given image into {tmp_path / 'samples' / 'room' / 'init-ims'} as 0000.png"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,7 +185,10 @@ def test_bad_arguments_leave_nothing_behind(tmp_path, monkeypatch, arguments, ex
     assert not (tmp_path / "samples").exists()
 
 
-@pytest.mark.parametrize("arguments", [["orbit"], ["orbit", "--json", "x", "--image", "a.png"], [], ["zoom", "--json", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["orbit"], ["orbit", "--json", "x", "--image", "a.png"], [], ["zoom", "--json", "x"]],
+)
 def test_commands_that_mean_nothing_are_usage_errors(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -138,23 +196,46 @@ def test_commands_that_mean_nothing_are_usage_errors(arguments, capsys):
 
 
 def test_a_sequence_keeps_its_focal_length_unless_told(tmp_path, capsys):
-    write = ["matrices", str(tmp_path / "path.json"), "--json", str(tmp_path / "spec.json"), "--force"]
+    write = [
+        "matrices",
+        str(tmp_path / "path.json"),
+        "--json",
+        str(tmp_path / "spec.json"),
+        "--force",
+    ]
     main(["dolly", "--focal-y", "0.7", "--json", str(tmp_path / "path.json"), "--frames", "11"])
-    assert "11 frames, given: 0; path length 2, largest step 0.2 and 0 degrees" in capsys.readouterr().out
+    assert (
+        "11 frames, given: 0; path length 2, largest step 0.2 and 0 degrees"
+        in capsys.readouterr().out
+    )
     main(write)
     assert read_spec(tmp_path / "spec.json").focal_y == 0.7
     main([*write, "--field-of-view", "90"])
-    assert read_spec(tmp_path / "spec.json").focal_y == pytest.approx(0.5)  # half the height is as long as the focal length
+    assert read_spec(tmp_path / "spec.json").focal_y == pytest.approx(
+        0.5
+    )  # half the height is as long as the focal length
 
 
 def test_a_realestate10k_path_is_written(tmp_path):
     numbers = "0.6 1.2 0.5 0.5 0 0 1 0 0 {} 0 1 0 0 0 0 1 0"
     lines = [f"{index}000 " + numbers.format(-0.5 * index) for index in range(7)]
-    (tmp_path / "0123.txt").write_text("\n".join(["https://www.youtube.com/watch?v=abcdefghijk", *lines]))
-    command = ["realestate10k", "--sequence", str(tmp_path / "0123.txt"), "--every", "3", "--frames", "3"]
+    (tmp_path / "0123.txt").write_text(
+        "\n".join(["https://www.youtube.com/watch?v=abcdefghijk", *lines])
+    )
+    command = [
+        "realestate10k",
+        "--sequence",
+        str(tmp_path / "0123.txt"),
+        "--every",
+        "3",
+        "--frames",
+        "3",
+    ]
     main([*command, "--json", str(tmp_path / "spec.json")])
     spec = read_spec(tmp_path / "spec.json")
-    np.testing.assert_allclose(spec.poses[:, :3, 3], [[0, 0, 0], [1.5, 0, 0], [3, 0, 0]], atol=1e-12)
+    np.testing.assert_allclose(
+        spec.poses[:, :3, 3], [[0, 0, 0], [1.5, 0, 0], [3, 0, 0]], atol=1e-12
+    )
     assert spec.focal_y == 1.2
 
 

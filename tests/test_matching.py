@@ -9,19 +9,31 @@ import numpy as np
 import pytest
 from scenes import picture_of_plane, sideways_poses
 
-from photonvs.evaluation.matching import MATCHERS, ColmapMatcher, SiftMatcher, cached_match, match_descriptors, read_grey
+from photonvs.evaluation.matching import (
+    MATCHERS,
+    ColmapMatcher,
+    SiftMatcher,
+    cached_match,
+    match_descriptors,
+    read_grey,
+)
 from photonvs.evaluation.tsed import symmetric_epipolar_distance, tsed
 from photonvs.utils.files import REPOSITORY
 
 CLIPS = REPOSITORY.parent / "shared" / "clips"
 needs_pycolmap = pytest.mark.skipif(find_spec("pycolmap") is None, reason="needs pycolmap")
-MATCHER_CLASSES = [pytest.param(SiftMatcher, id="sift"), pytest.param(ColmapMatcher, id="colmap", marks=needs_pycolmap)]
+MATCHER_CLASSES = [
+    pytest.param(SiftMatcher, id="sift"),
+    pytest.param(ColmapMatcher, id="colmap", marks=needs_pycolmap),
+]
 
 
 def blob(x: float, y: float, size: int = 64) -> np.ndarray:
     """A bright spot with its centre at (x, y) pixels from the image's corner: pixel k covers k to k + 1."""
     rows, columns = np.mgrid[0:size, 0:size] + 0.5
-    return (40 + 170 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 3**2))).astype(np.uint8)
+    return (40 + 170 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 3**2))).astype(
+        np.uint8
+    )
 
 
 def write(path: Path, image: np.ndarray) -> Path:
@@ -35,13 +47,18 @@ def test_keypoints_have_their_origin_at_the_images_corner(matcher_class, centre,
     points, descriptors = matcher_class().features(write(tmp_path / "blob.png", blob(*centre)))
     nearest = np.linalg.norm(points - np.array(centre), axis=1).min()
     assert nearest < 0.03  # half a pixel or a quarter off would show
-    np.testing.assert_allclose(np.linalg.norm(descriptors, axis=1), 1, atol=0.01)  # COLMAP's are rounded to 1 / 512
+    np.testing.assert_allclose(
+        np.linalg.norm(descriptors, axis=1), 1, atol=0.01
+    )  # COLMAP's are rounded to 1 / 512
 
 
 @pytest.mark.parametrize("matcher_class", MATCHER_CLASSES)
 def test_matches_of_a_shifted_picture_are_shifted(matcher_class, tmp_path):
     picture = picture_of_plane(sideways_poses(1)[0], 1.0, (130, 150))
-    images = [write(tmp_path / "a.png", picture[:120, :140]), write(tmp_path / "b.png", picture[7:127, 5:145])]
+    images = [
+        write(tmp_path / "a.png", picture[:120, :140]),
+        write(tmp_path / "b.png", picture[7:127, 5:145]),
+    ]
     ((points_1, points_2),) = matcher_class().match(images, [(0, 1)])
     assert len(points_1) == len(points_2) > 100
     moved = points_1 - points_2 - [5, 7]
@@ -52,20 +69,32 @@ def test_matches_of_a_shifted_picture_are_shifted(matcher_class, tmp_path):
 @pytest.mark.parametrize("matcher_class", MATCHER_CLASSES)
 def test_a_true_sequence_is_consistent_and_one_with_false_cameras_is_not(matcher_class, tmp_path):
     poses, focal_y = sideways_poses(3), 0.9
-    images = [write(tmp_path / f"{k}.png", picture_of_plane(pose, focal_y, (128, 128))) for k, pose in enumerate(poses)]
+    images = [
+        write(tmp_path / f"{k}.png", picture_of_plane(pose, focal_y, (128, 128)))
+        for k, pose in enumerate(poses)
+    ]
     matches = matcher_class().match(images, [(0, 1), (1, 2)])
-    true = [symmetric_epipolar_distance(*matches[k], poses[k], poses[k + 1], focal_y, 128) for k in range(2)]
+    true = [
+        symmetric_epipolar_distance(*matches[k], poses[k], poses[k + 1], focal_y, 128)
+        for k in range(2)
+    ]
     assert tsed(true, t_error=0.3) == 1
     wrong = poses.copy()
     wrong[:, 1, 3] += 0.2 * np.arange(3) ** 2
-    false = [symmetric_epipolar_distance(*matches[k], wrong[k], wrong[k + 1], focal_y, 128) for k in range(2)]
+    false = [
+        symmetric_epipolar_distance(*matches[k], wrong[k], wrong[k + 1], focal_y, 128)
+        for k in range(2)
+    ]
     assert tsed(false, t_error=1) == 0
 
 
 @pytest.mark.parametrize("matcher_class", MATCHER_CLASSES)
 def test_frames_without_texture_have_no_matches(matcher_class, tmp_path):
     picture = picture_of_plane(sideways_poses(1)[0], 1.0, (96, 96))
-    images = [write(tmp_path / "a.png", picture), write(tmp_path / "b.png", np.full((96, 96), 90, np.uint8))]
+    images = [
+        write(tmp_path / "a.png", picture),
+        write(tmp_path / "b.png", np.full((96, 96), 90, np.uint8)),
+    ]
     ((points_1, points_2),) = matcher_class().match(images, [(0, 1)])
     assert points_1.shape == points_2.shape == (0, 2)
 
@@ -74,14 +103,21 @@ def test_colmap_matches_are_those_in_its_database(tmp_path):
     """The paper's protocol run in full: extraction with edge threshold 30, pinhole, single camera, exhaustive matching."""
     colmap = pytest.importorskip("pycolmap")
     poses = sideways_poses(2)
-    images = [write(tmp_path / f"{k}.png", picture_of_plane(poses[k], 0.9, (96, 96))) for k in range(2)]
+    images = [
+        write(tmp_path / f"{k}.png", picture_of_plane(poses[k], 0.9, (96, 96))) for k in range(2)
+    ]
     database_path = str(tmp_path / "database.db")
     extraction = colmap.FeatureExtractionOptions(use_gpu=False, num_threads=1)
     extraction.sift.edge_threshold = 30
     names = [image.name for image in images]
     single = {"camera_mode": colmap.CameraMode.SINGLE, "camera_model": "PINHOLE"}
     colmap.extract_features(
-        database_path, str(tmp_path), names, extraction_options=extraction, device=colmap.Device.cpu, **single
+        database_path,
+        str(tmp_path),
+        names,
+        extraction_options=extraction,
+        device=colmap.Device.cpu,
+        **single,
     )
     matching_options = colmap.FeatureMatchingOptions(use_gpu=False, num_threads=1)
     matching_options.sift.cpu_brute_force_matcher = True
@@ -89,11 +125,15 @@ def test_colmap_matches_are_those_in_its_database(tmp_path):
     with colmap.Database.open(database_path) as database:
         ids = {image.name: image.image_id for image in database.read_all_images()}
         rows = database.read_matches(ids["0.png"], ids["1.png"])
-        expected = [database.read_keypoints(ids[name])[rows[:, k], :2] for k, name in enumerate(names)]
+        expected = [
+            database.read_keypoints(ids[name])[rows[:, k], :2] for k, name in enumerate(names)
+        ]
     ((points_1, points_2),) = ColmapMatcher().match(images, [(0, 1)])
     assert len(rows) > 50
     table, expected_table = (np.hstack(both) for both in ((points_1, points_2), expected))
-    np.testing.assert_array_equal(table[np.lexsort(table.T)], expected_table[np.lexsort(expected_table.T)])
+    np.testing.assert_array_equal(
+        table[np.lexsort(table.T)], expected_table[np.lexsort(expected_table.T)]
+    )
 
 
 def unit(*angles: float) -> np.ndarray:
@@ -103,10 +143,16 @@ def unit(*angles: float) -> np.ndarray:
 
 def test_ratio_distance_and_mutual_check():
     assert match_descriptors(unit(0.1), unit(0.0, 1.0)).tolist() == [[0, 0]]
-    assert match_descriptors(unit(0.45), unit(0.0, 1.0)).tolist() == []  # 0.45 to 0.55: above the ratio
-    assert match_descriptors(unit(0.0), unit(0.69)).tolist() == [[0, 0]]  # the second best is at a right angle
+    assert (
+        match_descriptors(unit(0.45), unit(0.0, 1.0)).tolist() == []
+    )  # 0.45 to 0.55: above the ratio
+    assert match_descriptors(unit(0.0), unit(0.69)).tolist() == [
+        [0, 0]
+    ]  # the second best is at a right angle
     assert match_descriptors(unit(0.0), unit(0.71)).tolist() == []  # farther than 0.7
-    assert match_descriptors(unit(0.0, 0.3), unit(0.05), max_ratio=1).tolist() == [[0, 0]]  # 1 -> 0 is not mutual
+    assert match_descriptors(unit(0.0, 0.3), unit(0.05), max_ratio=1).tolist() == [
+        [0, 0]
+    ]  # 1 -> 0 is not mutual
     assert match_descriptors(unit(), unit(0.3)).shape == (0, 2)
 
 
@@ -123,7 +169,9 @@ asked: list[int] = []
 
 def test_cache_is_used_until_an_image_or_a_setting_changes(tmp_path):
     poses = sideways_poses(3)
-    images = [write(tmp_path / f"{k}.png", picture_of_plane(poses[k], 0.9, (96, 96))) for k in range(3)]
+    images = [
+        write(tmp_path / f"{k}.png", picture_of_plane(poses[k], 0.9, (96, 96))) for k in range(3)
+    ]
     cache, pairs = tmp_path / "evaluation" / "matches.npz", [(0, 1), (1, 2)]
     asked.clear()
     first = cached_match(CountingMatcher(), images, pairs, cache)
@@ -146,7 +194,11 @@ def test_unreadable_images_are_named(tmp_path):
         read_grey(tmp_path / "none.png")
     whole = write(tmp_path / "whole.png", picture_of_plane(sideways_poses(1)[0], 1.0, (96, 96)))
     assert read_grey(whole).shape == (96, 96)
-    for name, content in (("cut.png", whole.read_bytes()[:2000]), ("text.png", b"no image"), ("empty.png", b"")):
+    for name, content in (
+        ("cut.png", whole.read_bytes()[:2000]),
+        ("text.png", b"no image"),
+        ("empty.png", b""),
+    ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=f"{name}: cannot be read as an image"):
             read_grey(tmp_path / name)
@@ -167,7 +219,9 @@ def test_settings_name_matcher_and_version():
 
 @pytest.mark.skipif(not CLIPS.is_dir(), reason="needs the rendered clips")
 @pytest.mark.parametrize("matcher_class", MATCHER_CLASSES)
-@pytest.mark.parametrize("clip", ["train/videos/rm-Bedroom2", "test/videos/rm_Hallway3", "train/videos/rm_Kitchen1"])
+@pytest.mark.parametrize(
+    "clip", ["train/videos/rm-Bedroom2", "test/videos/rm_Hallway3", "train/videos/rm_Kitchen1"]
+)
 def test_rendered_rooms_with_true_and_with_false_cameras(clip, matcher_class, tmp_path):
     from photonvs.datasets.video import crop_and_resize, read_frames
 
@@ -195,4 +249,7 @@ def test_rendered_rooms_with_true_and_with_false_cameras(clip, matcher_class, tm
 
 
 def distances_with(matches: list, poses: np.ndarray, focal_y: float) -> list[np.ndarray]:
-    return [symmetric_epipolar_distance(*both, poses[k], poses[k + 1], float(focal_y), 256) for k, both in enumerate(matches)]
+    return [
+        symmetric_epipolar_distance(*both, poses[k], poses[k + 1], float(focal_y), 256)
+        for k, both in enumerate(matches)
+    ]

@@ -25,7 +25,9 @@ def numbers(version: str) -> list[int]:
 def test_every_requirement_is_pinned_within_its_range():
     project = PYPROJECT["project"]
     for requirement in chain(project["dependencies"], *project["optional-dependencies"].values()):
-        name, operator, version = re.fullmatch(r"([a-z0-9-]+)(?:\[[a-z,]+\])?(>=|==)([0-9.]+)", requirement).groups()
+        name, operator, version = re.fullmatch(
+            r"([a-z0-9-]+)(?:\[[a-z,]+\])?(>=|==)([0-9.]+)", requirement
+        ).groups()
         pinned = numbers(CONSTRAINTS[name])
         assert pinned >= numbers(version) if operator == ">=" else pinned == numbers(version)
 
@@ -33,12 +35,18 @@ def test_every_requirement_is_pinned_within_its_range():
 def test_conda_environment_names_the_same_versions():
     environment = yaml.safe_load((REPOSITORY / "environment.yaml").read_text())
     pip = next(item["pip"] for item in environment["dependencies"] if isinstance(item, dict))
-    names = [re.match(r"[a-z0-9-]+", requirement)[0] for requirement in PYPROJECT["project"]["dependencies"]]
+    names = [
+        re.match(r"[a-z0-9-]+", requirement)[0]
+        for requirement in PYPROJECT["project"]["dependencies"]
+    ]
     assert exact_versions(pip) == {name: CONSTRAINTS[name] for name in names}
     assert "-e ." in pip
 
 
 def test_all_packages_are_listed():
-    inside = {path.parent.relative_to(REPOSITORY / "src") for path in (REPOSITORY / "src").rglob("__init__.py")}
+    inside = {
+        path.parent.relative_to(REPOSITORY / "src")
+        for path in (REPOSITORY / "src").rglob("__init__.py")
+    }
     listed = {".".join(["photonvs", *path.parts]) for path in inside}
     assert set(PYPROJECT["tool"]["setuptools"]["packages"]) == listed

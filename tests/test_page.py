@@ -13,7 +13,9 @@ from test_compute_tsed import write_sample_spec
 from photonvs.evaluation.compute_tsed import main
 from photonvs.utils.files import atomic_path
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 COUNT = 5
 
 
@@ -26,11 +28,18 @@ def page(tmp_path_factory):
     write_frames(frames, sideways_poses(COUNT), 0.9)
     shutil.copytree(frames, sample / "true-ims")
     (sample / "true-ims" / "0004.png").unlink()
-    shutil.copytree(frames, sample / "init-ims", ignore=lambda _, names: [name for name in names if name != "0000.png"])
+    shutil.copytree(
+        frames,
+        sample / "init-ims",
+        ignore=lambda _, names: [name for name in names if name != "0000.png"],
+    )
     poses = sideways_poses(COUNT)
     poses[3, 1, 3] += 0.6
     write_sample_spec(sample, poses)
-    rows = [{"frame": k, "number": k, "psnr": 20.0 + k, "ssim": None, "psnr_of_copying": 15.0} for k in range(1, 4)]
+    rows = [
+        {"frame": k, "number": k, "psnr": 20.0 + k, "ssim": None, "psnr_of_copying": 15.0}
+        for k in range(1, 4)
+    ]
     with atomic_path(sample / "evaluation" / "00000000" / "metrics.json") as temporary:
         temporary.write_text(json.dumps({"frames": rows}))
     main(["-o", "samples", "--instance-data", str(folder), "--workers", "1"])
@@ -38,17 +47,31 @@ def page(tmp_path_factory):
 
 
 def embedded(page):
-    return json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', page.read_text(), re.DOTALL)[1])
+    return json.loads(
+        re.search(
+            r'<script id="data" type="application/json">(.*?)</script>', page.read_text(), re.DOTALL
+        )[1]
+    )
 
 
 def test_it_holds_all_that_it_shows(page):
     text = page.read_text()
-    assert not re.search(r"""(src|href)=["'](?!data:)""", text) and "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"""(src|href)=["'](?!data:)""", text) and "http" not in text.replace(
+        "http://www.w3.org/2000/svg", ""
+    )
     assert "<title>a&lt;b&gt;&amp;amp;/00000000</title>" in text
     (sequence,) = embedded(page)["sequences"]
-    assert sequence["name"] == "a<b>&amp;/00000000" and sequence["photo"].startswith("data:image/jpeg;base64,")
+    assert sequence["name"] == "a<b>&amp;/00000000" and sequence["photo"].startswith(
+        "data:image/jpeg;base64,"
+    )
     assert [frame["given"] for frame in sequence["frames"]] == [True, False, False, False, False]
-    assert [frame["true"] is None for frame in sequence["frames"]] == [False, False, False, False, True]
+    assert [frame["true"] is None for frame in sequence["frames"]] == [
+        False,
+        False,
+        False,
+        False,
+        True,
+    ]
     assert sequence["psnr"][0] == [1, 21.0, 15.0] and sequence["rows"][0] == ["1", "21", "-", "15"]
 
 
@@ -58,13 +81,18 @@ def test_its_points_and_matrices_give_the_distances(page):
     for pair in sequence["pairs"]:
         points, fundamental = np.array(pair["points"]), np.array(pair["fundamental"])
         assert len(points) > 50 and np.all(np.diff(points[:, 4]) >= 0), "from the best to the worst"
-        first, second = (np.column_stack([points[:, columns], np.ones(len(points))]) for columns in ([0, 1], [2, 3]))
+        first, second = (
+            np.column_stack([points[:, columns], np.ones(len(points))])
+            for columns in ([0, 1], [2, 3])
+        )
         lines = first @ fundamental.T, second @ fundamental
         distances = [
             np.abs((line * point).sum(axis=1)) / np.hypot(*line.T[:2])
             for line, point in zip(lines, (second, first), strict=True)
         ]
-        np.testing.assert_allclose(np.mean(distances, axis=0), points[:, 4], atol=0.02)  # points are rounded to 0.01
+        np.testing.assert_allclose(
+            np.mean(distances, axis=0), points[:, 4], atol=0.02
+        )  # points are rounded to 0.01
 
 
 # Run in the page, as a user would: what it shows is posted to the page around it.
@@ -111,7 +139,9 @@ def test_in_a_browser(page, tmp_path, width):
     said = re.search('<pre id="said">(.*?)</pre>', done.stdout, re.DOTALL)
     assert said and said[1].startswith("{"), f"{done.stdout[-500:]}\n{done.stderr[-2000:]}"
     seen = json.loads(said[1])
-    assert seen["ready"] == "true" and seen["loaded"] and seen["overflow"] <= 0 and seen["wide"] == 0
+    assert (
+        seen["ready"] == "true" and seen["loaded"] and seen["overflow"] <= 0 and seen["wide"] == 0
+    )
     assert seen["frames"] == 3 and seen["empty"] == 1 and seen["chooser"] == "none"
     assert seen["first"] == "Consistent." and seen["worst"] == "Not consistent."
     assert 5 <= seen["lines"] <= 24 and seen["single"] == 2 and seen["all"] > 50

@@ -63,7 +63,9 @@ def test_the_published_formula_on_torchvisions_network(images):
         for number, layer in enumerate(features[:30]):
             x, y = layer(x), layer(y)
             if number in (3, 8, 15, 22, 29):
-                unit_x, unit_y = (part / part.norm(dim=1, keepdim=True).clamp(min=1e-10) for part in (x, y))
+                unit_x, unit_y = (
+                    part / part.norm(dim=1, keepdim=True).clamp(min=1e-10) for part in (x, y)
+                )
                 expected += (calibration.pop(0) * (unit_x - unit_y) ** 2).sum(1).mean((1, 2))
     torch.testing.assert_close(distance(*images), expected, rtol=1e-4, atol=1e-6)
 
@@ -108,12 +110,19 @@ def test_weights_come_from_an_installed_package(tmp_path, monkeypatch, images):
 
 
 def test_it_is_that_of_the_package(images, monkeypatch):
-    for name, attribute in (("IPython", "embed"), ("torchsummary", "summary")):  # which it imports, and doesn't use
+    for name, attribute in (
+        ("IPython", "embed"),
+        ("torchsummary", "summary"),
+    ):  # which it imports, and doesn't use
         monkeypatch.setitem(sys.modules, name, types.SimpleNamespace(**{attribute: None}))
-    package = pytest.importorskip("stlpips_pytorch.stlpips", reason="stlpips-pytorch is not installed")
+    package = pytest.importorskip(
+        "stlpips_pytorch.stlpips", reason="stlpips-pytorch is not installed"
+    )
     theirs = package.LPIPS(net="vgg", variant="shift_tolerant", verbose=False)
     with torch.no_grad():
-        torch.testing.assert_close(load_perceptual("stlpips")(*images), theirs(*images).flatten(), rtol=1e-4, atol=1e-7)
+        torch.testing.assert_close(
+            load_perceptual("stlpips")(*images), theirs(*images).flatten(), rtol=1e-4, atol=1e-7
+        )
 
 
 def test_none_and_mistakes(monkeypatch):
@@ -121,7 +130,9 @@ def test_none_and_mistakes(monkeypatch):
     with pytest.raises(ValueError, match="perceptual 'vgg': expected one of lpips, stlpips, none"):
         load_perceptual("vgg")
     monkeypatch.setattr(perceptual, "find_spec", lambda name: None)
-    with pytest.raises(FileNotFoundError, match="pip install --no-deps stlpips-pytorch, or .*perceptual=none"):
+    with pytest.raises(
+        FileNotFoundError, match="pip install --no-deps stlpips-pytorch, or .*perceptual=none"
+    ):
         load_perceptual("stlpips")
 
 
@@ -132,6 +143,7 @@ def test_no_network_is_said(monkeypatch):
     monkeypatch.setattr(perceptual, "vgg16", refuse)
     monkeypatch.setattr(perceptual, "_package_weights", lambda *_: {})
     with pytest.raises(
-        FileNotFoundError, match=r"could not fetch VGG-16 .*no route.* put https:.*vgg16.*\.pth into .*checkpoints"
+        FileNotFoundError,
+        match=r"could not fetch VGG-16 .*no route.* put https:.*vgg16.*\.pth into .*checkpoints",
     ):
         load_perceptual("lpips")

@@ -32,7 +32,9 @@ def test_centre_square_is_cut_out(tmp_path, shape):
     frame = noise_frame(*shape)
     write_png(tmp_path / "a.png", frame)
     top, left = (shape[0] - 16) // 2, (shape[1] - 16) // 2
-    np.testing.assert_array_equal(read_square(tmp_path / "a.png", 16), frame[top : top + 16, left : left + 16])
+    np.testing.assert_array_equal(
+        read_square(tmp_path / "a.png", 16), frame[top : top + 16, left : left + 16]
+    )
 
 
 def test_reduction_is_antialiased(tmp_path):
@@ -40,11 +42,15 @@ def test_reduction_is_antialiased(tmp_path):
     stripes[:, ::2] = 255
     write_png(tmp_path / "a.png", stripes)
     reduced = read_square(tmp_path / "a.png", 16)[:, 2:-2]
-    assert abs(reduced.astype(float) - 127.5).max() < 8  # without a wider filter, stripes stay black or white
+    assert (
+        abs(reduced.astype(float) - 127.5).max() < 8
+    )  # without a wider filter, stripes stay black or white
 
 
 def test_enlargement_keeps_a_ramp(tmp_path):
-    ramp = np.repeat(np.linspace(0, 248, 32).astype(np.uint8)[None, :, None], 32, axis=0).repeat(3, axis=2)
+    ramp = np.repeat(np.linspace(0, 248, 32).astype(np.uint8)[None, :, None], 32, axis=0).repeat(
+        3, axis=2
+    )
     write_png(tmp_path / "a.png", ramp)
     enlarged = read_square(tmp_path / "a.png", 64)[32, 4:-4, 0].astype(float)
     expected = (np.arange(64)[4:-4] + 0.5) / 2 * 8 - 4
@@ -63,7 +69,9 @@ def test_camera_orientation_is_applied(tmp_path):
 def test_grey_palette_and_transparent_pictures(tmp_path):
     grey = noise_frame(16, 16)[..., 0]
     Image.fromarray(grey).save(tmp_path / "grey.png")
-    np.testing.assert_array_equal(read_square(tmp_path / "grey.png", 16), np.stack([grey] * 3, axis=-1))
+    np.testing.assert_array_equal(
+        read_square(tmp_path / "grey.png", 16), np.stack([grey] * 3, axis=-1)
+    )
     Image.fromarray(grey).convert("P").save(tmp_path / "palette.png")
     assert read_square(tmp_path / "palette.png", 16).shape == (16, 16, 3)
     half = np.zeros((16, 16, 4), np.uint8)
@@ -76,7 +84,9 @@ def test_grey_palette_and_transparent_pictures(tmp_path):
 def test_sixteen_bits_are_scaled(tmp_path):
     values = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
     Image.fromarray(values).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_square(tmp_path / "a.png", 16)[..., 0].ravel(), np.arange(256))
+    np.testing.assert_array_equal(
+        read_square(tmp_path / "a.png", 16)[..., 0].ravel(), np.arange(256)
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", "cut"])
@@ -102,9 +112,13 @@ def test_tensor_and_back():
     frame = noise_frame(5, 7)
     tensor = to_tensor(frame)
     assert tensor.shape == (1, 3, 5, 7)
-    torch.testing.assert_close(tensor[0, 1, 2, 3].item(), frame[2, 3, 1] / 127.5 - 1, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        tensor[0, 1, 2, 3].item(), frame[2, 3, 1] / 127.5 - 1, rtol=1e-6, atol=1e-6
+    )
     np.testing.assert_array_equal(to_frame(tensor), frame)
-    assert to_frame(torch.tensor([-3.0, 3.0]).reshape(1, 1, 1, 2).expand(1, 3, 1, 2)).tolist() == [[[0] * 3, [255] * 3]]
+    assert to_frame(torch.tensor([-3.0, 3.0]).reshape(1, 1, 1, 2).expand(1, 3, 1, 2)).tolist() == [
+        [[0] * 3, [255] * 3]
+    ]
 
 
 @pytest.mark.parametrize(("size", "expected"), [(16, 256), (100, 300), (257, 258)])
@@ -114,15 +128,23 @@ def test_video_plays(tmp_path, size, expected):
     with av.open(str(tmp_path / "a.mp4")) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
-        assert (stream.width, stream.height, float(stream.average_rate)) == (expected, expected, 12.5)
-        levels = [picture.to_ndarray(format="rgb24").mean() for picture in container.decode(video=0)]
+        assert (stream.width, stream.height, float(stream.average_rate)) == (
+            expected,
+            expected,
+            12.5,
+        )
+        levels = [
+            picture.to_ndarray(format="rgb24").mean() for picture in container.decode(video=0)
+        ]
     np.testing.assert_allclose(levels, [40, 120, 200], atol=3)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
 def test_contact_sheet_holds_every_frame_in_order(tmp_path):
     frames = [np.full((100, 100, 3), 40 * number, np.uint8) for number in range(5)]
-    write_contact_sheet(tmp_path / "a.png", frames, [f"{number:04d}" for number in range(5)], [True] + [False] * 4)
+    write_contact_sheet(
+        tmp_path / "a.png", frames, [f"{number:04d}" for number in range(5)], [True] + [False] * 4
+    )
     sheet = read_frame(tmp_path / "a.png")
     height, width = sheet.shape[0] // 2, sheet.shape[1] // 3  # five tiles: two rows, three columns
     for number in range(5):

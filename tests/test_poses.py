@@ -9,7 +9,13 @@ import pytest
 
 from photonvs.cameras import from_realestate10k, to_realestate10k
 from photonvs.datasets.extract import main
-from photonvs.datasets.poses import Sequence, load_poses, read_realestate10k_text, save_poses, video_name
+from photonvs.datasets.poses import (
+    Sequence,
+    load_poses,
+    read_realestate10k_text,
+    save_poses,
+    video_name,
+)
 from photonvs.datasets.video_manifest import Entry, open_manifest
 from photonvs.utils.files import REPOSITORY
 
@@ -18,7 +24,9 @@ URL = "https://www.youtube.com/watch?v=abcDEF-_123"
 IDENTITY = "1 0 0 0.5 0 1 0 0 0 0 1 0"
 
 
-def line(timestamp: object = 1000, intrinsics: str = "0.5 0.9 0.5 0.5 0 0", extrinsics: str = IDENTITY) -> str:
+def line(
+    timestamp: object = 1000, intrinsics: str = "0.5 0.9 0.5 0.5 0 0", extrinsics: str = IDENTITY
+) -> str:
     """A line of a text file."""
     return f"{timestamp} {intrinsics} {extrinsics}"
 
@@ -33,7 +41,9 @@ def text_file(path: Path, *lines: str, url: str = URL) -> Path:
 def random_sequence(generator: np.random.Generator, length: int, video: str) -> Sequence:
     """A sequence of arbitrary numbers."""
     timestamps = np.sort(generator.integers(0, 2**40, length))
-    return Sequence(video, timestamps, *generator.random((4, length)), generator.normal(size=(length, 3, 4)))
+    return Sequence(
+        video, timestamps, *generator.random((4, length)), generator.normal(size=(length, 3, 4))
+    )
 
 
 def assert_equal(first: Sequence, second: Sequence) -> None:
@@ -48,30 +58,51 @@ def test_conversion_agrees_with_the_published_one(tmp_path):
         (tmp_path / name).write_text(text)
     for name in reference["re10k_sequences"]:
         sequence = read_realestate10k_text(tmp_path / f"{name}.txt")
-        expected = {key: reference[f"poses_{name}_{key}"] for key in ("focal_x", "focal_y", "princ_x", "princ_y", "pose")}
+        expected = {
+            key: reference[f"poses_{name}_{key}"]
+            for key in ("focal_x", "focal_y", "princ_x", "princ_y", "pose")
+        }
         assert sequence.video == reference[f"poses_{name}_video_code"]
         np.testing.assert_array_equal(sequence.timestamps, reference[f"poses_{name}_timestamp"])
-        found = (sequence.focal_x, sequence.focal_y, sequence.principal_x, sequence.principal_y, sequence.poses)
+        found = (
+            sequence.focal_x,
+            sequence.focal_y,
+            sequence.principal_x,
+            sequence.principal_y,
+            sequence.poses,
+        )
         for (key, values), ours in zip(expected.items(), found, strict=True):
-            np.testing.assert_allclose(ours, values, rtol=2e-7, atol=2e-7, err_msg=key)  # float32's rounding
+            np.testing.assert_allclose(
+                ours, values, rtol=2e-7, atol=2e-7, err_msg=key
+            )  # float32's rounding
 
 
 def test_text_file_by_hand(tmp_path):
     """A camera turned by 90 degrees about its vertical axis, at a place that can be worked out by hand."""
     rotated = "0 0 -1 3  0 1 0 2  1 0 0 1"  # world to camera: x_camera = 3 - z, y_camera = 2 + y, z_camera = 1 + x
-    sequence = read_realestate10k_text(text_file(tmp_path / "a.txt", line(7, extrinsics=rotated), line(9)))
-    centre = (-1, 3, 2)  # the camera is where all three vanish: (x, y, z) = (-1, -2, 3), as (x, z, -y)
+    sequence = read_realestate10k_text(
+        text_file(tmp_path / "a.txt", line(7, extrinsics=rotated), line(9))
+    )
+    centre = (
+        -1,
+        3,
+        2,
+    )  # the camera is where all three vanish: (x, y, z) = (-1, -2, 3), as (x, z, -y)
     looking = (1, 0, 0)  # camera z rises with world x
     np.testing.assert_allclose(sequence.poses[0, :, 3], centre, atol=1e-12)
     np.testing.assert_allclose(-sequence.poses[0, :, 2], looking, atol=1e-12)
-    np.testing.assert_allclose(sequence.poses[0, :, 1], (0, 0, 1), atol=1e-12)  # upright: y down has become z up
+    np.testing.assert_allclose(
+        sequence.poses[0, :, 1], (0, 0, 1), atol=1e-12
+    )  # upright: y down has become z up
     assert sequence.timestamps.tolist() == [7, 9] and sequence.timestamps.dtype == np.int64
     assert (sequence.focal_x[0], sequence.focal_y[0], sequence.principal_x[0]) == (0.5, 0.9, 0.5)
 
 
 def test_long_videos_and_unordered_lines(tmp_path):
     later = 2**31 + 5  # microseconds: beyond 32 bits after 36 minutes
-    sequence = read_realestate10k_text(text_file(tmp_path / "a.txt", line(later, "0.5 0.8 0.5 0.5 0 0"), line(3)))
+    sequence = read_realestate10k_text(
+        text_file(tmp_path / "a.txt", line(later, "0.5 0.8 0.5 0.5 0 0"), line(3))
+    )
     assert sequence.timestamps.tolist() == [3, later]
     assert sequence.focal_y.tolist() == [0.9, 0.8]
 
@@ -121,8 +152,15 @@ def test_missing_url_is_named(tmp_path, url):
 
 def test_what_is_saved_is_loaded(tmp_path):
     generator = np.random.default_rng(0)
-    names = [f"{number:04x}" for number in generator.permutation(50)] + ["a-much-longer-name", "Z", "é"]
-    sequences = {name: random_sequence(generator, int(generator.integers(2, 9)), f"video {name}") for name in names}
+    names = [f"{number:04x}" for number in generator.permutation(50)] + [
+        "a-much-longer-name",
+        "Z",
+        "é",
+    ]
+    sequences = {
+        name: random_sequence(generator, int(generator.integers(2, 9)), f"video {name}")
+        for name in names
+    }
     save_poses(tmp_path / "poses.npy", sequences)
     poses = load_poses(tmp_path / "poses.npy")
     assert list(poses) == sorted(names, key=str.encode) and len(poses) == len(names)
@@ -148,7 +186,10 @@ def test_poses_file_is_a_plain_array(tmp_path):
 
 def test_poses_file_is_neither_read_nor_copied_whole(tmp_path):
     generator = np.random.default_rng(0)
-    save_poses(tmp_path / "poses.npy", {f"{number}": random_sequence(generator, 2, "v") for number in range(3)})
+    save_poses(
+        tmp_path / "poses.npy",
+        {f"{number}": random_sequence(generator, 2, "v") for number in range(3)},
+    )
     poses = load_poses(tmp_path / "poses.npy")
     base = poses["1"].poses
     while base.base is not None and not isinstance(base, np.memmap):
@@ -163,7 +204,9 @@ def test_what_cannot_be_saved(tmp_path):
     with pytest.raises(ValueError, match="no sequences"):
         save_poses(tmp_path / "poses.npy", {})
     with pytest.raises(ValueError, match="sequence short: has 1 poses"):
-        save_poses(tmp_path / "poses.npy", {"short": random_sequence(np.random.default_rng(0), 1, "v")})
+        save_poses(
+            tmp_path / "poses.npy", {"short": random_sequence(np.random.default_rng(0), 1, "v")}
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -232,12 +275,16 @@ def test_extract_tells_why_a_video_is_missing(tmp_path, capsys):
 
 
 def test_extract_says_what_is_missing(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"train: no such folder; expected DIR/RealEstate10K-original/SPLIT"):
+    with pytest.raises(
+        FileNotFoundError, match=r"train: no such folder; expected DIR/RealEstate10K-original/SPLIT"
+    ):
         main(["train", "--data", str(tmp_path)])
     split_folder(tmp_path)
     for video in (tmp_path / "train" / "videos").iterdir():
         video.unlink()
-    with pytest.raises(ValueError, match=r"no sequence of 6 can be used: .*3 video missing: .*expected DIR/"):
+    with pytest.raises(
+        ValueError, match=r"no sequence of 6 can be used: .*3 video missing: .*expected DIR/"
+    ):
         main(["train", "--data", str(tmp_path)])
     assert not (tmp_path / "train" / "poses.npy").exists()
     (tmp_path / "train" / "videos").rmdir()
@@ -265,7 +312,9 @@ def test_text_files_of_random_cameras(tmp_path):
 
 
 @pytest.mark.skipif(not CLIPS.is_dir(), reason="the clips are not beside the repository")
-@pytest.mark.parametrize("text", sorted((CLIPS / "RealEstate10K-original").rglob("*.txt")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "text", sorted((CLIPS / "RealEstate10K-original").rglob("*.txt")), ids=lambda path: path.stem
+)
 def test_clips_cameras(text):
     sequence = read_realestate10k_text(text)
     truth = np.load(CLIPS / f"truth-{sequence.video}.npz")

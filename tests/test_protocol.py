@@ -21,12 +21,16 @@ from photonvs.evaluation.protocol import (
 )
 
 
-def sequence(length: int, video: str = "video", step: float = 0.1, focal_y: float = 0.9) -> Sequence:
+def sequence(
+    length: int, video: str = "video", step: float = 0.1, focal_y: float = 0.9
+) -> Sequence:
     extrinsics = np.tile(np.eye(4)[:3], (length, 1, 1))
     extrinsics[:, 0, 3] = -step * np.arange(length)
     ones = np.ones(length)
     poses = from_realestate10k(extrinsics)[:, :3]
-    return Sequence(video, 40_000 * np.arange(length), 0.5 * ones, focal_y * ones, 0.5 * ones, 0.5 * ones, poses)
+    return Sequence(
+        video, 40_000 * np.arange(length), 0.5 * ones, focal_y * ones, 0.5 * ones, 0.5 * ones, poses
+    )
 
 
 @pytest.fixture
@@ -38,14 +42,18 @@ def poses(tmp_path):
 
 def test_the_rule(poses):
     chosen = choose_sequences(poses, 3, frames=5, every=5)  # 21 poses
-    by_hash = sorted([f"id{k}" for k in range(1, 8)], key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    by_hash = sorted(
+        [f"id{k}" for k in range(1, 8)], key=lambda name: hashlib.sha256(name.encode()).hexdigest()
+    )
     assert [one.id for one in chosen] == by_hash[:3]
     for one in chosen:
         assert one.timestamps == (0, 200_000, 400_000, 600_000, 800_000) and one.focal_y == 0.9
         assert one.path_length == pytest.approx(2.0) and one.video == one.id.replace("id", "video")
     longer = choose_sequences(poses, 5, frames=5, every=5)
     assert longer[:3] == chosen, "a longer protocol holds a shorter one"
-    others = choose_sequences(poses, 3, 5, 5, videos={f"video{k}" for k in range(8)} - {chosen[0].video})
+    others = choose_sequences(
+        poses, 3, 5, 5, videos={f"video{k}" for k in range(8)} - {chosen[0].video}
+    )
     assert [one.id for one in others] == by_hash[1:4], "without a video the others stay"
 
 
@@ -74,14 +82,27 @@ def test_a_pinned_path_is_that_of_the_poses(poses):
 )
 def test_other_poses_are_noticed(poses, tmp_path, other, message):
     (pinned,) = choose_sequences(poses, 1, frames=3, every=4)
-    save_poses(tmp_path / "other.npy", {"unrelated": sequence(9)} | ({pinned.id: other} if other else {}))
+    save_poses(
+        tmp_path / "other.npy", {"unrelated": sequence(9)} | ({pinned.id: other} if other else {})
+    )
     with pytest.raises(ValueError, match=f"sequence {pinned.id}: {message}"):
         path_of(pinned, load_poses(tmp_path / "other.npy"))
 
 
 def test_the_file_gives_back_the_protocol(poses, tmp_path):
     protocol = Protocol(
-        choose_sequences(poses, 3, 5, 5), "a rule", "all", True, 3, 2, "original", "colmap", 1.0, 12, 2, ("psnr", "fid")
+        choose_sequences(poses, 3, 5, 5),
+        "a rule",
+        "all",
+        True,
+        3,
+        2,
+        "original",
+        "colmap",
+        1.0,
+        12,
+        2,
+        ("psnr", "fid"),
     )
     write_protocol(tmp_path / "p.yaml", protocol)
     assert read_protocol(tmp_path / "p.yaml") == protocol
@@ -112,7 +133,11 @@ def test_mistakes_in_the_file_are_named(poses, tmp_path, old, new, message):
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(ValueError) as raised:
         read_protocol(path)
-    assert str(raised.value).startswith(f"{path}: ") and message in str(raised.value) and "\n" not in str(raised.value)
+    assert (
+        str(raised.value).startswith(f"{path}: ")
+        and message in str(raised.value)
+        and "\n" not in str(raised.value)
+    )
 
 
 def test_protocols_that_come_with_the_package():
@@ -122,7 +147,8 @@ def test_protocols_that_come_with_the_package():
         protocol = read_protocol(find_protocol(name))
         assert all(len(one.timestamps) == 21 for one in protocol.sequences)
     with pytest.raises(
-        FileNotFoundError, match=f"none: no such protocol; expected a file, or one of {', '.join(sorted(names))}"
+        FileNotFoundError,
+        match=f"none: no such protocol; expected a file, or one of {', '.join(sorted(names))}",
     ):
         find_protocol("none")
 
@@ -137,16 +163,30 @@ def test_the_rooms_protocol_is_that_of_the_rooms():
         one = pinned.pop(clip.sequence)
         assert one.video == clip.video and one.timestamps == tuple(clip.timestamps()[::10])
         steps = np.linalg.norm(np.diff(poses[::10, :3, 3], axis=0), axis=1)
-        assert one.path_length == pytest.approx(steps.sum(), rel=1e-5) and one.focal_y == pytest.approx(focal_y, rel=1e-6)
+        assert one.path_length == pytest.approx(
+            steps.sum(), rel=1e-5
+        ) and one.focal_y == pytest.approx(focal_y, rel=1e-6)
     assert not pinned
 
 
 def test_the_command(poses, tmp_path, capsys):
-    words = [str(tmp_path / "p.yaml"), "--poses", str(tmp_path / "poses.npy"), "--frames", "5", "--every", "5"]
+    words = [
+        str(tmp_path / "p.yaml"),
+        "--poses",
+        str(tmp_path / "poses.npy"),
+        "--frames",
+        "5",
+        "--every",
+        "5",
+    ]
     main([*words, "--sequences", "20", "--metrics", "psnr", "--first-frame", "original"])
     assert "only 7 sequences are long enough" in capsys.readouterr().out
     protocol = read_protocol(tmp_path / "p.yaml")
-    assert len(protocol.sequences) == 7 and protocol.metrics == ("psnr",) and protocol.first_frame == "original"
+    assert (
+        len(protocol.sequences) == 7
+        and protocol.metrics == ("psnr",)
+        and protocol.first_frame == "original"
+    )
     assert "of the 8 sequences those with at least 21 poses" in protocol.rule
     with pytest.raises(ValueError, match="exists; results refer to it"):
         main(words)

@@ -27,14 +27,24 @@ def made(tmp_path_factory):
     save_weights(folder / "tiny.safetensors", build_denoiser(CONFIG).eval())
     sequences = choose_sequences(load_poses(train / "poses.npy"), 3, frames=4, every=2)
     metrics = ("psnr", "ssim", "frechet-efficientnet", "kernel-efficientnet")
-    write_protocol(folder / "small.yaml", Protocol(sequences, "test", short_term=2, first_frame="original", metrics=metrics))
+    write_protocol(
+        folder / "small.yaml",
+        Protocol(sequences, "test", short_term=2, first_frame="original", metrics=metrics),
+    )
     run(folder)
     return folder
 
 
 def run(folder, *words, sampling=True):
     more = [*SAMPLING, "--checkpoint", str(folder / "tiny.safetensors")] if sampling else []
-    fixed = ["--protocol", str(folder / "small.yaml"), "--data", str(folder / "data" / "train"), "--instance-data", str(folder)]
+    fixed = [
+        "--protocol",
+        str(folder / "small.yaml"),
+        "--data",
+        str(folder / "data" / "train"),
+        "--instance-data",
+        str(folder),
+    ]
     main([*fixed, *words, *more])
 
 
@@ -49,20 +59,33 @@ def test_specifications_frames_and_results_are_made(made):
         folder = made / "samples" / "small" / pinned.id
         assert len(list((folder / "true-ims").iterdir())) == 4
         assert len(list((folder / "samples" / "00000000" / "images").iterdir())) == 4
-        assert json.loads((folder / "evaluation" / "00000000" / "tsed.json").read_text())["first_frame"] == "original"
+        assert (
+            json.loads((folder / "evaluation" / "00000000" / "tsed.json").read_text())[
+                "first_frame"
+            ]
+            == "original"
+        )
         row = found["runs"][f"{pinned.id}/00000000"]
-        rows = json.loads((folder / "evaluation" / "00000000" / "metrics.json").read_text())["frames"]
+        rows = json.loads((folder / "evaluation" / "00000000" / "metrics.json").read_text())[
+            "frames"
+        ]
         assert row["psnr"] == pytest.approx(np.mean([one["psnr"] for one in rows]))
         assert row["sampling"]["weights"]["denoiser"]["sha256"] and row["sampling"]["steps"] == 2
     assert found["images"]["long-term"]["frechet-efficientnet"]["images"] == 3
     assert found["images"]["short-term"]["psnr"]["sequences"] == 3
-    assert found["versions"]["torch"] == torch.__version__.split("+")[0] and found["matcher"]["matcher"] == "sift"
+    assert (
+        found["versions"]["torch"] == torch.__version__.split("+")[0]
+        and found["matcher"]["matcher"] == "sift"
+    )
     assert found["weights"].keys() >= {"efficientnet-lite0-57934424.pth"} and found["missing"] == []
     page = (made / "samples" / "small" / "report.html").read_text()
     assert "Protocol small" in page and page.count("data:image/jpeg") == 3 * (4 + 4 + 1)
     text = (made / "samples" / "small" / "results.md").read_text()
     assert (
-        "# Protocol small" in text and "3 of 3 sequences" in text and "| TSED |" in text and "not comparable with FID" in text
+        "# Protocol small" in text
+        and "3 of 3 sequences" in text
+        and "| TSED |" in text
+        and "not comparable with FID" in text
     )
 
 
@@ -82,8 +105,13 @@ def test_without_sampling_what_is_missing_is_said_and_the_rest_evaluated(made, c
     try:
         with pytest.raises(ValueError, match="incomplete: 1 thing"):
             run(made, "--no-sampling", "--metrics", "psnr", sampling=False)
-        assert f"{pinned.id}/samples/00000000: no images; expected frames" in capsys.readouterr().err
-        assert results(made)["sequences"] == {"in the protocol": 3, "evaluated": 2} and len(results(made)["missing"]) == 1
+        assert (
+            f"{pinned.id}/samples/00000000: no images; expected frames" in capsys.readouterr().err
+        )
+        assert (
+            results(made)["sequences"] == {"in the protocol": 3, "evaluated": 2}
+            and len(results(made)["missing"]) == 1
+        )
     finally:
         (images.parent / "elsewhere").rename(images)
 
@@ -100,7 +128,9 @@ def test_a_sequence_without_its_video_is_left_out(made, capsys):
 
 
 def test_a_return_trip_ends_where_it_began(made, tmp_path):
-    sequences = choose_sequences(load_poses(made / "data" / "train" / "poses.npy"), 1, frames=3, every=2)
+    sequences = choose_sequences(
+        load_poses(made / "data" / "train" / "poses.npy"), 1, frames=3, every=2
+    )
     protocol = Protocol(sequences, "test", return_trip=True)
     (folder,), problems = make_samples(tmp_path, protocol, made / "data" / "train")
     poses = read_spec(folder / "sampling-spec.json").poses

@@ -11,7 +11,12 @@ import pytest
 import torch
 
 from photonvs.evaluation import published_metrics
-from photonvs.evaluation.published_metrics import inception_features, load_inception, load_lpips, weight_file
+from photonvs.evaluation.published_metrics import (
+    inception_features,
+    load_inception,
+    load_lpips,
+    weight_file,
+)
 
 pytest.importorskip("torchmetrics", reason="needs torchmetrics")
 
@@ -31,12 +36,16 @@ def refuse(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize(("load", "name"), [(load_lpips, "LPIPS"), (load_inception, "FID and KID")])
 def test_weights_that_cannot_be_fetched_are_explained(downloads, load, name):
-    with pytest.raises(FileNotFoundError, match=rf"{name}: .*not be fetched .*no route.*put https:\S*\.pth into {downloads}"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=rf"{name}: .*not be fetched .*no route.*put https:\S*\.pth into {downloads}",
+    ):
         load()
 
 
 @pytest.mark.parametrize(
-    ("load", "module"), [(load_lpips, "torchmetrics.image.lpip"), (load_inception, "torchmetrics.image.fid")]
+    ("load", "module"),
+    [(load_lpips, "torchmetrics.image.lpip"), (load_inception, "torchmetrics.image.fid")],
 )
 def test_a_missing_package_is_explained(monkeypatch, load, module):
     monkeypatch.setitem(sys.modules, module, None)
@@ -71,7 +80,10 @@ def test_inception_with_weights_in_the_folder_of_downloads(downloads):
 
     torch.save({}, downloads / "nothing.pth")
     state = Random("inception-v3-compat", ["2048"], str(downloads / "nothing.pth")).state_dict()
-    for name, tensor in state.items():  # He's scale: what fades away becomes denormal numbers, which take minutes
+    for (
+        name,
+        tensor,
+    ) in state.items():  # He's scale: what fades away becomes denormal numbers, which take minutes
         if name.endswith("conv.weight"):
             tensor.normal_(std=(2 / tensor[0].numel()) ** 0.5)
     torch.save(state, weight_file(published_metrics.INCEPTION_URL))

@@ -16,7 +16,13 @@ from photonvs.datasets.realestate10k import PairDataset, VideoCache, choose_pair
 
 SIZE = 36
 LENGTHS = {"a": 12, "b": 3, "c": 20, "gone": 5, "short": 2}  # poses of each sequence
-FIRST_FRAMES = {"a": 0, "b": 40, "c": 10, "gone": 0, "short": 0}  # in the video, three frames between poses
+FIRST_FRAMES = {
+    "a": 0,
+    "b": 40,
+    "c": 10,
+    "gone": 0,
+    "short": 0,
+}  # in the video, three frames between poses
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +31,9 @@ def data(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     (folder / "videos").mkdir()
     for name in ("tour1", "tour2"):
-        write_numbered_video(folder / "videos" / f"{name}.mp4", range(0, 512 * 80, 512), size=(90, 160))
+        write_numbered_video(
+            folder / "videos" / f"{name}.mp4", range(0, 512 * 80, 512), size=(90, 160)
+        )
     sequences = {}
     for name, length in LENGTHS.items():
         numbers = FIRST_FRAMES[name] + 3 * np.arange(length)
@@ -33,7 +41,9 @@ def data(tmp_path_factory) -> Path:
         poses[:, 0, 3], poses[:, 1, 3] = numbers, ord(name[0])
         focal = 0.5 + numbers / 100
         video = {"c": "tour2", "gone": "missing"}.get(name, "tour1")
-        sequences[name] = Sequence(video, np.round(numbers * 1e6 / 30).astype(np.int64), focal, focal, focal, focal, poses)
+        sequences[name] = Sequence(
+            video, np.round(numbers * 1e6 / 30).astype(np.int64), focal, focal, focal, focal, poses
+        )
     save_poses(folder / "poses.npy", sequences)
     return folder
 
@@ -44,7 +54,9 @@ def dataset(data) -> PairDataset:
 
 
 def equal(first: dict, second: dict) -> bool:
-    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+    return first.keys() == second.keys() and all(
+        torch.equal(first[key], second[key]) for key in first
+    )
 
 
 def test_sample(dataset):
@@ -54,7 +66,11 @@ def test_sample(dataset):
         for side, frame in (("target", pair.target), ("cond", pair.cond)):
             image, pose = sample[f"{side}_image"], sample[f"{side}_pose"]
             number = FIRST_FRAMES[name] + 3 * frame
-            assert image.shape == (3, SIZE, SIZE) and image.dtype == torch.uint8 and image.is_contiguous()
+            assert (
+                image.shape == (3, SIZE, SIZE)
+                and image.dtype == torch.uint8
+                and image.is_contiguous()
+            )
             assert pose.shape == (4, 4) and pose.dtype == torch.float32
             expected = torch.eye(4)
             expected[0, 3] = 3 * (frame - pair.cond)  # the conditioning camera is at the origin
@@ -62,9 +78,13 @@ def test_sample(dataset):
             assert sample[f"{side}_frame"] == frame
             # The crop keeps columns 35..125 of 160: of the four columns of squares, the middle two in full.
             middle = [(number >> bit) & 1 for bit in (1, 2, 5, 6)]
-            squares = image[1, SIZE // 6 :: SIZE // 3][:2, [SIZE // 4, 3 * SIZE // 4]].flatten() > 128
+            squares = (
+                image[1, SIZE // 6 :: SIZE // 3][:2, [SIZE // 4, 3 * SIZE // 4]].flatten() > 128
+            )
             assert squares.int().tolist() == middle
-        torch.testing.assert_close(sample["focal_y"], torch.tensor(0.5 + (FIRST_FRAMES[name] + 3 * pair.target) / 100))
+        torch.testing.assert_close(
+            sample["focal_y"], torch.tensor(0.5 + (FIRST_FRAMES[name] + 3 * pair.target) / 100)
+        )
         assert sample["sequence"] == pair.sequence and sample["focal_y"].dtype == torch.float32
 
 
@@ -81,13 +101,21 @@ def test_unusable_sequences_are_counted(data, caplog):
     assert len(dataset) == 3
     assert dataset.excluded == {"video missing": 1, "fewer than three poses": 1}
     assert [dataset.poses.id_of(number) for number in dataset.numbers] == ["a", "b", "c"]
-    assert "3 of 5 sequences are used; left out: 1 video missing, 1 fewer than three poses" in caplog.text
+    assert (
+        "3 of 5 sequences are used; left out: 1 video missing, 1 fewer than three poses"
+        in caplog.text
+    )
 
 
 def test_an_epoch_takes_every_sequence_once(dataset):
-    orders = [tuple(dataset.choose(3 * epoch + position).sequence for position in range(3)) for epoch in range(50)]
+    orders = [
+        tuple(dataset.choose(3 * epoch + position).sequence for position in range(3))
+        for epoch in range(50)
+    ]
     assert all(sorted(order) == dataset.numbers.tolist() for order in orders)
-    assert len(set(orders)) == 6  # all orders of three occur in 50 epochs (probability of missing one: 6 (5/6)^50 < 1e-3)
+    assert (
+        len(set(orders)) == 6
+    )  # all orders of three occur in 50 epochs (probability of missing one: 6 (5/6)^50 < 1e-3)
 
 
 def test_last_frame_is_never_used(dataset):
@@ -105,13 +133,18 @@ def test_a_sample_depends_on_seed_and_number_only(data, dataset):
     other = PairDataset(data / "poses.npy", data / "videos", SIZE, seed=7)
     assert [other.choose(index) for index in reversed(range(60))] == pairs[::-1]
     assert all(equal(other[index], dataset[index]) for index in (11, 4, 5))
-    assert [PairDataset(data / "poses.npy", data / "videos", SIZE, seed=8).choose(index) for index in range(60)] != pairs
+    assert [
+        PairDataset(data / "poses.npy", data / "videos", SIZE, seed=8).choose(index)
+        for index in range(60)
+    ] != pairs
 
 
 def test_workers_give_the_same_samples(dataset):
     """Forked workers inherit files that are open in this process; spawned ones get the data set pickled."""
     expected = [dataset[index] for index in range(4)]
-    loader = DataLoader(Subset(dataset, range(4)), batch_size=None, num_workers=2, multiprocessing_context="fork")
+    loader = DataLoader(
+        Subset(dataset, range(4)), batch_size=None, num_workers=2, multiprocessing_context="fork"
+    )
     assert all(equal(sample, reference) for sample, reference in zip(loader, expected, strict=True))
     pickled = pickle.dumps(dataset)
     copy = pickle.loads(pickled)  # noqa: S301
@@ -173,8 +206,14 @@ def test_unreadable_videos_are_replaced_and_nothing_else_changes(data, dataset, 
         if not sample["replaced"]:
             assert equal(sample, dataset[index])
     assert sum(sample["replaced"] for sample in samples.values()) == 4
-    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(warnings) == 1 and "video tour2 is set aside" in warnings[0] and "tour2.mp4: not a video" in warnings[0]
+    warnings = [
+        record.getMessage() for record in caplog.records if record.levelno == logging.WARNING
+    ]
+    assert (
+        len(warnings) == 1
+        and "video tour2 is set aside" in warnings[0]
+        and "tour2.mp4: not a video" in warnings[0]
+    )
     fresh = PairDataset(data / "poses.npy", videos, SIZE, seed=7)
     loader = DataLoader(Subset(fresh, range(4, 10)), batch_size=None, num_workers=2)
     assert all(equal(sample, samples[index]) for index, sample in enumerate(loader, start=4))
@@ -185,7 +224,9 @@ def test_replacements_are_drawn_evenly(dataset):
     drawn = [dataset.choose(index, attempt=1) for index in range(600)]
     counts = np.unique([pair.sequence for pair in drawn], return_counts=True)
     assert counts[0].tolist() == dataset.numbers.tolist()
-    assert (((counts[1] - 200) ** 2) / 200).sum() < 13.8  # chi-squared, 2 degrees of freedom, 99.9 % point
+    assert (
+        ((counts[1] - 200) ** 2) / 200
+    ).sum() < 13.8  # chi-squared, 2 degrees of freedom, 99.9 % point
     assert [dataset.choose(index, attempt=2) for index in range(600)] != drawn
     assert all(pair.target != pair.cond for pair in drawn)
 
@@ -203,6 +244,7 @@ def test_nothing_readable(data, tmp_path):
     for name in ("tour1", "tour2"):
         (tmp_path / f"{name}.mp4").write_text("not a video")
     with pytest.raises(
-        ValueError, match=r"sample 0: 100 pairs in a row could not be read; the last: .*tour\d\.mp4: not a video"
+        ValueError,
+        match=r"sample 0: 100 pairs in a row could not be read; the last: .*tour\d\.mp4: not a video",
     ):
         PairDataset(data / "poses.npy", tmp_path, SIZE)[0]

@@ -34,14 +34,18 @@ def test_ssim_by_its_definition():
     expected = np.zeros((2, 3, 3, 4))
     for place in np.ndindex(expected.shape):
         image, channel, row, column = place
-        a, b = (part[image, channel, row : row + 11, column : column + 11] for part in (first, second))
+        a, b = (
+            part[image, channel, row : row + 11, column : column + 11] for part in (first, second)
+        )
         mean_a, mean_b = (window * a).sum(), (window * b).sum()
         var_a, var_b = (window * (a - mean_a) ** 2).sum(), (window * (b - mean_b) ** 2).sum()
         covariance = (window * (a - mean_a) * (b - mean_b)).sum()
         luminance = (2 * mean_a * mean_b + 0.01**2) / (mean_a**2 + mean_b**2 + 0.01**2)
         expected[place] = luminance * (2 * covariance + 0.03**2) / (var_a + var_b + 0.03**2)
     found = ssim(torch.from_numpy(first), torch.from_numpy(second))
-    torch.testing.assert_close(found, torch.from_numpy(expected.mean((1, 2, 3))), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(
+        found, torch.from_numpy(expected.mean((1, 2, 3))), rtol=1e-9, atol=1e-12
+    )
 
 
 def test_small_images_have_no_ssim():
@@ -54,4 +58,7 @@ def test_quality_of_a_lossless_first_stage():
     frames = [{"image": torch.randint(0, 256, (3, 16, 16), dtype=torch.uint8)} for _ in range(10)]
     images, made = reconstruct(stage, frames, 10)
     assert torch.equal(images, made) and torch.equal(images[9], frames[9]["image"] / 255)
-    assert reconstruction_quality(stage, frames, 10) == {"psnr": float("inf"), "ssim": pytest.approx(1)}
+    assert reconstruction_quality(stage, frames, 10) == {
+        "psnr": float("inf"),
+        "ssim": pytest.approx(1),
+    }

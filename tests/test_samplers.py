@@ -54,7 +54,9 @@ def mixture_score(x: Tensor, sigma: Tensor) -> Tensor:
     """Of 0.3 N(-1, 0.2^2) + 0.7 N(1, 0.2^2), x: (..., 1)."""
     variance = 0.2**2 + sigma**2
     centres = torch.tensor([-1.0, 1.0], dtype=x.dtype)
-    weights = (torch.tensor([0.3, 0.7], dtype=x.dtype).log() - (x - centres) ** 2 / (2 * variance)).softmax(dim=-1)
+    weights = (
+        torch.tensor([0.3, 0.7], dtype=x.dtype).log() - (x - centres) ** 2 / (2 * variance)
+    ).softmax(dim=-1)
     return ((weights * centres).sum(-1, keepdim=True) - x) / variance
 
 
@@ -86,7 +88,11 @@ def test_gaussian_data(name: str, steps: int, keywords: dict, tolerance: float) 
     noise = noise_from(1)
     # 100 pairs in one sample: the corrector's ratio of norms, heavy-tailed for a few numbers, means something for many.
     prior = noise((80, 100, 2)) * SDE.sigma_max
-    x = SAMPLERS[name].function(gaussian_score, prior, SDE, steps, noise=noise, **keywords).flatten(0, 1)
+    x = (
+        SAMPLERS[name]
+        .function(gaussian_score, prior, SDE, steps, noise=noise, **keywords)
+        .flatten(0, 1)
+    )
     # Standard errors: mean 0.011, standard deviation 0.8 %, correlation 0.007.
     assert_close(x.mean(0), MEAN, rtol=0, atol=0.05)
     assert_close(x.std(0), COVARIANCE.diag().sqrt(), rtol=tolerance, atol=0)
@@ -97,7 +103,11 @@ def test_gaussian_data(name: str, steps: int, keywords: dict, tolerance: float) 
 def test_mixture_of_two_gaussians(name: str, steps: int, keywords: dict, tolerance: float) -> None:
     noise = noise_from(2)
     prior = noise((80, 100, 1)) * SDE.sigma_max
-    x = SAMPLERS[name].function(mixture_score, prior, SDE, steps, noise=noise, **keywords).flatten(0, 1)
+    x = (
+        SAMPLERS[name]
+        .function(mixture_score, prior, SDE, steps, noise=noise, **keywords)
+        .flatten(0, 1)
+    )
     assert (x > 0).double().mean().item() == pytest.approx(0.7, abs=0.02)  # standard error 0.005
     for centre in (-1, 1):
         mode = x[x.sign() == centre]
@@ -112,13 +122,18 @@ def test_deterministic_samplers_follow_the_probability_flow(sampler) -> None:
     assert_close(x, gaussian_flow(prior, SDE.sigma_max), rtol=0, atol=1e-3)
 
 
-@pytest.mark.parametrize(("sampler", "keywords", "order"), [(heun, {}, 2), (dpm_solver, {}, 2), (ancestral, {"eta": 0.0}, 1)])
+@pytest.mark.parametrize(
+    ("sampler", "keywords", "order"),
+    [(heun, {}, 2), (dpm_solver, {}, 2), (ancestral, {"eta": 0.0}, 1)],
+)
 def test_order_of_convergence(sampler, keywords: dict, order: int) -> None:
     prior = noise_from(4)((50, 2)) * SDE.sigma_max
     start = prior * (20 / SDE.sigma_max)
 
     def error(steps: int) -> float:
-        x = sampler(gaussian_score, prior, SDE, steps, no_noise, sigma_min=1e-4, sigma_max=20.0, **keywords)
+        x = sampler(
+            gaussian_score, prior, SDE, steps, no_noise, sigma_min=1e-4, sigma_max=20.0, **keywords
+        )
         return (x - gaussian_flow(start, 20.0)).square().mean().sqrt().item()
 
     errors = [error(steps) for steps in (81, 161, 321)]  # half the step each time
@@ -151,15 +166,23 @@ def test_predictor_corrector_against_a_plain_loop() -> None:
     remaining = iter(draws)
     x = predictor_corrector(score, prior, SDE, steps, lambda _: next(remaining))
     for sample in range(3):
-        expected = pc_by_hand(prior[sample].numpy(), steps, [draw[sample].numpy() for draw in draws], score)
+        expected = pc_by_hand(
+            prior[sample].numpy(), steps, [draw[sample].numpy() for draw in draws], score
+        )
         assert_close(x[sample], torch.from_numpy(expected), rtol=1e-10, atol=1e-10)
 
 
 def test_predictor_corrector_uses_the_published_levels() -> None:
     """With no score it only adds noise, of variance sigma_i^2 - sigma_(i-1)^2; draw i reaches only sample i here."""
-    draws = iter(torch.stack([torch.eye(20, dtype=torch.float64), torch.zeros(20, 20, dtype=torch.float64)], 1).flatten(0, 1))
+    draws = iter(
+        torch.stack(
+            [torch.eye(20, dtype=torch.float64), torch.zeros(20, 20, dtype=torch.float64)], 1
+        ).flatten(0, 1)
+    )
     prior = torch.zeros(20, 1, dtype=torch.float64)
-    added = predictor_corrector(lambda x, sigma: 0 * x, prior, SDE, 20, lambda shape: next(draws)[:, None])
+    added = predictor_corrector(
+        lambda x, sigma: 0 * x, prior, SDE, 20, lambda shape: next(draws)[:, None]
+    )
     published = torch.from_numpy(np.load(PUBLISHED, allow_pickle=False)["sigmas_20"]).double()
     assert_close(added.square().flip(0).cumsum(0).sqrt()[:, 0], published, rtol=1e-6, atol=0)
 
@@ -169,15 +192,25 @@ def test_predictor_corrector_uses_the_published_levels() -> None:
 def test_number_of_evaluations(name: str, steps: int) -> None:
     score, reports = Recorder(gaussian_score), []
     prior = noise_from(8)((2, 2)) * SDE.sigma_max
-    SAMPLERS[name].function(score, prior, SDE, steps, noise_from(9), progress=lambda: reports.append(1))
-    expected = {"predictor-corrector": 2 * steps, "heun": 2 * steps - 1, "churn": 2 * steps - 1}.get(name, steps)
+    SAMPLERS[name].function(
+        score, prior, SDE, steps, noise_from(9), progress=lambda: reports.append(1)
+    )
+    expected = {
+        "predictor-corrector": 2 * steps,
+        "heun": 2 * steps - 1,
+        "churn": 2 * steps - 1,
+    }.get(name, steps)
     assert len(score.levels) == len(reports) == SAMPLERS[name].evaluations(steps) == expected
 
 
 def test_defaults() -> None:
     assert list(SAMPLERS) == ["predictor-corrector", "heun", "churn", "ancestral", "dpm-solver"]
     published = SAMPLERS["predictor-corrector"]
-    assert (published.function, published.steps, published.evaluations(published.steps)) == (predictor_corrector, 2000, 4000)
+    assert (published.function, published.steps, published.evaluations(published.steps)) == (
+        predictor_corrector,
+        2000,
+        4000,
+    )
     default = SAMPLERS[DEFAULT_SAMPLER]
     assert default.evaluations(default.steps) <= 50
 
@@ -189,7 +222,9 @@ def test_a_sample_does_not_depend_on_its_neighbours(name: str) -> None:
     prior[0] *= 1e-3  # a neighbour with norms of another size
     start = alone((3, 2))[1:2] * SDE.sigma_max
     batch = SAMPLERS[name].function(gaussian_score, prior, SDE, 12, together)
-    single = SAMPLERS[name].function(gaussian_score, start, SDE, 12, lambda shape: alone((3, 2))[1:2])
+    single = SAMPLERS[name].function(
+        gaussian_score, start, SDE, 12, lambda shape: alone((3, 2))[1:2]
+    )
     assert_close(batch[1:2], single, rtol=1e-9, atol=1e-9)
 
 
@@ -197,7 +232,10 @@ def test_a_sample_does_not_depend_on_its_neighbours(name: str) -> None:
 def test_same_start_and_noise_give_the_same_sample(name: str) -> None:
     prior = noise_from(11)((2, 4, 3, 3)) * SDE.sigma_max
     before = prior.clone()
-    results = [SAMPLERS[name].function(lambda x, s: -x / (1 + s**2), prior, SDE, 8, noise_from(seed)) for seed in (0, 0, 1)]
+    results = [
+        SAMPLERS[name].function(lambda x, s: -x / (1 + s**2), prior, SDE, 8, noise_from(seed))
+        for seed in (0, 0, 1)
+    ]
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2]) == (name in ("heun", "dpm-solver"))
     assert torch.equal(prior, before)
@@ -206,13 +244,17 @@ def test_same_start_and_noise_give_the_same_sample(name: str) -> None:
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_vanishing_score_keeps_the_sample_finite(name: str) -> None:
     prior = torch.ones(2, 3)
-    x = SAMPLERS[name].function(lambda x, sigma: torch.zeros_like(x), prior, SDE, 6, lambda shape: torch.zeros(shape))
+    x = SAMPLERS[name].function(
+        lambda x, sigma: torch.zeros_like(x), prior, SDE, 6, lambda shape: torch.zeros(shape)
+    )
     assert_close(x, prior)
 
 
 @pytest.mark.parametrize("network_precision", [torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_precision_follows_the_prior_and_no_graph_is_kept(name: str, network_precision: torch.dtype) -> None:
+def test_precision_follows_the_prior_and_no_graph_is_kept(
+    name: str, network_precision: torch.dtype
+) -> None:
     factor = torch.ones((), requires_grad=True)
 
     def score(x: Tensor, sigma: Tensor) -> Tensor:
@@ -228,9 +270,14 @@ def test_stochastic_steps_follow_the_posterior(sampler, keywords: dict) -> None:
     """If the clean sample is known to be c, the first step draws from the Gaussian q(x at level b | x at level a, c)."""
     c, a, b = 0.7, 6.0, 2.0
     score = Recorder(lambda x, sigma: (c - x) / sigma**2)
-    prior, draw = torch.tensor([[5.0, -3.0]], dtype=torch.float64), torch.tensor([[0.4, -1.1]], dtype=torch.float64)
+    prior, draw = (
+        torch.tensor([[5.0, -3.0]], dtype=torch.float64),
+        torch.tensor([[0.4, -1.1]], dtype=torch.float64),
+    )
     x = sampler(score, prior, VarianceExploding(b, a), 2, lambda shape: draw, **keywords)
-    assert_close(score.points[1], c + (b / a) ** 2 * (prior - c) + b * math.sqrt(1 - (b / a) ** 2) * draw)
+    assert_close(
+        score.points[1], c + (b / a) ** 2 * (prior - c) + b * math.sqrt(1 - (b / a) ** 2) * draw
+    )
     assert_close(x, torch.full_like(x, c))
 
 
@@ -238,7 +285,9 @@ def test_dpm_solver_extrapolates_to_the_middle_of_a_step() -> None:
     """Where the denoised sample is linear in -log sigma, its second step uses exactly the value halfway in -log sigma."""
     score = Recorder(lambda x, sigma: (0.4 - 2 * sigma.log() - x) / sigma**2)
     levels = karras_schedule(3, 0.1, 40.0)[:3]
-    dpm_solver(score, torch.full((1, 1), 55.0, dtype=torch.float64), VarianceExploding(0.1, 40.0), 3)
+    dpm_solver(
+        score, torch.full((1, 1), 55.0, dtype=torch.float64), VarianceExploding(0.1, 40.0), 3
+    )
     middle = 0.4 - math.log(levels[1]) - math.log(levels[2])
     decay = levels[2] / levels[1]
     assert_close(score.points[2], decay * score.points[1] + (1 - decay) * middle)
@@ -246,20 +295,37 @@ def test_dpm_solver_extrapolates_to_the_middle_of_a_step() -> None:
 
 def test_churn_without_churn_is_heun() -> None:
     prior = noise_from(14)((5, 2)) * SDE.sigma_max
-    assert torch.equal(churn(gaussian_score, prior, SDE, 10, no_noise, S_churn=0.0), heun(gaussian_score, prior, SDE, 10))
+    assert torch.equal(
+        churn(gaussian_score, prior, SDE, 10, no_noise, S_churn=0.0),
+        heun(gaussian_score, prior, SDE, 10),
+    )
 
 
 def test_churn_raises_the_level_only_where_asked() -> None:
     score = Recorder(gaussian_score)
-    churn(score, noise_from(15)((1, 2)) * SDE.sigma_max, SDE, 20, noise_from(16), S_churn=4.0, S_min=0.1, S_max=20.0)
+    churn(
+        score,
+        noise_from(15)((1, 2)) * SDE.sigma_max,
+        SDE,
+        20,
+        noise_from(16),
+        S_churn=4.0,
+        S_min=0.1,
+        S_max=20.0,
+    )
     levels = karras_schedule(20, SDE.sigma_min, SDE.sigma_max)[:-1]
-    assert score.levels[0::2] == pytest.approx([level * (1.2 if 0.1 <= level <= 20 else 1.0) for level in levels])
+    assert score.levels[0::2] == pytest.approx(
+        [level * (1.2 if 0.1 <= level <= 20 else 1.0) for level in levels]
+    )
     assert score.levels[1::2] == pytest.approx(levels[1:])
 
 
 def test_churn_adds_noise_of_the_raised_variance() -> None:
     score = Recorder(gaussian_score)
-    start, draw = torch.tensor([[1.0, 2.0]], dtype=torch.float64), torch.tensor([[1.0, -1.0]], dtype=torch.float64)
+    start, draw = (
+        torch.tensor([[1.0, 2.0]], dtype=torch.float64),
+        torch.tensor([[1.0, -1.0]], dtype=torch.float64),
+    )
     sde = VarianceExploding(0.01, 100.0)
     churn(score, start * 5, sde, 1, lambda shape: draw, S_churn=0.3, S_noise=1.1, sigma_max=20.0)
     assert_close(score.points[0], start + 1.1 * 20 * math.sqrt(1.3**2 - 1) * draw)
@@ -296,5 +362,8 @@ def test_bad_levels_and_names_and_missing_noise_are_refused() -> None:
         heun(gaussian_score, torch.zeros(1, 2), SDE, 3, sigma_min=5.0, sigma_max=2.0)
     with pytest.raises(ValueError, match="dpm_solver: eta=1.0 adds noise; pass noise, or eta=0"):
         dpm_solver(gaussian_score, torch.zeros(1, 2), SDE, 3, eta=1.0)
-    with pytest.raises(ValueError, match="sampler: found 'ddim'; expected one of predictor-corrector, heun, churn, "):
+    with pytest.raises(
+        ValueError,
+        match="sampler: found 'ddim'; expected one of predictor-corrector, heun, churn, ",
+    ):
         find_sampler("ddim")

@@ -17,7 +17,11 @@ from photonvs.utils.pictures import read_frame, write_png
 
 def contents(folder, *kinds):
     """Bytes of every latent and image of a run (or of the named kinds of files)."""
-    paths = [path for kind in kinds or ("latents/*.npy", "images/*.png") for path in sorted(folder.glob(kind))]
+    paths = [
+        path
+        for kind in kinds or ("latents/*.npy", "images/*.png")
+        for path in sorted(folder.glob(kind))
+    ]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
@@ -29,13 +33,19 @@ def test_layout(make_task):
     names = [f"{index:04d}" for index in range(5)]
     expected = {"run.json", "video.mp4", "contact-sheet.png"}
     expected |= {f"images/{name}.png" for name in names} | {f"latents/{name}.npy" for name in names}
-    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == expected
+    assert {
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()
+    } == expected
     latents = [np.load(folder / "latents" / f"{name}.npy", allow_pickle=False) for name in names]
     assert all(latent.dtype == np.float32 and latent.shape == LATENT for latent in latents)
     # This first stage is lossless, so a given image's reconstruction is the image.
-    np.testing.assert_array_equal(read_frame(folder / "images/0000.png"), read_frame(directory / "init-ims/0000.png"))
+    np.testing.assert_array_equal(
+        read_frame(folder / "images/0000.png"), read_frame(directory / "init-ims/0000.png")
+    )
     decoded = FIRST_STAGE.decode(torch.from_numpy(latents[3])[None])[0].permute(1, 2, 0).numpy()
-    np.testing.assert_allclose(read_frame(folder / "images/0003.png") / 127.5 - 1, decoded, atol=0.5 / 127.5 + 1e-6)
+    np.testing.assert_allclose(
+        read_frame(folder / "images/0003.png") / 127.5 - 1, decoded, atol=0.5 / 127.5 + 1e-6
+    )
     with av.open(str(folder / "video.mp4")) as video:
         assert sum(1 for _ in video.decode(video=0)) == 5
     settings = json.loads((folder / "run.json").read_text())
@@ -47,19 +57,32 @@ def test_layout(make_task):
 def test_frames_have_the_distribution_of_the_model(make_task):
     directory = make_task(dependencies=(None, (0,)))
     denoiser = GaussianDenoiser()
-    runs = sample(directory, denoiser=denoiser, sampler="heun", steps=40, runs=range(16), batch_size=16)
+    runs = sample(
+        directory, denoiser=denoiser, sampler="heun", steps=40, runs=range(16), batch_size=16
+    )
     views = gather_views([Frame(runs[0], 1)], [(0,)], denoiser, choose_method(), 1)
-    drawn = torch.stack([run.read_latent(1, LATENT) for run in runs]) - denoiser.mean(views.latents, views.rays)
+    drawn = torch.stack([run.read_latent(1, LATENT) for run in runs]) - denoiser.mean(
+        views.latents, views.rays
+    )
     # 16 * 768 numbers: standard errors 0.0027 of the mean, 0.0019 of the deviation
     torch.testing.assert_close(drawn.mean(), torch.tensor(0.0), atol=0.01, rtol=0)
     torch.testing.assert_close(drawn.std(), torch.tensor(0.3), atol=0.01, rtol=0)
 
 
 def test_options_reach_the_sampler_and_the_record(make_task):
-    (plain,), (tuned,) = sample(make_task("a")), sample(make_task("b"), sampler_options={"rho": 2.0, "eta": 0.5})
+    (plain,), (tuned,) = (
+        sample(make_task("a")),
+        sample(make_task("b"), sampler_options={"rho": 2.0, "eta": 0.5}),
+    )
     assert not torch.equal(plain.read_latent(4, LATENT), tuned.read_latent(4, LATENT))
-    assert json.loads((tuned.folder / "run.json").read_text())["options"] == {"rho": 2.0, "eta": 0.5}
-    with pytest.raises(ValueError, match="sampler ancestral: found the option snr, expected eta, sigma_min, sigma_max, rho"):
+    assert json.loads((tuned.folder / "run.json").read_text())["options"] == {
+        "rho": 2.0,
+        "eta": 0.5,
+    }
+    with pytest.raises(
+        ValueError,
+        match="sampler ancestral: found the option snr, expected eta, sigma_min, sigma_max, rho",
+    ):
         sample(make_task("c"), sampler_options={"snr": 1.0})
 
 
@@ -72,7 +95,10 @@ def test_seeds_and_runs(make_task):
     assert former == contents(again / "samples/00000001")
     for different in (contents(one / "samples/00000000"), contents(other / "samples/00000000")):
         assert former["latents/0000.npy"] == different["latents/0000.npy"]
-        assert not any(former[f"latents/000{index}.npy"] == different[f"latents/000{index}.npy"] for index in range(1, 5))
+        assert not any(
+            former[f"latents/000{index}.npy"] == different[f"latents/000{index}.npy"]
+            for index in range(1, 5)
+        )
 
 
 def test_batching_makes_no_difference(make_task):
@@ -81,13 +107,17 @@ def test_batching_makes_no_difference(make_task):
     for parameter in denoiser.parameters():  # past the zero-like start of the output layers
         parameter.data += 0.05 * torch.randn_like(parameter)
     several = (None, (0,), (0, 1), (1, 2))
-    alone, together = ([make_task(f"{kind}{k}", deps) for k, deps in enumerate((CHAIN, several))] for kind in "at")
+    alone, together = (
+        [make_task(f"{kind}{k}", deps) for k, deps in enumerate((CHAIN, several))] for kind in "at"
+    )
     for directory in alone:
         sample(directory, denoiser=denoiser, runs=range(2), batch_size=1)
     sample(*together, denoiser=denoiser, runs=range(2), batch_size=8)
     for one, other in zip(alone, together, strict=True):
         for path in sorted(one.rglob("*.npy")):
-            latents = (torch.from_numpy(np.load(file)) for file in (path, other / path.relative_to(one)))
+            latents = (
+                torch.from_numpy(np.load(file)) for file in (path, other / path.relative_to(one))
+            )
             torch.testing.assert_close(*latents, rtol=1e-4, atol=1e-4)
 
 
@@ -115,7 +145,13 @@ def test_missing_frames_come_back_the_same(make_task):
     directory = make_task(dependencies=(None, (0,), (0, 1), (1, 2), (2,)))
     folder = sample(directory)[0].folder
     before = contents(folder, "latents/*", "images/*", "*.mp4", "contact-sheet.png")
-    for name in ("latents/0002.npy", "images/0002.png", "latents/0000.npy", "images/0003.png", "video.mp4"):
+    for name in (
+        "latents/0002.npy",
+        "images/0002.png",
+        "latents/0000.npy",
+        "images/0003.png",
+        "video.mp4",
+    ):
         (folder / name).unlink()
     denoiser = GaussianDenoiser()
     (run,) = sample(directory, denoiser=denoiser)
@@ -171,19 +207,28 @@ def test_frames_of_unknown_origin_are_refused(make_task):
 def test_numbers_that_are_not_finite_are_never_saved(make_task):
     class Broken(GaussianDenoiser):
         def score(self, x, x_cond, sigma, rays):
-            return super().score(x, x_cond, sigma, rays) * (float("nan") if len(self.batches) > 8 else 1)
+            return super().score(x, x_cond, sigma, rays) * (
+                float("nan") if len(self.batches) > 8 else 1
+            )
 
     directory = make_task()
     with pytest.raises(ValueError, match=r"latent of frame 0003 came out with NaN"):
         sample(directory, denoiser=Broken())
-    assert sorted(contents(directory / "samples/00000000", "latents/*")) == [f"latents/000{index}.npy" for index in range(3)]
+    assert sorted(contents(directory / "samples/00000000", "latents/*")) == [
+        f"latents/000{index}.npy" for index in range(3)
+    ]
 
 
 def test_damaged_latents_are_named(make_task):
     directory = make_task()
     folder = sample(directory)[0].folder
     (folder / "images/0002.png").unlink()
-    for content in (b"", np.zeros(3, np.float32), np.zeros(LATENT), np.full(LATENT, np.nan, np.float32)):
+    for content in (
+        b"",
+        np.zeros(3, np.float32),
+        np.zeros(LATENT),
+        np.full(LATENT, np.nan, np.float32),
+    ):
         if isinstance(content, bytes):
             (folder / "latents/0002.npy").write_bytes(content)
         else:

@@ -4,7 +4,15 @@ import pytest
 import torch
 from sampling_task import LATENT, GaussianDenoiser, sample
 
-from photonvs.sampling_batch import Frame, Views, choose_method, frame_noise, gather_views, mean_score, next_batch
+from photonvs.sampling_batch import (
+    Frame,
+    Views,
+    choose_method,
+    frame_noise,
+    gather_views,
+    mean_score,
+    next_batch,
+)
 from photonvs.sampling_outputs import open_runs
 
 
@@ -36,7 +44,12 @@ def test_several_views_are_averaged(batch_size):
     view = 0
     for frame, count in enumerate(counts):
         single = [
-            denoiser.score(x[frame, None], latents[k, None], sigma[None], tuple(embedding[k, None] for embedding in rays))
+            denoiser.score(
+                x[frame, None],
+                latents[k, None],
+                sigma[None],
+                tuple(embedding[k, None] for embedding in rays),
+            )
             for k in range(view, view + count)
         ]
         torch.testing.assert_close(together[frame], sum(single)[0] / count, rtol=1e-5, atol=1e-6)
@@ -48,13 +61,24 @@ def test_random_views_are_one_of_each_frame_in_turn(make_task):
     denoiser, seen = GaussianDenoiser(), []
     score = denoiser.score
     denoiser.score = lambda x, x_cond, *more: seen.append(x_cond.clone()) or score(x, x_cond, *more)
-    (run,) = sample(make_task("a", dependencies), denoiser=denoiser, views="random", sampler="ancestral", steps=30)
+    (run,) = sample(
+        make_task("a", dependencies),
+        denoiser=denoiser,
+        views="random",
+        sampler="ancestral",
+        steps=30,
+    )
     latents = [run.read_latent(index, LATENT) for index in range(3)]
     for frame, evaluations in ((2, seen[:30]), (3, seen[30:])):
         views = dependencies[frame]
-        used = [next(view for view in views if torch.equal(evaluation[0], latents[view])) for evaluation in evaluations]
+        used = [
+            next(view for view in views if torch.equal(evaluation[0], latents[view]))
+            for evaluation in evaluations
+        ]
         assert {len(evaluation) for evaluation in evaluations} == {1} and set(used) == set(views)
-    (again,) = sample(make_task("b", dependencies), views="random", sampler="ancestral", steps=30, batch_size=1)
+    (again,) = sample(
+        make_task("b", dependencies), views="random", sampler="ancestral", steps=30, batch_size=1
+    )
     assert torch.equal(again.read_latent(3, LATENT), run.read_latent(3, LATENT))
     (averaged,) = sample(make_task("c", dependencies), sampler="ancestral", steps=30)
     assert not torch.equal(averaged.read_latent(3, LATENT), run.read_latent(3, LATENT))
@@ -64,7 +88,9 @@ def test_only_views_that_are_drawn_are_embedded(make_task):
     dependencies = (*[None] * 9, tuple(range(9)))
     denoiser, targets = GaussianDenoiser(), []
     embed_cameras = denoiser.embed_cameras
-    denoiser.embed_cameras = lambda target, *more: targets.append(len(target)) or embed_cameras(target, *more)
+    denoiser.embed_cameras = lambda target, *more: (
+        targets.append(len(target)) or embed_cameras(target, *more)
+    )
     sample(make_task("a", dependencies), denoiser=denoiser, views="random", steps=3, batch_size=1)
     assert targets in ([1, 1], [1, 1, 1])  # three draws of nine
 
@@ -88,7 +114,9 @@ def test_order_of_batches(make_task):
     ]
     frame = Frame(runs[2], 3)
     assert next_batch([frame], method, 1) == [frame]  # more views than fit: one frame all the same
-    assert next_batch([frame] * 3, choose_method(views="random"), 2) == [frame] * 2  # one view an evaluation each
+    assert (
+        next_batch([frame] * 3, choose_method(views="random"), 2) == [frame] * 2
+    )  # one view an evaluation each
 
 
 def test_noise_depends_on_seed_run_and_frame_only(make_task):
@@ -101,4 +129,6 @@ def test_noise_depends_on_seed_run_and_frame_only(make_task):
         alone = frame_noise([frame], 5)
         assert all(torch.equal(alone((1, *LATENT))[0], draw[number]) for draw in together)
     draws = torch.cat([*together, frame_noise(frames, 6)(shape)]).flatten(1)
-    torch.testing.assert_close(draws @ draws.T / draws.shape[1], torch.eye(9), atol=0.2, rtol=0)  # 5 standard errors
+    torch.testing.assert_close(
+        draws @ draws.T / draws.shape[1], torch.eye(9), atol=0.2, rtol=0
+    )  # 5 standard errors

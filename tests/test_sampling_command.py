@@ -28,8 +28,20 @@ def weights(tmp_path_factory):
 
 
 def arguments(tmp_path, *names, **options):
-    words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-    return ["-o", *(f"samples/{name}" for name in names), "--instance-data", str(tmp_path), "--device", "cpu", *words]
+    words = [
+        word
+        for name, value in options.items()
+        for word in (f"--{name.replace('_', '-')}", str(value))
+    ]
+    return [
+        "-o",
+        *(f"samples/{name}" for name in names),
+        "--instance-data",
+        str(tmp_path),
+        "--device",
+        "cpu",
+        *words,
+    ]
 
 
 def environment():
@@ -41,9 +53,15 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path, weights):
     settings = {"checkpoint": weights, "sampler": "ancestral", "steps": 40}
     killed, whole = (write_task(tmp_path / "samples" / name) for name in ("killed", "whole"))
     latents = killed / "samples/00000000/latents"
-    with subprocess.Popen([*COMMAND, *arguments(tmp_path, "killed", **settings)], env=environment(), cwd=tmp_path) as process:
+    with subprocess.Popen(
+        [*COMMAND, *arguments(tmp_path, "killed", **settings)], env=environment(), cwd=tmp_path
+    ) as process:
         end = time.monotonic() + 60
-        while not (latents / "0002.npy").exists() and process.poll() is None and time.monotonic() < end:
+        while (
+            not (latents / "0002.npy").exists()
+            and process.poll() is None
+            and time.monotonic() < end
+        ):
             time.sleep(0.01)
         process.kill()
     assert (latents / "0002.npy").exists() and not (latents / "0004.npy").exists()
@@ -60,7 +78,9 @@ def test_report(tmp_path, weights, capsys):
     words = arguments(tmp_path, "a", checkpoint=weights, steps=2, runs=2)
     main(words)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 and lines[1].startswith(f"{tmp_path / 'samples/a/samples/00000001'}: 2 of 2 frames made now")
+    assert len(lines) == 2 and lines[1].startswith(
+        f"{tmp_path / 'samples/a/samples/00000001'}: 2 of 2 frames made now"
+    )
     main(words)
     assert "complete already, nothing to do" in capsys.readouterr().out
     main([*words[:-2], "--run", "5"])
@@ -70,10 +90,14 @@ def test_report(tmp_path, weights, capsys):
 def test_mistakes_are_told_in_one_line(tmp_path, weights, monkeypatch):
     monkeypatch.setattr(checkpoint, "SHIPPED_DENOISER", tmp_path / "none shipped")
     write_task(tmp_path / "samples/a", (None, (0,)))
-    with pytest.raises(SystemExit, match=r"error: no weights 2000-00000000\.pth in .*checkpoints") as ended:
+    with pytest.raises(
+        SystemExit, match=r"error: no weights 2000-00000000\.pth in .*checkpoints"
+    ) as ended:
         run(lambda: main(arguments(tmp_path, "a")))
     assert len(ended.value.code.splitlines()) == 1
-    with pytest.raises(FileNotFoundError, match=r"b.sampling-spec\.json"):  # before the weights are missed
+    with pytest.raises(
+        FileNotFoundError, match=r"b.sampling-spec\.json"
+    ):  # before the weights are missed
         main(arguments(tmp_path, "a", "b"))
     with pytest.raises(FileNotFoundError, match=r"none\.pth"):
         main(arguments(tmp_path, "a", checkpoint=tmp_path / "none.pth"))
@@ -84,7 +108,8 @@ def test_mistakes_are_told_in_one_line(tmp_path, weights, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "words", [["--sampler", "magic"], ["--runs", "2", "--run", "1"], ["--epoch", "1", "--checkpoint", "x"]]
+    "words",
+    [["--sampler", "magic"], ["--runs", "2", "--run", "1"], ["--epoch", "1", "--checkpoint", "x"]],
 )
 def test_options_that_cannot_be(tmp_path, words, capsys):
     with pytest.raises(SystemExit) as ended:

@@ -27,7 +27,9 @@ def small(**changes) -> ScoreNetwork:
 def run(network: ScoreNetwork, n: int = 2, rays: int = 2) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     config = network.input_conv.in_channels, 16, 16
-    embeddings = tuple(torch.randn(count, 4, 16, 16, generator=generator) for count in (1, rays, rays))
+    embeddings = tuple(
+        torch.randn(count, 4, 16, 16, generator=generator) for count in (1, rays, rays)
+    )
     return network(torch.randn(2 * n, *config, generator=generator), torch.zeros(2 * n), embeddings)
 
 
@@ -53,9 +55,13 @@ def test_the_default_network_has_the_published_weights(published_network):
     rows = published("score_sde_model")
     found = [(name, list(tensor.shape)) for name, tensor in published_network.state_dict().items()]
     assert found == [(name, shape) for name, shape, _ in rows]
-    trained = [name for name, parameter in published_network.named_parameters() if parameter.requires_grad]
+    trained = [
+        name for name, parameter in published_network.named_parameters() if parameter.requires_grad
+    ]
     assert trained == [name for name, _, kind in rows if kind == "parameter"]
-    assert sum(parameter.numel() for parameter in published_network.score_model.parameters()) == pytest.approx(69.4e6, rel=2e-3)
+    assert sum(
+        parameter.numel() for parameter in published_network.score_model.parameters()
+    ) == pytest.approx(69.4e6, rel=2e-3)
 
 
 def test_the_table_of_noise_levels_is_ascending_and_geometric(published_network):
@@ -63,10 +69,14 @@ def test_the_table_of_noise_levels_is_ascending_and_geometric(published_network)
     assert len(sigmas) == 2000
     torch.testing.assert_close(sigmas[[0, -1]], torch.tensor([0.01, 378.0]))
     ratios = sigmas[1:] / sigmas[:-1]
-    torch.testing.assert_close(ratios, torch.full_like(ratios, (378 / 0.01) ** (1 / 1999)), rtol=1e-6, atol=0)
+    torch.testing.assert_close(
+        ratios, torch.full_like(ratios, (378 / 0.01) ** (1 / 1999)), rtol=1e-6, atol=0
+    )
     # The reference has a table of 20 between the same ends.
     twenty = torch.from_numpy(np.geomspace(0.01, 378, 20).astype(np.float32))
-    torch.testing.assert_close(torch.from_numpy(reference()["sigmas_20"]), twenty, rtol=1e-5, atol=0)
+    torch.testing.assert_close(
+        torch.from_numpy(reference()["sigmas_20"]), twenty, rtol=1e-5, atol=0
+    )
 
 
 def test_initialization_follows_the_stated_scales(published_network):
@@ -92,7 +102,9 @@ def test_fourier_features():
 def test_only_named_resolutions_attend():
     network = small()
     assert [level.attends for level in network.encoder_modules] == [False, True, False]
-    assert not any(".attn." in name and "modules.0" in name for name, _ in network.named_parameters())
+    assert not any(
+        ".attn." in name and "modules.0" in name for name, _ in network.named_parameters()
+    )
     assert network.ray_levels == 2
     assert network.encoder_modules[1].cross_attn.NIN_0.W.shape == (16 + 8, 16)
 
@@ -115,7 +127,11 @@ def test_every_weight_matters(changes):
     output = run(network)
     assert output.shape == (4, 3, 16, 16)
     output[:2].square().sum().backward()
-    idle = [name for name, parameter in network.named_parameters() if parameter.requires_grad and not parameter.grad.any()]
+    idle = [
+        name
+        for name, parameter in network.named_parameters()
+        if parameter.requires_grad and not parameter.grad.any()
+    ]
     # The bias of keys moves no softmax: its gradient is zero but for rounding.
     assert [name for name in idle if not name.endswith("NIN_1.b")] == []
 
@@ -127,4 +143,6 @@ def test_one_ray_embedding_serves_a_whole_batch():
     x, log_sigma = torch.randn(4, 3, 16, 16), torch.zeros(4)
     one = tuple(torch.randn(1, 4, 16, 16) for _ in range(3))
     repeated = tuple(part.expand(2, -1, -1, -1) for part in one)
-    torch.testing.assert_close(network(x, log_sigma, one), network(x, log_sigma, repeated), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        network(x, log_sigma, one), network(x, log_sigma, repeated), rtol=1e-4, atol=1e-4
+    )

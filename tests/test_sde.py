@@ -42,8 +42,18 @@ def test_time_is_the_inverse_of_the_noise_level() -> None:
 def test_published_noise_levels() -> None:
     published = np.load(PUBLISHED, allow_pickle=False)
     sde = VarianceExploding()
-    assert_close(sde.sigma(torch.linspace(0, 1, 20)), torch.from_numpy(published["sigmas_20"]), rtol=2e-6, atol=0)
-    assert_close(sde.sigma(torch.from_numpy(published["loss_t"])), torch.from_numpy(published["loss_std"]), rtol=2e-6, atol=0)
+    assert_close(
+        sde.sigma(torch.linspace(0, 1, 20)),
+        torch.from_numpy(published["sigmas_20"]),
+        rtol=2e-6,
+        atol=0,
+    )
+    assert_close(
+        sde.sigma(torch.from_numpy(published["loss_t"])),
+        torch.from_numpy(published["loss_std"]),
+        rtol=2e-6,
+        atol=0,
+    )
 
 
 def test_process_follows_the_settings() -> None:
@@ -51,28 +61,53 @@ def test_process_follows_the_settings() -> None:
     assert (sde.sigma_min, sde.sigma_max) == (0.3, 4.0)
 
 
-@pytest.mark.parametrize(("sigma_min", "sigma_max"), [(0.0, 1.0), (2.0, 1.0), (1.0, 1.0), (-1.0, 1.0), (0.01, math.inf)])
+@pytest.mark.parametrize(
+    ("sigma_min", "sigma_max"), [(0.0, 1.0), (2.0, 1.0), (1.0, 1.0), (-1.0, 1.0), (0.01, math.inf)]
+)
 def test_impossible_noise_levels_are_refused(sigma_min: float, sigma_max: float) -> None:
-    with pytest.raises(ValueError, match=f"sigma_min={sigma_min}, sigma_max={sigma_max}; expected 0 < sigma_min < sigma_max"):
+    with pytest.raises(
+        ValueError,
+        match=f"sigma_min={sigma_min}, sigma_max={sigma_max}; expected 0 < sigma_min < sigma_max",
+    ):
         VarianceExploding(sigma_min, sigma_max)
 
 
 def test_uniform_noise_levels_have_uniform_times() -> None:
-    sigma = draw_noise_levels(torch.tensor([0.0, 0.25, 0.5, 1.0], dtype=torch.float64), DiffusionConfig())
+    sigma = draw_noise_levels(
+        torch.tensor([0.0, 0.25, 0.5, 1.0], dtype=torch.float64), DiffusionConfig()
+    )
     expected = [1e-5, 0.25 * (1 + 3e-5), 0.5 * (1 + 1e-5), 1.0]
-    assert_close(VarianceExploding().t(sigma), torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-12)
+    assert_close(
+        VarianceExploding().t(sigma),
+        torch.tensor(expected, dtype=torch.float64),
+        rtol=0,
+        atol=1e-12,
+    )
 
 
 def test_lognormal_noise_levels_have_normal_logarithms() -> None:
     config = DiffusionConfig(noise_levels="lognormal", log_sigma_mean=-0.4, log_sigma_std=0.7)
-    uniform = torch.tensor([0.15865525393145707, 0.5, 0.9772498680518208], dtype=torch.float64)  # normal cdf at -1, 0, 2
+    uniform = torch.tensor(
+        [0.15865525393145707, 0.5, 0.9772498680518208], dtype=torch.float64
+    )  # normal cdf at -1, 0, 2
     log_sigma = draw_noise_levels(uniform, config).log()
-    assert_close(log_sigma, torch.tensor([-1.1, -0.4, 1.0], dtype=torch.float64), rtol=0, atol=1e-12)
+    assert_close(
+        log_sigma, torch.tensor([-1.1, -0.4, 1.0], dtype=torch.float64), rtol=0, atol=1e-12
+    )
 
 
 def test_lognormal_noise_levels_are_clamped() -> None:
-    config = DiffusionConfig(sigma_min=0.1, sigma_max=2.0, noise_levels="lognormal", log_sigma_mean=0.0, log_sigma_std=3.0)
-    assert_close(draw_noise_levels(torch.tensor([0.0, 0.5, 1 - 2**-24]), config), torch.tensor([0.1, 1.0, 2.0]))
+    config = DiffusionConfig(
+        sigma_min=0.1,
+        sigma_max=2.0,
+        noise_levels="lognormal",
+        log_sigma_mean=0.0,
+        log_sigma_std=3.0,
+    )
+    assert_close(
+        draw_noise_levels(torch.tensor([0.0, 0.5, 1 - 2**-24]), config),
+        torch.tensor([0.1, 1.0, 2.0]),
+    )
 
 
 @pytest.mark.parametrize("noise_levels", ["uniform", "lognormal"])
@@ -90,12 +125,20 @@ def test_unknown_noise_levels_are_refused() -> None:
     with pytest.raises(ValueError, match=expected):
         draw_noise_levels(torch.rand(2), DiffusionConfig(noise_levels="cosine"))
     with pytest.raises(ValueError, match=expected):
-        score_matching_loss(lambda x, sigma: x, torch.zeros(2, 3), torch.zeros(2, 3), torch.ones(2), config_with("cosine"))
+        score_matching_loss(
+            lambda x, sigma: x,
+            torch.zeros(2, 3),
+            torch.zeros(2, 3),
+            torch.ones(2),
+            config_with("cosine"),
+        )
 
 
 def test_loss_of_a_zero_score_is_half_the_squared_noise() -> None:
     clean, noise = draw((3, 4, 5, 5), 0), draw((3, 4, 5, 5), 1)
-    loss = score_matching_loss(lambda x, sigma: 0 * x, clean, noise, torch.tensor([0.1, 1.0, 30.0]), config_with("uniform"))
+    loss = score_matching_loss(
+        lambda x, sigma: 0 * x, clean, noise, torch.tensor([0.1, 1.0, 30.0]), config_with("uniform")
+    )
     assert_close(loss, noise.square().sum((1, 2, 3)) / 2)
 
 
@@ -119,7 +162,9 @@ def test_lognormal_loss_is_the_weighted_error_of_the_denoised_sample() -> None:
     score = torch.sin(x) - x
     weight = (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
     expected = weight * (x + sigma_wide**2 * score - clean).square().sum((1, 2, 3))
-    loss = score_matching_loss(lambda x, _: torch.sin(x) - x, clean, noise, sigma, config_with("lognormal", sigma_data))
+    loss = score_matching_loss(
+        lambda x, _: torch.sin(x) - x, clean, noise, sigma, config_with("lognormal", sigma_data)
+    )
     assert_close(loss, expected, rtol=1e-12, atol=0)
 
 
@@ -134,6 +179,12 @@ def test_loss_of_the_true_score_of_gaussian_data(level: float) -> None:
         return -x / (std**2 + sigma[:, None] ** 2)
 
     uniform = score_matching_loss(score, clean, noise, sigma, config_with("uniform")).mean().item()
-    assert uniform == pytest.approx(elements / 2 * std**2 / (std**2 + level**2), rel=0.03)  # standard error 0.6 %
-    lognormal = score_matching_loss(score, clean, noise, sigma, config_with("lognormal", sigma_data=std)).mean().item()
+    assert uniform == pytest.approx(
+        elements / 2 * std**2 / (std**2 + level**2), rel=0.03
+    )  # standard error 0.6 %
+    lognormal = (
+        score_matching_loss(score, clean, noise, sigma, config_with("lognormal", sigma_data=std))
+        .mean()
+        .item()
+    )
     assert lognormal == pytest.approx(elements, rel=0.03)

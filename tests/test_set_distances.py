@@ -8,7 +8,9 @@ from torch import nn
 from photonvs.evaluation.set_distances import features, frechet_distance, kernel_distance
 
 
-def normal(count: int, channels: int, seed: int, scale: float = 1.0, shift: float = 0.0) -> np.ndarray:
+def normal(
+    count: int, channels: int, seed: int, scale: float = 1.0, shift: float = 0.0
+) -> np.ndarray:
     generator = np.random.default_rng(seed)
     mixing = generator.standard_normal((channels, channels))
     return shift + scale * generator.standard_normal((count, channels)) @ mixing
@@ -42,7 +44,8 @@ def test_kernel_distance_by_its_definition():
         return (x @ y / 3 + 1) ** 3
 
     within = sum(
-        np.mean([kernel(values[i], values[j]) for i in range(7) for j in range(7) if i != j]) for values in (first, second)
+        np.mean([kernel(values[i], values[j]) for i in range(7) for j in range(7) if i != j])
+        for values in (first, second)
     )
     between = np.mean([kernel(x, y) for x in first for y in second])
     assert kernel_distance(first, second) == (pytest.approx(within - 2 * between), 0.0)
@@ -52,11 +55,24 @@ def test_kernel_distance_over_subsets():
     first, second = normal(300, 4, 5), normal(200, 4, 6)
     whole = kernel_distance(first[:200], second)[0]
     mean, deviation = kernel_distance(first, second, subsets=200, subset_size=60)
-    assert deviation > 0 and abs(mean - kernel_distance(first, second)[0]) < 3 * deviation and np.isfinite(whole)
-    assert kernel_distance(first, second, 20, 60, seed=1) == kernel_distance(first, second, 20, 60, seed=1)
-    assert kernel_distance(first, second, 20, 60, seed=1) != kernel_distance(first, second, 20, 60, seed=2)
-    halves = [kernel_distance(*np.split(np.random.default_rng(k).permutation(first), 2))[0] for k in range(40)]
-    assert abs(np.mean(halves)) < 3 * np.std(halves) / 40**0.5 + 1e-9, "unbiased: halves of one set are zero apart on average"
+    assert (
+        deviation > 0
+        and abs(mean - kernel_distance(first, second)[0]) < 3 * deviation
+        and np.isfinite(whole)
+    )
+    assert kernel_distance(first, second, 20, 60, seed=1) == kernel_distance(
+        first, second, 20, 60, seed=1
+    )
+    assert kernel_distance(first, second, 20, 60, seed=1) != kernel_distance(
+        first, second, 20, 60, seed=2
+    )
+    halves = [
+        kernel_distance(*np.split(np.random.default_rng(k).permutation(first), 2))[0]
+        for k in range(40)
+    ]
+    assert abs(np.mean(halves)) < 3 * np.std(halves) / 40**0.5 + 1e-9, (
+        "unbiased: halves of one set are zero apart on average"
+    )
 
 
 class Pixels(nn.Module):
@@ -75,7 +91,9 @@ def test_both_are_those_of_torchmetrics():
     first, second = generator.integers(0, 256, (2, 30, 224, 224, 3), dtype=np.uint8)
     second = second // 2
     own = [features(images, Pixels()) for images in (first, second)]
-    frechet = metrics.fid.FrechetInceptionDistance(Pixels(), input_img_size=(3, 224, 224)).set_dtype(torch.float64)
+    frechet = metrics.fid.FrechetInceptionDistance(
+        Pixels(), input_img_size=(3, 224, 224)
+    ).set_dtype(torch.float64)
     kernel = metrics.kid.KernelInceptionDistance(Pixels(), subsets=1, subset_size=30)
     for images, real in ((first, True), (second, False)):
         tensor = torch.from_numpy(images).permute(0, 3, 1, 2)
@@ -89,7 +107,9 @@ def test_features_of_frames_of_any_size_in_any_number():
     frames = np.random.default_rng(0).integers(0, 256, (19, 224, 224, 3), dtype=np.uint8)
     found = features(iter(frames), Pixels())
     assert found.dtype == np.float64 and found.shape == (19, 12)
-    np.testing.assert_allclose(found, frames[:, ::112, ::112].transpose(0, 3, 1, 2).reshape(19, 12) / 255, atol=1e-6)
+    np.testing.assert_allclose(
+        found, frames[:, ::112, ::112].transpose(0, 3, 1, 2).reshape(19, 12) / 255, atol=1e-6
+    )
     flat = [np.full((side, 2 * side, 3), 51, np.uint8) for side in (32, 256)]
     np.testing.assert_allclose(features(flat, Pixels()), 0.2, atol=1e-6)
 
@@ -104,7 +124,9 @@ def test_noise_takes_pictures_farther_from_their_set():
     found = []
     for amount in (10, 40):
         noisy = (frames + generator.normal(0, amount, frames.shape)).clip(0, 255).astype(np.uint8)
-        found.append((frechet_distance(features(noisy), true), kernel_distance(features(noisy), true)[0]))
+        found.append(
+            (frechet_distance(features(noisy), true), kernel_distance(features(noisy), true)[0])
+        )
     assert 0 < found[0][0] < found[1][0] and found[0][1] < found[1][1]
 
 

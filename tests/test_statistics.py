@@ -12,7 +12,9 @@ def test_bootstrap_interval_of_many_values_is_the_normal_one():
     values = np.random.default_rng(1).normal(3, 2, 400)
     low, high = confidence_interval(values)
     error = values.std() / np.sqrt(len(values))
-    assert (low, high) == pytest.approx((values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.15 * error)
+    assert (low, high) == pytest.approx(
+        (values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.15 * error
+    )
     assert confidence_interval(values) == [low, high]  # the same every time
     assert confidence_interval(values[:1]) is None
     assert confidence_interval(np.ones(5)) == [1, 1]

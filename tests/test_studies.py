@@ -24,7 +24,12 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     torch.manual_seed(0)
     save_weights(folder / "tiny.safetensors", build_denoiser(CONFIG).eval())
-    return write_footage(folder / "data"), ["--checkpoint", str(folder / "tiny.safetensors"), "--paths", "3"]
+    return write_footage(folder / "data"), [
+        "--checkpoint",
+        str(folder / "tiny.safetensors"),
+        "--paths",
+        "3",
+    ]
 
 
 def places(folder):
@@ -33,8 +38,21 @@ def places(folder):
 
 def test_samplers_are_tuned_compared_and_kept(made, tmp_path, monkeypatch):
     data, common = made
-    monkeypatch.setattr(samplers, "GRID", {"heun": [{}, {"rho": 4.0}], "dpm-solver-sde": [{"eta": 1.0}]})
-    words = ["--train", str(data), "--test", str(data), "--frames", "3", "--draws", "2", "--evaluations", "3"]
+    monkeypatch.setattr(
+        samplers, "GRID", {"heun": [{}, {"rho": 4.0}], "dpm-solver-sde": [{"eta": 1.0}]}
+    )
+    words = [
+        "--train",
+        str(data),
+        "--test",
+        str(data),
+        "--frames",
+        "3",
+        "--draws",
+        "2",
+        "--evaluations",
+        "3",
+    ]
     words += ["--published-steps", "50", *common, *places(tmp_path)]
     samplers.main(words)
     record = json.loads((tmp_path / "docs" / "samplers.json").read_text())
@@ -45,16 +63,28 @@ def test_samplers_are_tuned_compared_and_kept(made, tmp_path, monkeypatch):
     low, high = published["Fréchet distance"]["interval"]
     assert low - 1e-6 <= published["Fréchet distance"]["mean"] <= high + 1e-6
     assert len(published["TSED curve"]) > 10
-    assert 0 < published[samplers.DETAIL]["least"] <= published[samplers.DETAIL]["median"] <= published[samplers.DETAIL]["most"]
+    assert (
+        0
+        < published[samplers.DETAIL]["least"]
+        <= published[samplers.DETAIL]["median"]
+        <= published[samplers.DETAIL]["most"]
+    )
     table = (tmp_path / "docs" / "samplers-results.md").read_text()
-    for words_of_table in ("dpm-solver, stochastic", "the default, untuned", "worse than 50 steps of predictor-corrector in"):
+    for words_of_table in (
+        "dpm-solver, stochastic",
+        "the default, untuned",
+        "worse than 50 steps of predictor-corrector in",
+    ):
         assert words_of_table in table
     assert (tmp_path / "docs" / "samplers.png").stat().st_size > 10_000
 
     monkeypatch.setattr(samplers, "run", None)  # nothing is to be measured again
     samplers.main(words)
     assert (tmp_path / "docs" / "samplers-results.md").read_text() == table
-    with pytest.raises(ValueError, match=r"samplers.json: numbers of .*'frames': 3.* not of .*'frames': 4.*: delete it"):
+    with pytest.raises(
+        ValueError,
+        match=r"samplers.json: numbers of .*'frames': 3.* not of .*'frames': 4.*: delete it",
+    ):
         samplers.main([*words, "--frames", "4"])
 
 
@@ -69,17 +99,28 @@ def test_detail_is_the_highest_frequencies_of_the_last_latent_against_the_first(
         np.save(folder / "0002.npy", last)
     found = fine_detail(tmp_path)
     # Noise has power 1024 at each of the 183 highest frequencies, the board 1024^2 at one.
-    assert found["most"] == pytest.approx(1 + 1024 / 183, rel=0.2) and found["least"] == pytest.approx(0.25)
+    assert found["most"] == pytest.approx(1 + 1024 / 183, rel=0.2) and found[
+        "least"
+    ] == pytest.approx(0.25)
     assert 1 < found["median"] < 4 and found["above 2"] == 2
-    np.save(tmp_path / "b" / "samples" / "00000000" / "latents" / "0002.npy", noise + 9 * np.sin(np.arange(32) / 16 * np.pi))
-    assert fine_detail(tmp_path) == pytest.approx(found, rel=1e-5)  # a wave of the lowest frequency: nothing
+    np.save(
+        tmp_path / "b" / "samples" / "00000000" / "latents" / "0002.npy",
+        noise + 9 * np.sin(np.arange(32) / 16 * np.pi),
+    )
+    assert fine_detail(tmp_path) == pytest.approx(
+        found, rel=1e-5
+    )  # a wave of the lowest frequency: nothing
 
 
 def test_a_sampler_is_worse_beyond_the_interval_of_the_reference():
     reference = {measure: {"mean": 2.0, "interval": [1.0, 3.0]} for measure in samplers.GOOD}
     found = {measure: {"mean": 2.0, "interval": None} for measure in samplers.GOOD}
     assert samplers.worse_in(found, reference) == []
-    found |= {"TSED": {"mean": 0.9}, "SSIM, first frame": {"mean": 9.0}, "kernel distance": {"mean": 3.1}}
+    found |= {
+        "TSED": {"mean": 0.9},
+        "SSIM, first frame": {"mean": 9.0},
+        "kernel distance": {"mean": 3.1},
+    }
     found["median SED (pixels)"] = {"mean": None}
     assert samplers.worse_in(found, reference) == ["TSED", "median SED (pixels)", "kernel distance"]
 
@@ -99,18 +140,41 @@ def test_references_are_the_published_sampler_at_its_most_steps_and_at_its_best(
 def test_rules_of_conditioning_are_compared_on_all_kinds_of_paths(made, tmp_path, monkeypatch):
     data, common = made
     monkeypatch.setattr(conditioning, "RULES", (conditioning.RULES[1], conditioning.RULES[4]))
-    words = ["--data", str(data), "--frames", "3", "4", "2", "--steps", "2", *common, *places(tmp_path)]
+    words = [
+        "--data",
+        str(data),
+        "--frames",
+        "3",
+        "4",
+        "2",
+        "--steps",
+        "2",
+        *common,
+        *places(tmp_path),
+    ]
     conditioning.main(words)
     record = json.loads((tmp_path / "docs" / "conditioning.json").read_text())
-    cases = [f"{kind}/{rule}" for kind in ("3 frames", "4 frames", "return trip") for rule in ("last-2-average", "all-random")]
+    cases = [
+        f"{kind}/{rule}"
+        for kind in ("3 frames", "4 frames", "return trip")
+        for rule in ("last-2-average", "all-random")
+    ]
     assert list(record["cases"]) == cases
     table = (tmp_path / "docs" / "conditioning-results.md").read_text()
-    costs = [line.split("|")[2].strip() for line in table.splitlines() if line.startswith("| the last 2")]
-    assert costs == ["1.5", "1.7", "1.5"]  # of the path's frames, the first one generated has one view
+    costs = [
+        line.split("|")[2].strip() for line in table.splitlines() if line.startswith("| the last 2")
+    ]
+    assert costs == [
+        "1.5",
+        "1.7",
+        "1.5",
+    ]  # of the path's frames, the first one generated has one view
 
 
 def test_cost_counts_the_views_of_each_frame():
     rule = {rule.condition: rule for rule in conditioning.RULES}
     assert conditioning.evaluations_per_step(rule["previous"], 20) == 1
     assert conditioning.evaluations_per_step(rule["all"], 20) == 1
-    assert conditioning.evaluations_per_step(rule["keyframes-5"], 11) == pytest.approx((2 * 1 + 8 * 2) / 10)
+    assert conditioning.evaluations_per_step(rule["keyframes-5"], 11) == pytest.approx(
+        (2 * 1 + 8 * 2) / 10
+    )

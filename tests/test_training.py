@@ -37,7 +37,10 @@ def final(instance_data) -> dict:
 
 
 def assert_same_training(one: dict, other: dict, **tolerance) -> None:
-    assert (one["total_iterations"], one["samples"]) == (other["total_iterations"], other["samples"])
+    assert (one["total_iterations"], one["samples"]) == (
+        other["total_iterations"],
+        other["samples"],
+    )
     assert_close(dict(one["score_sde_model"]), dict(other["score_sde_model"]), **tolerance)
     assert_close(one["ema"]["shadow_params"], other["ema"]["shadow_params"], **tolerance)
     assert_close(one["optimizer"]["state"], other["optimizer"]["state"], **tolerance)
@@ -63,7 +66,9 @@ def test_a_run_leaves_what_is_needed_to_go_on_and_to_sample(whole, configured):
     denoiser = load_denoiser(list_checkpoints(whole / "checkpoints")[-1])
     assert denoiser.config == configured()
     names = [name for name, parameter in denoiser.named_parameters() if parameter.requires_grad]
-    assert_close([denoiser.get_parameter(name).data for name in names], final(whole)["ema"]["shadow_params"])
+    assert_close(
+        [denoiser.get_parameter(name).data for name in names], final(whole)["ema"]["shadow_params"]
+    )
     assert len(training_task.logged(whole, "training/loss")) == 6
     assert list((whole / "logs").glob("events.out.tfevents.*"))
 
@@ -80,19 +85,33 @@ def test_learning_rate_decays_to_zero_by_the_last_step(configured):
 
 
 def test_a_new_training_starts_from_weights_that_are_there(whole, configured, tmp_path):
-    published, exported = list_checkpoints(whole / "checkpoints")[-1], tmp_path / "exported.safetensors"
+    published, exported = (
+        list_checkpoints(whole / "checkpoints")[-1],
+        tmp_path / "exported.safetensors",
+    )
     trained = load_denoiser(published)
     save_weights(exported, trained)
     for weights in (published, exported):
         config = configured(f"training.initial_weights={weights}", "diffusion.sigma_max=30")
         task = ScoreTask(config, tmp_path, Process(torch.device("cpu")))
-        assert_close(dict(task.denoiser.named_parameters()), dict(trained.named_parameters()), rtol=0, atol=0)
+        assert_close(
+            dict(task.denoiser.named_parameters()), dict(trained.named_parameters()), rtol=0, atol=0
+        )
         assert task.denoiser.config.diffusion.sigma_max == 30
-    with pytest.raises(ValueError, match=r"weights .*exported.safetensors are of .*channels=8.* settings say .*channels=16"):
-        train(configured(f"training.initial_weights={exported}", "denoiser.channels=16"), tmp_path, "cpu")
+    with pytest.raises(
+        ValueError,
+        match=r"weights .*exported.safetensors are of .*channels=8.* settings say .*channels=16",
+    ):
+        train(
+            configured(f"training.initial_weights={exported}", "denoiser.channels=16"),
+            tmp_path,
+            "cpu",
+        )
 
 
-def test_a_training_goes_on_from_its_checkpoint_not_from_the_first_weights(whole, configured, tmp_path):
+def test_a_training_goes_on_from_its_checkpoint_not_from_the_first_weights(
+    whole, configured, tmp_path
+):
     start = f"training.initial_weights={list_checkpoints(whole / 'checkpoints')[0]}"
     train(configured("training.steps=6", start), tmp_path / "whole", "cpu")
     for steps in (2, 6):
@@ -108,7 +127,9 @@ def test_stopping_and_going_on_changes_no_bit(whole, configured, tmp_path):
 
 def test_statistics_hold_each_step_once(configured, tmp_path):
     train(configured("training.steps=3"), tmp_path, "cpu")
-    list_checkpoints(tmp_path / "checkpoints")[-1].unlink()  # as if it had been killed before it could save step 3
+    list_checkpoints(tmp_path / "checkpoints")[
+        -1
+    ].unlink()  # as if it had been killed before it could save step 3
     with (tmp_path / "logs" / "stats.jsonl").open("a") as file:
         file.write('{"step": 4, "samp')
     train(configured("training.steps=5"), tmp_path, "cpu")
@@ -125,7 +146,9 @@ def test_sharing_the_work_changes_nothing_in_twenty_steps(footage, configured, t
     train(configured("training.steps=20"), one, "cpu")
     train(configured("training.steps=20", "training.accumulation=2"), parts, "cpu")
     training_task.run(two, training_task.settings(footage, "training.steps=13"), processes=2)
-    output = training_task.run(two, training_task.settings(footage, "training.steps=20"))  # and one goes on
+    output = training_task.run(
+        two, training_task.settings(footage, "training.steps=20")
+    )  # and one goes on
     assert "step 13" in output
     losses = training_task.logged(one, "training/loss")
     assert len(losses) == 20
@@ -176,22 +199,35 @@ class Unconnected(Process):
         return value
 
 
-@pytest.mark.parametrize(("count", "accumulation"), [(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (1, 8)])
-def test_samples_come_in_the_same_order_however_they_are_shared(configured, tmp_path, count, accumulation):
+@pytest.mark.parametrize(
+    ("count", "accumulation"), [(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (1, 8)]
+)
+def test_samples_come_in_the_same_order_however_they_are_shared(
+    configured, tmp_path, count, accumulation
+):
     stop = random.Random(count + accumulation).randrange(1, 20)
     ranks = []
     for rank in range(count):
-        recorder = Recorder(configured(f"training.accumulation={accumulation}", "training.checkpoint_every=0"))
+        recorder = Recorder(
+            configured(f"training.accumulation={accumulation}", "training.checkpoint_every=0")
+        )
         for steps in (stop, 20):
             recorder.config.training.steps = steps
             folder = tmp_path / str(rank)
-            trainer = Trainer(recorder, folder, folder, Unconnected(torch.device("cpu"), rank, count))
+            trainer = Trainer(
+                recorder, folder, folder, Unconnected(torch.device("cpu"), rank, count)
+            )
             if steps == 20:
-                trainer.step, trainer.samples = stop, 8 * stop  # the first process alone has a checkpoint
+                trainer.step, trainer.samples = (
+                    stop,
+                    8 * stop,
+                )  # the first process alone has a checkpoint
             trainer.run()
         ranks.append(recorder.seen)
     for step, parts in enumerate(zip(*ranks, strict=True)):  # of each process
-        numbers = [number for shares in zip(*parts, strict=True) for share in shares for number in share]
+        numbers = [
+            number for shares in zip(*parts, strict=True) for share in shares for number in share
+        ]
         assert numbers == list(range(8 * step, 8 * step + 8))
     assert step == 19
 
@@ -206,13 +242,17 @@ def test_a_signal_or_a_stop_file_saves_and_ends(footage, tmp_path):
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)
         if how == "signal to all":
-            os.killpg(process.pid, signal.SIGTERM)  # the workers of the data loader too, as Slurm does
+            os.killpg(
+                process.pid, signal.SIGTERM
+            )  # the workers of the data loader too, as Slurm does
         else:
             (instance_data / "checkpoints" / "stop").touch()
         errors = process.communicate(timeout=60)[1]
         assert process.returncode == 0, errors
         assert "saving and ending" in errors
-        assert final(instance_data)["total_iterations"] == len(training_task.logged(instance_data, "training/loss"))
+        assert final(instance_data)["total_iterations"] == len(
+            training_task.logged(instance_data, "training/loss")
+        )
 
 
 def test_settings_of_another_model_are_refused(whole, configured):
@@ -221,11 +261,17 @@ def test_settings_of_another_model_are_refused(whole, configured):
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(configured, tmp_path):
-    with pytest.raises(ValueError, match="batch_size 8 cannot be shared by 1 processes in 3 parts each: take a multiple of 3"):
+    with pytest.raises(
+        ValueError,
+        match="batch_size 8 cannot be shared by 1 processes in 3 parts each: take a multiple of 3",
+    ):
         train(configured("training.accumulation=3"), tmp_path, "cpu")
 
 
-@pytest.mark.parametrize("setting", ["data.workers=-1", "training.gradient_norm=0", "training.steps=0", "training.ema_decay=1"])
+@pytest.mark.parametrize(
+    "setting",
+    ["data.workers=-1", "training.gradient_norm=0", "training.steps=0", "training.ema_decay=1"],
+)
 def test_numbers_that_no_training_can_have_are_refused(configured, tmp_path, setting):
     with pytest.raises(ValueError, match=rf"^{setting.split('=')[0]} .*: expected "):
         train(configured(setting), tmp_path, "cpu")
@@ -246,7 +292,10 @@ def test_a_finished_training_says_so(whole, footage, caplog):
 
 def test_training_lowers_the_loss_and_the_pictures_show_it(configured, tmp_path):
     config = configured(
-        "training.steps=60", "training.learning_rate=4e-3", "training.checkpoint_every=60", "training.log_every=20"
+        "training.steps=60",
+        "training.learning_rate=4e-3",
+        "training.checkpoint_every=60",
+        "training.log_every=20",
     )
     train(config, tmp_path, "cpu")
     losses = training_task.logged(tmp_path, "training/loss")
@@ -258,7 +307,9 @@ def test_training_lowers_the_loss_and_the_pictures_show_it(configured, tmp_path)
 
 
 def test_validation_scores_frames_made_with_the_averaged_weights(footage, configured, tmp_path):
-    config = configured(f"data.validation={footage}", "data.validation_sequences=2", "data.validation_frames=3")
+    config = configured(
+        f"data.validation={footage}", "data.validation_sequences=2", "data.validation_frames=3"
+    )
     config.data.validation_every, config.training.validate_every, config.training.steps = 2, 1, 1
     train(config, tmp_path, "cpu", Validation)
     assert len(list((tmp_path / "validation").glob("*/samples/00000001/images/*.png"))) == 6
@@ -266,7 +317,9 @@ def test_validation_scores_frames_made_with_the_averaged_weights(footage, config
     assert 0 <= training_task.logged(tmp_path, "validation/tsed")[0] <= 1
 
 
-def test_a_training_that_cannot_be_written_keeps_the_checkpoint_before(whole, configured, tmp_path, monkeypatch, caplog):
+def test_a_training_that_cannot_be_written_keeps_the_checkpoint_before(
+    whole, configured, tmp_path, monkeypatch, caplog
+):
     from photonvs import trainer
 
     saves = []
@@ -288,7 +341,10 @@ def test_a_training_that_cannot_be_written_keeps_the_checkpoint_before(whole, co
 def test_kills_at_any_moment_lose_nothing(configured, tmp_path):
     """25 kills: some while the program starts, the others soon after a checkpoint's birth, as likely while one is written."""
     more = "training.checkpoint_every=1", "training.keep_checkpoints=2", "training.log_every=50"
-    config, folder = configured("training.steps=1000000", *more), tmp_path / "killed" / "checkpoints"
+    config, folder = (
+        configured("training.steps=1000000", *more),
+        tmp_path / "killed" / "checkpoints",
+    )
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["photonvs.training"])
     source, steps = random.Random(0), []
@@ -315,16 +371,32 @@ def test_kills_at_any_moment_lose_nothing(configured, tmp_path):
 @pytest.mark.slow
 def test_the_published_configuration_takes_two_steps(footage, published_ckpt, tmp_path):
     """The whole network and first stage, a pair a step."""
-    settings = [f"data.poses={footage}/poses.npy", f"data.videos={footage}/videos", f"data.first_stage={published_ckpt}"]
-    settings += ["data.workers=0", "training.batch_size=1", "training.steps=2", "training.log_every=1"]
+    settings = [
+        f"data.poses={footage}/poses.npy",
+        f"data.videos={footage}/videos",
+        f"data.first_stage={published_ckpt}",
+    ]
+    settings += [
+        "data.workers=0",
+        "training.batch_size=1",
+        "training.steps=2",
+        "training.log_every=1",
+    ]
     settings += ["training.warmup_steps=0"]  # else the first steps are too small for float32
     config = load_config("realestate10k", settings)
     train(config, tmp_path, "cpu")
     losses = training_task.logged(tmp_path, "training/loss")
     assert len(losses) == 2 and all(0 < loss < 1e6 for loss in losses)
     torch.manual_seed(config.training.seed)
-    begun, trained = build_denoiser(config), load_denoiser(list_checkpoints(tmp_path / "checkpoints")[-1], weights="raw")
-    outputs = [name for name, _ in begun.named_parameters() if "decoder_modules" in name and "conv3x3.weight" in name]
+    begun, trained = (
+        build_denoiser(config),
+        load_denoiser(list_checkpoints(tmp_path / "checkpoints")[-1], weights="raw"),
+    )
+    outputs = [
+        name
+        for name, _ in begun.named_parameters()
+        if "decoder_modules" in name and "conv3x3.weight" in name
+    ]
     assert outputs  # what lies before these layers, which begin near zero, moves later
     for name in outputs:
         assert not torch.equal(begun.get_parameter(name), trained.get_parameter(name)), name

@@ -10,17 +10,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photonvs import trajectory_presets as presets
-from photonvs.trajectory import SamplingSpec, conditioning, given_images, read_spec, spec_text, write_spec
+from photonvs.trajectory import (
+    SamplingSpec,
+    conditioning,
+    given_images,
+    read_spec,
+    spec_text,
+    write_spec,
+)
 from photonvs.utils.files import REPOSITORY
 
 EXAMPLE = REPOSITORY.parent / "shared" / "example" / "584f2fc6d686aebc"
 RULES = st.one_of(
-    st.sampled_from(["previous", "all"]), st.builds("{}-{}".format, st.sampled_from(["last", "keyframes"]), st.integers(1, 30))
+    st.sampled_from(["previous", "all"]),
+    st.builds("{}-{}".format, st.sampled_from(["last", "keyframes"]), st.integers(1, 30)),
 )
 
 
 def spec_of(
-    poses: np.ndarray, rule: str = "previous", given_frames: tuple[int, ...] = (0,), focal_y: float = 0.9
+    poses: np.ndarray,
+    rule: str = "previous",
+    given_frames: tuple[int, ...] = (0,),
+    focal_y: float = 0.9,
 ) -> SamplingSpec:
     return SamplingSpec(focal_y, poses, *conditioning(len(poses), rule, given_frames))
 
@@ -41,14 +52,25 @@ def content(frames: int = 4) -> dict:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 12), RULES, st.floats(0.05, 19))
-def test_a_specification_survives_writing_and_reading_bit_for_bit(tmp_path_factory, seed, count, rule, focal_y):
+def test_a_specification_survives_writing_and_reading_bit_for_bit(
+    tmp_path_factory, seed, count, rule, focal_y
+):
     spec = spec_of(random_poses(seed, count), rule, focal_y=focal_y)
     path = tmp_path_factory.mktemp("spec") / "sampling-spec.json"
     write_spec(path, spec)
     again = read_spec(path)
-    assert (again.focal_y, again.generation_order, again.dependencies) == (focal_y, spec.generation_order, spec.dependencies)
+    assert (again.focal_y, again.generation_order, again.dependencies) == (
+        focal_y,
+        spec.generation_order,
+        spec.dependencies,
+    )
     assert again.poses.dtype == np.float64 and np.array_equal(again.poses, spec.poses)
-    assert set(json.loads(path.read_text())) == {"focal_y", "poses", "generation_order", "dependencies"}
+    assert set(json.loads(path.read_text())) == {
+        "focal_y",
+        "poses",
+        "generation_order",
+        "dependencies",
+    }
 
 
 def test_float32_rounded_poses_integers_and_a_byte_order_mark_are_read(tmp_path):
@@ -63,7 +85,11 @@ def test_float32_rounded_poses_integers_and_a_byte_order_mark_are_read(tmp_path)
 @pytest.mark.skipif(not EXAMPLE.exists(), reason="the published example is not here")
 def test_the_published_example_is_read():
     spec = read_spec(EXAMPLE / "sampling-spec.json")
-    assert spec.poses.shape == (21, 4, 4) and spec.given == (0,) and spec.generation_order == tuple(range(1, 21))
+    assert (
+        spec.poses.shape == (21, 4, 4)
+        and spec.given == (0,)
+        and spec.generation_order == tuple(range(1, 21))
+    )
     assert spec.dependencies == (None, *((index,) for index in range(20)))
     assert given_images(EXAMPLE, spec) == {0: EXAMPLE / "init-ims" / "0000.png"}
 
@@ -85,7 +111,11 @@ def changed(path: str, value: object) -> dict:
 SCALED = (np.diag([1.1, 1.1, 1.1, 1])).tolist()
 TRANSPOSED = presets.truck(2)[1].T.tolist()
 BAD = [
-    ("focal_y", KeyError, ["no focal_y", "expected exactly focal_y, poses, generation_order, dependencies"]),
+    (
+        "focal_y",
+        KeyError,
+        ["no focal_y", "expected exactly focal_y, poses, generation_order, dependencies"],
+    ),
     ("generation_oder", [1], ["unknown generation_oder"]),
     ("focal_y", "0.9", ['focal_y: "0.9"', "expected a finite number"]),
     ("focal_y", True, ["focal_y: true", "expected a finite number"]),
@@ -191,8 +221,16 @@ def test_given_images_are_found_whatever_their_format(tmp_path):
     ("names", "error", "expected"),
     [
         (["0000.png"], FileNotFoundError, "no 0002.png, 0003.png"),
-        (["0000.png", "0000.jpg", "0002.png", "0003.png"], ValueError, "both 0000.jpg and 0000.png for pose 0"),
-        (["0000.png", "0001.png", "0002.png", "0003.png"], ValueError, "0001.png: pose 1 is not given"),
+        (
+            ["0000.png", "0000.jpg", "0002.png", "0003.png"],
+            ValueError,
+            "both 0000.jpg and 0000.png for pose 0",
+        ),
+        (
+            ["0000.png", "0001.png", "0002.png", "0003.png"],
+            ValueError,
+            "0001.png: pose 1 is not given",
+        ),
     ],
 )
 def test_missing_double_and_unused_images_are_named(tmp_path, names, error, expected):
@@ -222,7 +260,9 @@ def test_a_missing_image_folder_is_an_error(tmp_path):
         ("keyframes-9", (0, 4), (1, 2, 3), (None, (0, 4), (0, 4), (0, 4), None)),
     ],
 )
-def test_rules_give_the_order_and_dependencies_they_promise(rule, given_frames, order, dependencies):
+def test_rules_give_the_order_and_dependencies_they_promise(
+    rule, given_frames, order, dependencies
+):
     assert conditioning(5, rule, given_frames) == (order, dependencies)
 
 
@@ -230,11 +270,16 @@ def test_rules_give_the_order_and_dependencies_they_promise(rule, given_frames, 
 @given(st.integers(1, 25), RULES, st.data())
 def test_every_rule_gives_a_valid_specification(frames, rule, data):
     given_frames = {0, *data.draw(st.sets(st.integers(0, frames - 1), max_size=4))}
-    spec = spec_of(random_poses(frames, frames), rule, tuple(given_frames))  # its construction checks it
+    spec = spec_of(
+        random_poses(frames, frames), rule, tuple(given_frames)
+    )  # its construction checks it
     assert spec.given == tuple(sorted(given_frames))
 
 
-@pytest.mark.parametrize("rule", ["", "before", "last", "last-0", "last--1", "keyframes-x", "all-2", "previous-1", "last-2 "])
+@pytest.mark.parametrize(
+    "rule",
+    ["", "before", "last", "last-0", "last--1", "keyframes-x", "all-2", "previous-1", "last-2 "],
+)
 def test_unknown_rules_are_refused(rule):
     with pytest.raises(ValueError, match="expected previous, last-K, all or keyframes-K"):
         conditioning(5, rule)

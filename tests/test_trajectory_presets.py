@@ -20,16 +20,25 @@ from photonvs.trajectory import SamplingSpec, check_poses, conditioning, write_s
     st.sampled_from(sorted(presets.PRESETS)),
     st.integers(2, 30),
     st.fixed_dictionaries(
-        {}, optional={"radius": st.floats(0.1, 1.9), "distance": st.floats(2, 9), "angle": st.floats(-400, 400)}
+        {},
+        optional={
+            "radius": st.floats(0.1, 1.9),
+            "distance": st.floats(2, 9),
+            "angle": st.floats(-400, 400),
+        },
     ),
 )
 def test_presets_are_rigid_and_have_their_number_of_frames(name, frames, sizes):
     preset = presets.PRESETS[name]
-    known = {key: value for key, value in sizes.items() if key in inspect.signature(preset).parameters}
+    known = {
+        key: value for key, value in sizes.items() if key in inspect.signature(preset).parameters
+    }
     poses = preset(frames=frames, **known)
     assert poses.shape == (frames, 4, 4) and poses.dtype == np.float64
     rotation = poses[:, :3, :3]
-    np.testing.assert_allclose(rotation.transpose(0, 2, 1) @ rotation, np.tile(np.eye(3), (frames, 1, 1)), atol=1e-11)
+    np.testing.assert_allclose(
+        rotation.transpose(0, 2, 1) @ rotation, np.tile(np.eye(3), (frames, 1, 1)), atol=1e-11
+    )
     np.testing.assert_allclose(np.linalg.det(rotation), 1, atol=1e-11)
     np.testing.assert_allclose(rotation[:, 1, 0], 0, atol=1e-11)  # the camera's x axis is level
     check_poses(poses)
@@ -37,9 +46,15 @@ def test_presets_are_rigid_and_have_their_number_of_frames(name, frames, sizes):
 
 def paper_positions(name: str) -> list[tuple[float, float, float]]:
     if name == "orbit":
-        return [(2 * math.sin(math.radians(10 * k)), 0, 2 * math.cos(math.radians(10 * k))) for k in range(10)]
+        return [
+            (2 * math.sin(math.radians(10 * k)), 0, 2 * math.cos(math.radians(10 * k)))
+            for k in range(10)
+        ]
     if name == "spin":
-        return [(0.5 * math.sin(math.radians(36 * k)), 0, 1.5 + 0.5 * math.cos(math.radians(36 * k))) for k in range(10)]
+        return [
+            (0.5 * math.sin(math.radians(36 * k)), 0, 1.5 + 0.5 * math.cos(math.radians(36 * k)))
+            for k in range(10)
+        ]
     return [(math.cos(math.radians(20 * k)), math.sin(math.radians(20 * k)), 2) for k in range(10)]
 
 
@@ -73,8 +88,12 @@ def test_moves_start_at_the_given_camera_and_end_where_they_say(poses, position,
 
 
 def test_orbits_closed_circles_and_single_frames():
-    np.testing.assert_allclose(presets.orbit(4, radius=3, angle=-90)[-1, :3, 3], [-3, 0, 0], atol=1e-11)
-    np.testing.assert_allclose(presets.spin(4, radius=1, distance=3)[2, :3, 3], [0, 0, 1], atol=1e-11)  # half a circle later
+    np.testing.assert_allclose(
+        presets.orbit(4, radius=3, angle=-90)[-1, :3, 3], [-3, 0, 0], atol=1e-11
+    )
+    np.testing.assert_allclose(
+        presets.spin(4, radius=1, distance=3)[2, :3, 3], [0, 0, 1], atol=1e-11
+    )  # half a circle later
     with pytest.raises(ValueError, match="at least 2"):
         presets.orbit(1)
     with pytest.raises(ValueError, match="another radius or distance"):
@@ -95,7 +114,9 @@ def sequence_text(tmp_path):
 
 
 def test_a_realestate10k_text_gives_its_poses_and_focal_length(sequence_text):
-    poses, focal_y, timestamps = presets.realestate10k(str(sequence_text), frames=10, every=3, start=2)
+    poses, focal_y, timestamps = presets.realestate10k(
+        str(sequence_text), frames=10, every=3, start=2
+    )
     assert timestamps.tolist() == read_realestate10k_text(sequence_text).timestamps[2::3].tolist()
     np.testing.assert_allclose(poses, presets.truck(30, distance=2.9)[2::3], atol=1e-6)
     assert focal_y == pytest.approx(1.2)
@@ -104,7 +125,9 @@ def test_a_realestate10k_text_gives_its_poses_and_focal_length(sequence_text):
 
 
 def test_a_zoom_is_refused(sequence_text):
-    sequence_text.write_text(sequence_text.read_text().replace("1500000 0.675 1.2", "1500000 0.675 1.3"))
+    sequence_text.write_text(
+        sequence_text.read_text().replace("1500000 0.675 1.2", "1500000 0.675 1.3")
+    )
     with pytest.raises(ValueError, match=r"focal_y changes from 1\.2 to 1\.3"):
         presets.realestate10k(str(sequence_text), frames=30)
     assert presets.realestate10k(str(sequence_text), frames=15)[1] == pytest.approx(1.2)
@@ -114,7 +137,8 @@ def test_a_sequence_of_poses_npy_is_found_by_its_id(sequence_text, tmp_path):
     archive = tmp_path / "poses.npy"
     save_poses(archive, {"0123456789abcdef": read_realestate10k_text(sequence_text)})
     from_archive, from_text = (
-        presets.realestate10k(*where) for where in [("0123456789abcdef", archive), (str(sequence_text),)]
+        presets.realestate10k(*where)
+        for where in [("0123456789abcdef", archive), (str(sequence_text),)]
     )
     np.testing.assert_allclose(from_archive[0], from_text[0], atol=1e-6)
     assert from_archive[1] == pytest.approx(1.2)

@@ -48,9 +48,18 @@ def sideways(distance: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("pair", range(6))
 def test_reference_pairs(reference, pair):
-    values = {key.removeprefix(f"pair{pair}_"): value for key, value in reference.items() if key.startswith(f"pair{pair}_")}
+    values = {
+        key.removeprefix(f"pair{pair}_"): value
+        for key, value in reference.items()
+        if key.startswith(f"pair{pair}_")
+    }
     distances = symmetric_epipolar_distance(
-        values["keypoints_1"], values["keypoints_2"], values["pose_1"], values["pose_2"], float(values["focal_y"]), SIZE
+        values["keypoints_1"],
+        values["keypoints_2"],
+        values["pose_1"],
+        values["pose_2"],
+        float(values["focal_y"]),
+        SIZE,
     )
     np.testing.assert_allclose(distances, values["sed"], rtol=1e-6)
     assert median_distance(distances) == pytest.approx(float(values["median"]), rel=1e-6)
@@ -69,11 +78,15 @@ def test_true_matches_have_no_distance(seed):
     generator = np.random.default_rng(seed)
     pose_1, pose_2, *_ = two_cameras(seed)
     points = points_before(pose_1, generator, 20, focal_y=1.2)
-    points += 5 * pose_1[:3, :3] @ [0, 0, -1]  # in front of the second camera too, which stands less than that away
+    points += (
+        5 * pose_1[:3, :3] @ [0, 0, -1]
+    )  # in front of the second camera too, which stands less than that away
     pixels = [project(points, pose, 1.2, SIZE) for pose in (pose_1, pose_2)]
     in_front = ((points - pose_2[:3, 3]) @ pose_2[:3, 2]) < -0.5
     assert in_front.any()
-    distances = symmetric_epipolar_distance(pixels[0][in_front], pixels[1][in_front], pose_1, pose_2, 1.2, SIZE)
+    distances = symmetric_epipolar_distance(
+        pixels[0][in_front], pixels[1][in_front], pose_1, pose_2, 1.2, SIZE
+    )
     np.testing.assert_allclose(distances, 0, atol=1e-6)
 
 
@@ -81,7 +94,9 @@ def test_true_matches_have_no_distance(seed):
 @unhurried
 def test_a_match_moved_off_its_line_by_d_pixels_has_distance_d(shift, seed):
     points_1 = np.random.default_rng(seed).uniform(0, SIZE, (10, 2))
-    points_2 = points_1 + np.array([-17.0, shift])  # lines are rows: only the shift across them counts, for both images alike
+    points_2 = points_1 + np.array(
+        [-17.0, shift]
+    )  # lines are rows: only the shift across them counts, for both images alike
     distances = symmetric_epipolar_distance(points_1, points_2, *sideways(), 0.9, SIZE)
     np.testing.assert_allclose(distances, abs(shift), atol=1e-9)
 
@@ -91,9 +106,14 @@ def test_a_match_moved_off_a_tilted_line():
     pose_2 = np.eye(4)
     pose_2[2, 3] = -0.5
     centre = SIZE / 2
-    points_1, points_2 = np.array([[centre + 30.0, centre]]), np.array([[centre + 40.0, centre + 3.0]])
+    points_1, points_2 = (
+        np.array([[centre + 30.0, centre]]),
+        np.array([[centre + 40.0, centre + 3.0]]),
+    )
     expected = (3.0 + 30.0 * 3.0 / np.hypot(40.0, 3.0)) / 2
-    assert symmetric_epipolar_distance(points_1, points_2, np.eye(4), pose_2, 1.0, SIZE)[0] == pytest.approx(expected)
+    assert symmetric_epipolar_distance(points_1, points_2, np.eye(4), pose_2, 1.0, SIZE)[
+        0
+    ] == pytest.approx(expected)
 
 
 @unhurried
@@ -105,11 +125,15 @@ def test_invariances(seed, scale):
     swapped = symmetric_epipolar_distance(points_2, points_1, pose_2, pose_1, 1.1, SIZE)
     np.testing.assert_allclose(swapped, expected, rtol=1e-6, atol=1e-8)
     world = random_pose(np.random.default_rng(seed + 1))
-    moved = symmetric_epipolar_distance(points_1, points_2, world @ pose_1, world @ pose_2, 1.1, SIZE)
+    moved = symmetric_epipolar_distance(
+        points_1, points_2, world @ pose_1, world @ pose_2, 1.1, SIZE
+    )
     np.testing.assert_allclose(moved, expected, rtol=1e-6, atol=1e-8)
     stretch = np.diag([scale, scale, scale, 1.0])
     unstretch = np.diag([1 / scale, 1 / scale, 1 / scale, 1.0])
-    scaled = [stretch @ pose @ unstretch for pose in (pose_1, pose_2)]  # rotations stay, centres are scaled
+    scaled = [
+        stretch @ pose @ unstretch for pose in (pose_1, pose_2)
+    ]  # rotations stay, centres are scaled
     in_scaled_world = symmetric_epipolar_distance(points_1, points_2, *scaled, 1.1, SIZE)
     np.testing.assert_allclose(in_scaled_world, expected, rtol=1e-6, atol=1e-8)
 
@@ -121,10 +145,19 @@ def test_mirrored_world_and_images(seed):
     pose_1, pose_2, points_1, points_2 = two_cameras(seed)
     expected = symmetric_epipolar_distance(points_1, points_2, pose_1, pose_2, 1.1, SIZE)
     flip = np.diag([-1.0, 1, 1, 1])
-    flipped_points = [np.stack([SIZE - points[:, 0], points[:, 1]], axis=1) for points in (points_1, points_2)]
-    flipped = symmetric_epipolar_distance(*flipped_points, flip @ pose_1 @ flip, flip @ pose_2 @ flip, 1.1, SIZE)
+    flipped_points = [
+        np.stack([SIZE - points[:, 0], points[:, 1]], axis=1) for points in (points_1, points_2)
+    ]
+    flipped = symmetric_epipolar_distance(
+        *flipped_points, flip @ pose_1 @ flip, flip @ pose_2 @ flip, 1.1, SIZE
+    )
     np.testing.assert_allclose(flipped, expected, rtol=1e-6, atol=1e-8)
-    assert np.abs(symmetric_epipolar_distance(*flipped_points, pose_1, pose_2, 1.1, SIZE) - expected).max() > 1e-3
+    assert (
+        np.abs(
+            symmetric_epipolar_distance(*flipped_points, pose_1, pose_2, 1.1, SIZE) - expected
+        ).max()
+        > 1e-3
+    )
 
 
 @unhurried
@@ -132,7 +165,9 @@ def test_mirrored_world_and_images(seed):
 def test_a_larger_image_has_larger_distances(seed, factor):
     pose_1, pose_2, points_1, points_2 = two_cameras(seed)
     expected = factor * symmetric_epipolar_distance(points_1, points_2, pose_1, pose_2, 1.1, SIZE)
-    larger = symmetric_epipolar_distance(factor * points_1, factor * points_2, pose_1, pose_2, 1.1, factor * SIZE)
+    larger = symmetric_epipolar_distance(
+        factor * points_1, factor * points_2, pose_1, pose_2, 1.1, factor * SIZE
+    )
     np.testing.assert_allclose(larger, expected, rtol=1e-6, atol=1e-8)
 
 
@@ -147,12 +182,20 @@ def test_any_intrinsics_for_each_image(seed):
     focal_y, focal_x, principal = (1.2, 0.7), (0.8, 0.9), ((0.4, 0.55), (0.5, 0.6))
     sizes = ((120, 200), (90, 160))
     pixels = []
-    for pose, fy, fx, centre, (height, width) in zip((pose_1, pose_2), focal_y, focal_x, principal, sizes, strict=True):
+    for pose, fy, fx, centre, (height, width) in zip(
+        (pose_1, pose_2), focal_y, focal_x, principal, sizes, strict=True
+    ):
         x, y, z = ((points - pose[:3, 3]) @ pose[:3, :3]).T
-        pixels.append(np.stack([width * (centre[0] - fx * x / z), height * (centre[1] + fy * y / z)], axis=1))
-    distances = symmetric_epipolar_distance(*pixels, pose_1, pose_2, focal_y, sizes, focal_x=focal_x, principal=principal)
+        pixels.append(
+            np.stack([width * (centre[0] - fx * x / z), height * (centre[1] + fy * y / z)], axis=1)
+        )
+    distances = symmetric_epipolar_distance(
+        *pixels, pose_1, pose_2, focal_y, sizes, focal_x=focal_x, principal=principal
+    )
     np.testing.assert_allclose(distances, 0, atol=1e-8)
-    same_for_both = symmetric_epipolar_distance(*pixels, pose_1, pose_2, 1.2, sizes[0], focal_x=0.8, principal=principal[0])
+    same_for_both = symmetric_epipolar_distance(
+        *pixels, pose_1, pose_2, 1.2, sizes[0], focal_x=0.8, principal=principal[0]
+    )
     assert np.median(same_for_both) > 0.1
 
 
@@ -160,7 +203,9 @@ def test_no_baseline_has_no_distances():
     pose_1, pose_2 = np.eye(4), np.diag([-1.0, 1, -1, 1])
     pose_1[:3, 3] = pose_2[:3, 3] = 3.0, 4.0, 5.0
     assert not has_baseline(pose_1, pose_2)
-    assert np.isnan(symmetric_epipolar_distance(np.ones((4, 2)), np.ones((4, 2)), pose_1, pose_2, 1.0, SIZE)).all()
+    assert np.isnan(
+        symmetric_epipolar_distance(np.ones((4, 2)), np.ones((4, 2)), pose_1, pose_2, 1.0, SIZE)
+    ).all()
 
 
 def test_rounding_to_float32_makes_no_baseline():
@@ -209,7 +254,9 @@ def test_tsed_leaves_out_pairs_that_cannot_be_scored():
     assert np.isnan(tsed([None, None])) and np.isnan(tsed([]))
 
 
-@given(st.lists(st.none() | st.lists(st.floats(0, 20), max_size=25), max_size=6), st.integers(1, 12))
+@given(
+    st.lists(st.none() | st.lists(st.floats(0, 20), max_size=25), max_size=6), st.integers(1, 12)
+)
 @unhurried
 def test_curve_and_area_agree_with_counting(pairs, t_matches):
     distances = [None if pair is None else np.array(pair) for pair in pairs]
@@ -219,10 +266,15 @@ def test_curve_and_area_agree_with_counting(pairs, t_matches):
     if not scored:
         assert np.isnan(curve).all() and np.isnan(area_under_curve(distances, 10, t_matches))
         return
-    counted = [[len(pair) >= t_matches and np.median(pair) < error for pair in scored] for error in CURVE_ERRORS]
+    counted = [
+        [len(pair) >= t_matches and np.median(pair) < error for pair in scored]
+        for error in CURVE_ERRORS
+    ]
     np.testing.assert_allclose(curve, np.mean(counted, axis=1), atol=1e-12)
     area = area_under_curve(distances, 10, t_matches)
-    assert area == pytest.approx(np.trapezoid(tsed_curve(distances, fine, t_matches), fine) / 10, abs=5e-3)
+    assert area == pytest.approx(
+        np.trapezoid(tsed_curve(distances, fine, t_matches), fine) / 10, abs=5e-3
+    )
 
 
 def test_bad_inputs_are_named():
@@ -234,8 +286,12 @@ def test_bad_inputs_are_named():
     with pytest.raises(ValueError, match="finite"):
         symmetric_epipolar_distance(np.full((3, 2), np.nan), np.ones((3, 2)), *poses, 1.0, SIZE)
     with pytest.raises(ValueError, match="4x4 camera-to-world"):
-        symmetric_epipolar_distance(np.ones((3, 2)), np.ones((3, 2)), poses[0][:3], poses[1], 1.0, SIZE)
+        symmetric_epipolar_distance(
+            np.ones((3, 2)), np.ones((3, 2)), poses[0][:3], poses[1], 1.0, SIZE
+        )
     for focal_y, size in ((0.0, SIZE), (float("nan"), SIZE), (1.0, 0)):
         with pytest.raises(ValueError, match="expected positive numbers"):
             symmetric_epipolar_distance(np.ones((3, 2)), np.ones((3, 2)), *poses, focal_y, size)
-    assert symmetric_epipolar_distance(np.zeros((0, 2)), np.zeros((0, 2)), *poses, 1.0, SIZE).shape == (0,)
+    assert symmetric_epipolar_distance(
+        np.zeros((0, 2)), np.zeros((0, 2)), *poses, 1.0, SIZE
+    ).shape == (0,)

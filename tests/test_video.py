@@ -17,24 +17,61 @@ from photonvs.utils.files import REPOSITORY
 
 CLIPS = REPOSITORY.parent / "shared" / "clips"
 COUNT = 100  # frames of a test video
-IRREGULAR = np.cumsum(np.random.default_rng(5).choice([1, 17, 33, 34, 40, 200], COUNT)).tolist()  # milliseconds
+IRREGULAR = np.cumsum(
+    np.random.default_rng(5).choice([1, 17, 33, 34, 40, 200], COUNT)
+).tolist()  # milliseconds
 
 # file name -> how it is encoded; the time base of an mkv is always 1/1000, that of an mp4 follows the encoder's
 VIDEOS = {
     "30fps.mp4": {"times": range(0, 512 * COUNT, 512)},
-    "25fps.mp4": {"times": range(0, 512 * COUNT, 512), "time_base": Fraction(1, 12800), "g": 12, "bf": 0},
-    "29.97fps-one-gop.mp4": {"times": range(0, 1001 * COUNT, 1001), "time_base": Fraction(1, 30000), "g": 250},
+    "25fps.mp4": {
+        "times": range(0, 512 * COUNT, 512),
+        "time_base": Fraction(1, 12800),
+        "g": 12,
+        "bf": 0,
+    },
+    "29.97fps-one-gop.mp4": {
+        "times": range(0, 1001 * COUNT, 1001),
+        "time_base": Fraction(1, 30000),
+        "g": 250,
+    },
     "29.97fps.mkv": {"times": range(0, 1001 * COUNT, 1001), "time_base": Fraction(1, 30000)},
     "variable-1000.mkv": {"times": IRREGULAR, "time_base": Fraction(1, 1000)},
-    "variable-90000.mp4": {"times": [90 * time for time in IRREGULAR], "time_base": Fraction(1, 90000)},
-    "many-b-frames.mp4": {"times": range(0, 512 * COUNT, 512), "bf": 16, "b-pyramid": "normal", "g": 250},
-    "open-gop.mp4": {"times": range(0, 512 * COUNT, 512), "x264-params": "open-gop=1:keyint=20:bframes=4:scenecut=0"},
-    "open-gop.mkv": {"times": range(0, 512 * COUNT, 512), "x264-params": "open-gop=1:keyint=20:bframes=4:scenecut=0"},
-    "intra-refresh.mp4": {"times": range(0, 512 * COUNT, 512), "x264-params": "intra-refresh=1:keyint=20:bframes=0"},
+    "variable-90000.mp4": {
+        "times": [90 * time for time in IRREGULAR],
+        "time_base": Fraction(1, 90000),
+    },
+    "many-b-frames.mp4": {
+        "times": range(0, 512 * COUNT, 512),
+        "bf": 16,
+        "b-pyramid": "normal",
+        "g": 250,
+    },
+    "open-gop.mp4": {
+        "times": range(0, 512 * COUNT, 512),
+        "x264-params": "open-gop=1:keyint=20:bframes=4:scenecut=0",
+    },
+    "open-gop.mkv": {
+        "times": range(0, 512 * COUNT, 512),
+        "x264-params": "open-gop=1:keyint=20:bframes=4:scenecut=0",
+    },
+    "intra-refresh.mp4": {
+        "times": range(0, 512 * COUNT, 512),
+        "x264-params": "intra-refresh=1:keyint=20:bframes=0",
+    },
     "no-edit-list.mp4": {"times": range(0, 512 * COUNT, 512), "muxer": {"use_editlist": "0"}},
-    "fragments.mp4": {"times": range(0, 512 * COUNT, 512), "muxer": {"movflags": "frag_keyframe+empty_moov"}},
-    "late-start.mp4": {"times": range(9000, 9000 + 3000 * COUNT, 3000), "time_base": Fraction(1, 90000)},
-    "cut-by-edit-list.mp4": {"times": range(-60000, -60000 + 3000 * COUNT, 3000), "time_base": Fraction(1, 90000)},
+    "fragments.mp4": {
+        "times": range(0, 512 * COUNT, 512),
+        "muxer": {"movflags": "frag_keyframe+empty_moov"},
+    },
+    "late-start.mp4": {
+        "times": range(9000, 9000 + 3000 * COUNT, 3000),
+        "time_base": Fraction(1, 90000),
+    },
+    "cut-by-edit-list.mp4": {
+        "times": range(-60000, -60000 + 3000 * COUNT, 3000),
+        "time_base": Fraction(1, 90000),
+    },
     "mpeg4.mp4": {"times": range(0, 512 * COUNT, 512), "codec": "mpeg4", "bf": 2, "g": 40},
 }
 
@@ -47,9 +84,13 @@ def nearest(times: list[Fraction], timestamp: int) -> int:
 def timestamps_to_try(times: list[Fraction], generator: np.random.Generator) -> list[int]:
     """Microseconds: rounded times of frames, halfway between frames and beside that, anywhere, a bit before and after."""
     exact = [time * 1_000_000 for time in times]
-    halfway = [int((first + second) / 2) for first, second in zip(exact[::7], exact[1::7], strict=False)]
+    halfway = [
+        int((first + second) / 2) for first, second in zip(exact[::7], exact[1::7], strict=False)
+    ]
     anywhere = generator.integers(int(exact[0]) - 990_000, int(exact[-1]) + 990_000, 60).tolist()
-    everything = [round(time) for time in exact[::3]] + halfway + [time + 1 for time in halfway] + anywhere
+    everything = (
+        [round(time) for time in exact[::3]] + halfway + [time + 1 for time in halfway] + anywhere
+    )
     return [int(timestamp) for timestamp in generator.permutation(everything)]
 
 
@@ -72,7 +113,9 @@ DECODED_FROM_START = {"intra-refresh.mp4", "cut-by-edit-list.mp4"}
 
 @pytest.mark.parametrize("name", VIDEOS)
 def test_nearest_frame(folder, name, monkeypatch):
-    if name not in DECODED_FROM_START:  # else a mistake in seeking or skipping would only show as slowness
+    if (
+        name not in DECODED_FROM_START
+    ):  # else a mistake in seeking or skipping would only show as slowness
         monkeypatch.delattr(VideoReader, "_decode_from_start")
     path = video(folder, name)
     times, frames = decode_all(path)
@@ -89,7 +132,11 @@ def test_nearest_frame(folder, name, monkeypatch):
 
 def test_times_are_those_that_players_show(folder):
     """An edit list that cuts frames away counts; a late start stays late; without an edit list, B-frames delay the start."""
-    for name, start, number in [("cut-by-edit-list.mp4", 0, 20), ("late-start.mp4", 0.1, 0), ("no-edit-list.mp4", 1 / 15, 0)]:
+    for name, start, number in [
+        ("cut-by-edit-list.mp4", 0, 20),
+        ("late-start.mp4", 0.1, 0),
+        ("no-edit-list.mp4", 1 / 15, 0),
+    ]:
         times, frames = decode_all(video(folder, name))
         assert float(times[0]) == pytest.approx(start, abs=1e-4)
         assert numbers_of(frames)[0] == number
@@ -98,14 +145,19 @@ def test_times_are_those_that_players_show(folder):
 def test_any_order_and_duplicates(folder):
     path = video(folder, "30fps.mp4")
     numbers = [70, 3, 3, 69, 0, 99, 70]
-    assert numbers_of(read_frames(path, [round(number * 1e6 / 30) for number in numbers])) == numbers
+    assert (
+        numbers_of(read_frames(path, [round(number * 1e6 / 30) for number in numbers])) == numbers
+    )
     assert numbers_of(read_frames(path, np.array([1_000_000]))) == [30]
 
 
 def test_frames_are_as_in_the_file(folder):
     """Size and colours: a red picture stays red with either colour matrix."""
     assert read_frames(video(folder, "30fps.mp4"), []).shape == (0, 48, 64, 3)
-    for matrix, luma, blue, red in [(1, 63, 102, 240), (5, 81, 90, 240)]:  # pure red, 8 bits, by ITU-R BT.709 and BT.601
+    for matrix, luma, blue, red in [
+        (1, 63, 102, 240),
+        (5, 81, 90, 240),
+    ]:  # pure red, 8 bits, by ITU-R BT.709 and BT.601
         path = folder / f"red{matrix}.mp4"
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx264", rate=30, options={"crf": "4"})
@@ -116,15 +168,21 @@ def test_frames_are_as_in_the_file(folder):
                 plane.update(bytes([value]) * plane.buffer_size)
             container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
-        np.testing.assert_allclose(read_frames(path, [0])[0].reshape(-1, 3).mean(0), [255, 0, 0], atol=3)
+        np.testing.assert_allclose(
+            read_frames(path, [0])[0].reshape(-1, 3).mean(0), [255, 0, 0], atol=3
+        )
 
 
 def test_time_outside_the_video(folder):
     path = video(folder, "30fps.mp4")  # frames from 0 to 3.3 s
     assert numbers_of(read_frames(path, [-1_000_000, 4_300_000])) == [0, 99]
-    with pytest.raises(ValueError, match=r"30fps\.mp4: no frame at -1\.000001 s, its first frame is at 0\.000 s"):
+    with pytest.raises(
+        ValueError, match=r"30fps\.mp4: no frame at -1\.000001 s, its first frame is at 0\.000 s"
+    ):
         read_frames(path, [-1_000_001])
-    with pytest.raises(ValueError, match=r"no frame at 4\.300001 s, its last frame is at 3\.300 s .* last 3\.333 s"):
+    with pytest.raises(
+        ValueError, match=r"no frame at 4\.300001 s, its last frame is at 3\.300 s .* last 3\.333 s"
+    ):
         read_frames(path, [0, 4_300_001])
 
 
@@ -138,7 +196,9 @@ def test_timestamps_must_be_whole(folder):
         read_frames(video(folder, "30fps.mp4"), [0.5])
 
 
-@pytest.mark.parametrize(("name", "muxer"), [("cut.mp4", {"movflags": "faststart"}), ("cut.mkv", {})])
+@pytest.mark.parametrize(
+    ("name", "muxer"), [("cut.mp4", {"movflags": "faststart"}), ("cut.mkv", {})]
+)
 def test_truncated_video(tmp_path, name, muxer):
     """Cut within a B-frame, whose time lies before that of a frame that is whole."""
     path = tmp_path / name
@@ -152,15 +212,21 @@ def test_truncated_video(tmp_path, name, muxer):
     assert 2_000_000 < times[cut] < end < 2_500_000
     assert numbers_of(read_frames(path, [500_000])) == [15]
     beyond = [end + 50_000, end + 900_000, end + 1_500_000]
-    for timestamp in [times[cut], *beyond] if name == "cut.mp4" else beyond:  # an mkv doesn't tell what it lost
-        with pytest.raises(ValueError, match=rf"{name}: (the file is cut off|no frame at .* last 4\.000 s)"):
+    for timestamp in (
+        [times[cut], *beyond] if name == "cut.mp4" else beyond
+    ):  # an mkv doesn't tell what it lost
+        with pytest.raises(
+            ValueError, match=rf"{name}: (the file is cut off|no frame at .* last 4\.000 s)"
+        ):
             read_frames(path, [timestamp])
 
 
 def test_damaged_video(tmp_path):
     """Where the file is damaged, a clear error or the right frame, never another frame."""
     path = tmp_path / "damaged.mp4"
-    write_numbered_video(path, range(0, 512 * 90, 512), size=(144, 192), muxer={"movflags": "faststart"})
+    write_numbered_video(
+        path, range(0, 512 * 90, 512), size=(144, 192), muxer={"movflags": "faststart"}
+    )
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
     data[middle : middle + 1500] = np.random.default_rng(0).bytes(1500)
@@ -178,13 +244,18 @@ def test_damaged_video(tmp_path):
 def test_what_is_not_a_video(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.mp4: no such video"):
         read_frames(tmp_path / "none.mp4", [0])
-    for name, content in [("empty.mp4", b""), ("text.mp4", b"<html>This video is not available</html>" * 100)]:
+    for name, content in [
+        ("empty.mp4", b""),
+        ("text.mp4", b"<html>This video is not available</html>" * 100),
+    ]:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=rf"{name}: not a video"):
             read_frames(tmp_path / name, [0])
     with av.open(str(tmp_path / "sound.mp4"), "w") as container:
         stream = container.add_stream("aac", rate=44100)
-        sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        sound = av.AudioFrame.from_ndarray(
+            np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+        )
         sound.sample_rate = 44100
         container.mux(stream.encode(sound))
         container.mux(stream.encode(None))
@@ -195,7 +266,11 @@ def test_what_is_not_a_video(tmp_path):
 def test_find_videos(tmp_path):
     for name in ("a.mp4", "b.mkv", "c.webm", "d.part", "e.txt"):
         (tmp_path / name).touch()
-    assert find_videos(tmp_path) == {"a": tmp_path / "a.mp4", "b": tmp_path / "b.mkv", "c": tmp_path / "c.webm"}
+    assert find_videos(tmp_path) == {
+        "a": tmp_path / "a.mp4",
+        "b": tmp_path / "b.mkv",
+        "c": tmp_path / "c.webm",
+    }
     with pytest.raises(FileNotFoundError, match="no such folder"):
         find_videos(tmp_path / "none")
 
@@ -203,22 +278,34 @@ def test_find_videos(tmp_path):
 @pytest.mark.parametrize("size", [256, 64])
 def test_crop_and_resize_is_torchvisions(size):
     frames = np.random.default_rng(0).integers(0, 256, (2, 360, 641, 3), dtype=np.uint8)
-    crop = torchvision.transforms.functional.center_crop(torch.from_numpy(frames).permute(0, 3, 1, 2), [360, 360])
-    expected = torchvision.transforms.functional.resize(crop, [size, size], InterpolationMode.BICUBIC, antialias=True)
-    np.testing.assert_array_equal(crop_and_resize(frames, size), expected.permute(0, 2, 3, 1).numpy())
+    crop = torchvision.transforms.functional.center_crop(
+        torch.from_numpy(frames).permute(0, 3, 1, 2), [360, 360]
+    )
+    expected = torchvision.transforms.functional.resize(
+        crop, [size, size], InterpolationMode.BICUBIC, antialias=True
+    )
+    np.testing.assert_array_equal(
+        crop_and_resize(frames, size), expected.permute(0, 2, 3, 1).numpy()
+    )
 
 
 def test_crop_and_resize_other_heights():
     """A disc in the middle of a frame of any height ends at the same place; constant frames stay constant."""
     for height, width in [(720, 1280), (240, 426), (480, 480), (1080, 1920)]:
         y, x = np.mgrid[:height, :width] + 0.5
-        disc = ((x - width / 2) ** 2 + (y - height / 2) ** 2 < (0.3 * height) ** 2).astype(np.uint8) * 255
+        disc = ((x - width / 2) ** 2 + (y - height / 2) ** 2 < (0.3 * height) ** 2).astype(
+            np.uint8
+        ) * 255
         square = crop_and_resize(np.repeat(disc[None, ..., None], 3, axis=3))
         assert square.shape == (1, 256, 256, 3) and square.dtype == np.uint8
         assert square.mean() / 255 == pytest.approx(np.pi * 0.3**2, abs=0.003)
         rows, columns = np.nonzero(square[0, ..., 0] > 127)
-        assert rows.mean() == pytest.approx(127.5, abs=0.5) and columns.mean() == pytest.approx(127.5, abs=0.5)
-        assert np.unique(crop_and_resize(np.full((1, height, width, 3), 77, np.uint8))).tolist() == [77]
+        assert rows.mean() == pytest.approx(127.5, abs=0.5) and columns.mean() == pytest.approx(
+            127.5, abs=0.5
+        )
+        assert np.unique(
+            crop_and_resize(np.full((1, height, width, 3), 77, np.uint8))
+        ).tolist() == [77]
 
 
 def test_crop_and_resize_keeps_what_is_right_already():
@@ -229,11 +316,15 @@ def test_crop_and_resize_keeps_what_is_right_already():
 
 
 def test_numbered_pictures_are_told_apart():
-    assert numbers_of(np.stack([picture(number, (48, 64)) for number in range(0, 4096, 5)])) == list(range(0, 4096, 5))
+    assert numbers_of(
+        np.stack([picture(number, (48, 64)) for number in range(0, 4096, 5)])
+    ) == list(range(0, 4096, 5))
 
 
 @pytest.mark.skipif(not CLIPS.is_dir(), reason="the clips are not beside the repository")
-@pytest.mark.parametrize("text", sorted((CLIPS / "RealEstate10K-original").rglob("*.txt")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "text", sorted((CLIPS / "RealEstate10K-original").rglob("*.txt")), ids=lambda path: path.stem
+)
 def test_clips_frames(text):
     sequence = read_realestate10k_text(text)
     path = CLIPS / text.parent.name / "videos" / f"{sequence.video}.mp4"
@@ -241,4 +332,6 @@ def test_clips_frames(text):
     _, frames = decode_all(path)
     np.testing.assert_array_equal(read_frames(path, sequence.timestamps), frames[truth])
     for index in range(0, len(truth), 7):  # each on its own, by a seek of its own
-        np.testing.assert_array_equal(read_frames(path, sequence.timestamps[[index]])[0], frames[truth[index]])
+        np.testing.assert_array_equal(
+            read_frames(path, sequence.timestamps[[index]])[0], frames[truth[index]]
+        )

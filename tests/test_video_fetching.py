@@ -15,7 +15,10 @@ LATER = "has been rate-limited by YouTube for up to an hour. It is recommended t
     ("status", "message"),
     [
         ("private", f"Private video. Sign in if you've been granted access to this video. {HINT}"),
-        ("private", "This video is private. If the owner of this video has granted you access, please sign in"),
+        (
+            "private",
+            "This video is private. If the owner of this video has granted you access, please sign in",
+        ),
         ("gone", "Video unavailable. This video has been removed by the uploader"),
         ("gone", "This video has been removed for violating YouTube's Terms of Service"),
         (
@@ -23,17 +26,32 @@ LATER = "has been rate-limited by YouTube for up to an hour. It is recommended t
             "Video unavailable. This video is no longer available because the YouTube account associated with this video "
             "has been terminated.",
         ),
-        ("gone", "Video unavailable. This video is no longer available because the uploader has closed their YouTube account."),
-        ("gone", "Video unavailable. This video is no longer available due to a copyright claim by ACME"),
-        ("gone", "Video unavailable. This video contains content from ACME, who has blocked it on copyright grounds"),
+        (
+            "gone",
+            "Video unavailable. This video is no longer available because the uploader has closed their YouTube account.",
+        ),
+        (
+            "gone",
+            "Video unavailable. This video is no longer available due to a copyright claim by ACME",
+        ),
+        (
+            "gone",
+            "Video unavailable. This video contains content from ACME, who has blocked it on copyright grounds",
+        ),
         ("gone", "This video does not exist"),
-        ("blocked", "Video unavailable. The uploader has not made this video available in your country"),
+        (
+            "blocked",
+            "Video unavailable. The uploader has not made this video available in your country",
+        ),
         (
             "blocked",
             "Video unavailable. This video contains content from ZDF, who has blocked it in your country on copyright grounds",
         ),
         ("blocked", "This video is not available from your location due to geo restriction"),
-        ("members-only", "Join this channel to get access to members-only content like this video, and other exclusive perks."),
+        (
+            "members-only",
+            "Join this channel to get access to members-only content like this video, and other exclusive perks.",
+        ),
         (
             "members-only",
             "This video is available to this channel\u2019s members on level: Shrimp! Join this channel.",
@@ -41,15 +59,33 @@ LATER = "has been rate-limited by YouTube for up to an hour. It is recommended t
         ("members-only", "This video requires payment to watch."),
         ("members-only", f"This video is only available to Music Premium members. {HINT}"),
         ("needs-cookies", f"Sign in to confirm you\u2019re not a bot. {HINT}"),
-        ("needs-cookies", f"Sign in to confirm your age. This video may be inappropriate for some users. {HINT}"),
-        ("rate-limited", f"Video unavailable. This content isn't available, try again later. The current session {LATER}"),
-        ("rate-limited", "Unable to download API page: HTTP Error 429: Too Many Requests (caused by <HTTPError 429>)"),
-        ("no-format", "Requested format is not available. Use --list-formats for a list of available formats"),
-        ("no-format", "The following content is not available on this app.. Watch on the latest version of YouTube."),
+        (
+            "needs-cookies",
+            f"Sign in to confirm your age. This video may be inappropriate for some users. {HINT}",
+        ),
+        (
+            "rate-limited",
+            f"Video unavailable. This content isn't available, try again later. The current session {LATER}",
+        ),
+        (
+            "rate-limited",
+            "Unable to download API page: HTTP Error 429: Too Many Requests (caused by <HTTPError 429>)",
+        ),
+        (
+            "no-format",
+            "Requested format is not available. Use --list-formats for a list of available formats",
+        ),
+        (
+            "no-format",
+            "The following content is not available on this app.. Watch on the latest version of YouTube.",
+        ),
         ("unavailable", "Video unavailable"),
         ("unavailable", "Video unavailable. This video is not available"),
         ("unavailable", "Video unavailable. This content isn\u2019t available."),
-        ("failed", "Unable to download webpage: [Errno -3] Temporary failure in name resolution (caused by TransportError())"),
+        (
+            "failed",
+            "Unable to download webpage: [Errno -3] Temporary failure in name resolution (caused by TransportError())",
+        ),
         ("failed", "Unable to download webpage: HTTP Error 500: Internal Server Error"),
     ],
 )
@@ -64,9 +100,21 @@ def test_errors_of_youtube(status, message):
     ("status", "message", "reason"),
     [
         ("failed", "ERROR: unable to download video data: HTTP Error 403: Forbidden", None),
-        ("failed", "ERROR: unable to download video data: HTTP Error 404: Not Found", None),  # a link that grew too old
-        ("gone", "ERROR: [youtube:truncated_id] abc: Incomplete YouTube ID abc. URL looks truncated.", "Incomplete YouTube"),
-        ("gone", "ERROR: [generic] Unable to download webpage: HTTP Error 404: Not Found (caused by <HTTPError>)", "Unable"),
+        (
+            "failed",
+            "ERROR: unable to download video data: HTTP Error 404: Not Found",
+            None,
+        ),  # a link that grew too old
+        (
+            "gone",
+            "ERROR: [youtube:truncated_id] abc: Incomplete YouTube ID abc. URL looks truncated.",
+            "Incomplete YouTube",
+        ),
+        (
+            "gone",
+            "ERROR: [generic] Unable to download webpage: HTTP Error 404: Not Found (caused by <HTTPError>)",
+            "Unable",
+        ),
         (
             "failed",
             "ERROR: [youtube] abc: Unable to parse;\nplease report this issue on  https://github.com",
@@ -123,16 +171,32 @@ def test_neither_larger_ones_nor_hls(tmp_path):
 def choose(folder, offered):
     yt_dlp = pytest.importorskip("yt_dlp")
     keys = ("height", "vcodec", "acodec", "ext", "protocol")
-    formats = [{"format_id": k, "url": f"http://x/{k}"} | dict(zip(keys, FORMATS[k], strict=True)) for k in offered]
-    info = {"id": "x", "title": "x", "extractor": "youtube", "extractor_key": "Youtube", "webpage_url": "http://x"}
+    formats = [
+        {"format_id": k, "url": f"http://x/{k}"} | dict(zip(keys, FORMATS[k], strict=True))
+        for k in offered
+    ]
+    info = {
+        "id": "x",
+        "title": "x",
+        "extractor": "youtube",
+        "extractor_key": "Youtube",
+        "webpage_url": "http://x",
+    }
     with yt_dlp.YoutubeDL(youtube_dl_options(folder, Settings()) | {"quiet": True}) as youtube_dl:
-        return youtube_dl.process_ie_result(info | {"formats": formats}, download=False)["format_id"]
+        return youtube_dl.process_ie_result(info | {"formats": formats}, download=False)[
+            "format_id"
+        ]
 
 
 def test_options_reach_yt_dlp(tmp_path):
-    options = youtube_dl_options(tmp_path, Settings(sleep=3, rate_limit=50_000, browser="firefox:work"))
+    options = youtube_dl_options(
+        tmp_path, Settings(sleep=3, rate_limit=50_000, browser="firefox:work")
+    )
     assert options["ratelimit"] == 50_000
     assert options["sleep_interval"] == options["sleep_interval_requests"] == 3
     assert options["cookiesfrombrowser"] == ("firefox", "work", None, None)
-    assert youtube_dl_options(tmp_path, Settings(browser="chrome"))["cookiesfrombrowser"][:2] == ("chrome", None)
+    assert youtube_dl_options(tmp_path, Settings(browser="chrome"))["cookiesfrombrowser"][:2] == (
+        "chrome",
+        None,
+    )
     assert [options["retry_sleep_functions"]["http"](n=n) for n in (0, 1, 9)] == [3, 6, 60]

@@ -16,7 +16,10 @@ def test_manifest_keeps_the_last_answer(tmp_path):
         add(entry("a", "failed"))
         add(entry("b", "private", "Private vidéo"))
         add(entry("a"))
-        assert set(read_manifest(tmp_path / "manifest.jsonl")) == {"a", "b"}  # at any time, not only at the end
+        assert set(read_manifest(tmp_path / "manifest.jsonl")) == {
+            "a",
+            "b",
+        }  # at any time, not only at the end
     expected = {"a": entry("a"), "b": entry("b", "private", "Private vidéo")}
     assert read_manifest(tmp_path / "manifest.jsonl") == expected
     with open_manifest(tmp_path) as (entries, _):
@@ -40,7 +43,9 @@ def test_manifest_of_a_killed_process(tmp_path):
     assert set(read_manifest(path)) == {"a", "c"}
 
 
-@pytest.mark.parametrize("line", ["{", '"there"', '{"video": "x"}', json.dumps(entry("x").__dict__ | {"status": "fine"})])
+@pytest.mark.parametrize(
+    "line", ["{", '"there"', '{"video": "x"}', json.dumps(entry("x").__dict__ | {"status": "fine"})]
+)
 def test_damaged_manifest(tmp_path, line):
     path = tmp_path / "manifest.jsonl"
     path.write_text(line + "\n")

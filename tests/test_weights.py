@@ -11,7 +11,13 @@ from safetensors.torch import save_file
 from seeded import seeded_weight
 
 from photonvs.config import Config, DenoiserConfig, FirstStageConfig, config_to_dict
-from photonvs.models import build_denoiser, build_first_stage, load_denoiser, load_first_stage, save_weights
+from photonvs.models import (
+    build_denoiser,
+    build_first_stage,
+    load_denoiser,
+    load_first_stage,
+    save_weights,
+)
 
 CONFIG = Config(
     first_stage=FirstStageConfig(kind="pixels", image_size=16, pixel_block=2),
@@ -27,7 +33,12 @@ CONFIG = Config(
     ),
 )
 VQGAN = FirstStageConfig(
-    image_size=32, channels=32, channel_multipliers=[1, 1], residual_blocks=1, latent_channels=3, codebook_size=20
+    image_size=32,
+    channels=32,
+    channel_multipliers=[1, 1],
+    residual_blocks=1,
+    latent_channels=3,
+    codebook_size=20,
 )
 
 
@@ -43,7 +54,11 @@ def training_checkpoint(**changes) -> dict:
         "optimizer": torch.optim.Adam(denoiser.parameters()).state_dict(),
         "score_sde_model": denoiser.state_dict(),
         "training_data_sampler": {"index": 0, "epoch": 1},
-        "ema": {"decay": 0.999, "num_updates": 10, "shadow_params": [tensor + 1 for tensor in trained]},
+        "ema": {
+            "decay": 0.999,
+            "num_updates": 10,
+            "shadow_params": [tensor + 1 for tensor in trained],
+        },
     }
     return {key: value for key, value in (checkpoint | changes).items() if value is not None}
 
@@ -66,7 +81,11 @@ def test_published_file_gives_the_moving_average(published_pth):
     denoiser = load_denoiser(published_pth)
     assert denoiser.config == Config()
     assert not denoiser.training
-    for name in ("score_model.input_conv.weight", "ray_downsampler.1.Conv_2.bias", "score_model.temb_modules.0.W"):
+    for name in (
+        "score_model.input_conv.weight",
+        "ray_downsampler.1.Conv_2.bias",
+        "score_model.temb_modules.0.W",
+    ):
         tensor = denoiser.state_dict()[name]
         torch.testing.assert_close(tensor, seeded_weight(name, list(tensor.shape)), rtol=0, atol=0)
 
@@ -87,11 +106,15 @@ def test_published_first_stage(published_ckpt):
     assert stage.config == FirstStageConfig()
     assert not stage.training
     name = "quantize.embedding.weight"
-    torch.testing.assert_close(stage.state_dict()[name], seeded_weight(name, [16384, 4]), rtol=0, atol=0)
+    torch.testing.assert_close(
+        stage.state_dict()[name], seeded_weight(name, [16384, 4]), rtol=0, atol=0
+    )
 
 
 def test_a_first_stage_is_no_denoiser_and_the_reverse(published_ckpt, tmp_path):
-    with pytest.raises(ValueError, match=r"realestate-256.ckpt: no denoiser; give it to load_first_stage"):
+    with pytest.raises(
+        ValueError, match=r"realestate-256.ckpt: no denoiser; give it to load_first_stage"
+    ):
         load_denoiser(published_ckpt)
     with pytest.raises(ValueError, match=r"x.pth: no first stage; give it to load_denoiser"):
         load_first_stage(saved(tmp_path / "x.pth", training_checkpoint()))
@@ -107,12 +130,17 @@ def test_training_checkpoint(tmp_path, weights):
     assert denoiser.config == CONFIG
     raw, step = content["score_sde_model"], 1 if weights == "ema" else 0
     frozen = {"score_model.sigmas", "score_model.temb_modules.0.W"}
-    assert_same_state(denoiser.state_dict(), {name: raw[name] + (0 if name in frozen else step) for name in raw})
+    assert_same_state(
+        denoiser.state_dict(), {name: raw[name] + (0 if name in frozen else step) for name in raw}
+    )
 
 
 def test_names_inserted_by_wrappers_are_taken_out(tmp_path):
     content = training_checkpoint()
-    wrapped = {name.replace("model.", "model.module._orig_mod.", 1): item for name, item in content["score_sde_model"].items()}
+    wrapped = {
+        name.replace("model.", "model.module._orig_mod.", 1): item
+        for name, item in content["score_sde_model"].items()
+    }
     assert any("module._orig_mod" in name for name in wrapped)
     found = load_denoiser(saved(tmp_path / "x.pth", content | {"score_sde_model": wrapped}), "raw")
     assert_same_state(found.state_dict(), content["score_sde_model"])
@@ -141,9 +169,13 @@ def test_half_precision_on_disk_becomes_float32(tmp_path):
     stage = build_first_stage(VQGAN)
     save_weights(tmp_path / "half.safetensors", stage, torch.float16)
     save_weights(tmp_path / "full.safetensors", stage)
-    assert (tmp_path / "half.safetensors").stat().st_size < 0.6 * (tmp_path / "full.safetensors").stat().st_size
+    assert (tmp_path / "half.safetensors").stat().st_size < 0.6 * (
+        tmp_path / "full.safetensors"
+    ).stat().st_size
     found = load_first_stage(tmp_path / "half.safetensors").state_dict()
-    assert_same_state(found, {name: tensor.half().float() for name, tensor in stage.state_dict().items()})
+    assert_same_state(
+        found, {name: tensor.half().float() for name, tensor in stage.state_dict().items()}
+    )
 
 
 # Files that don't fit
@@ -167,7 +199,10 @@ NAME = "score_model.input_conv.weight"
     ("change", "message"),
     [
         (lambda c: c["score_sde_model"].pop(NAME), f"1 missing weights, the first {NAME}"),
-        (lambda c: c["score_sde_model"].update(extra=torch.zeros(1)), "1 unexpected weights, the first extra"),
+        (
+            lambda c: c["score_sde_model"].update(extra=torch.zeros(1)),
+            "1 unexpected weights, the first extra",
+        ),
         (
             lambda c: c["score_sde_model"].update({NAME: torch.zeros(8, 4, 3, 3)}),
             rf"weight {NAME} has shape \[8, 4, 3, 3\], expected \[8, 12, 3, 3\]",
@@ -176,9 +211,15 @@ NAME = "score_model.input_conv.weight"
         (lambda c: c.update(score_sde_model=[1]), "expected names and tensors"),
         (lambda c: c.update(format=2), "checkpoint format 2; this version reads format 1"),
         (lambda c: c["config"]["denoiser"].update(speed=1), "speed"),
-        (lambda c: c["config"]["denoiser"].update(latent_size=7), "latent_size 7 must be divisible"),
+        (
+            lambda c: c["config"]["denoiser"].update(latent_size=7),
+            "latent_size 7 must be divisible",
+        ),
         (lambda c: c.update(config="small"), "config: expected a dict, found str"),
-        (lambda c: c.pop("score_sde_model"), "expected a checkpoint with score_sde_model, found the keys config, ema, epoch"),
+        (
+            lambda c: c.pop("score_sde_model"),
+            "expected a checkpoint with score_sde_model, found the keys config, ema, epoch",
+        ),
     ],
 )
 def test_checkpoints_that_do_not_fit(tmp_path, change, message):
@@ -187,7 +228,9 @@ def test_checkpoints_that_do_not_fit(tmp_path, change, message):
     refused(lambda path: load_denoiser(path, "raw"), saved(tmp_path / "x.pth", content), message)
 
 
-@pytest.mark.parametrize("ema", [None, {}, {"shadow_params": []}, {"shadow_params": torch.zeros(3)}])
+@pytest.mark.parametrize(
+    "ema", [None, {}, {"shadow_params": []}, {"shadow_params": torch.zeros(3)}]
+)
 def test_a_file_without_moving_averages(tmp_path, ema):
     path = saved(tmp_path / "x.pth", training_checkpoint(ema=ema))
     refused(load_denoiser, path, 'no EMA weights; load with weights="raw"')
@@ -199,9 +242,15 @@ def test_moving_averages_that_do_not_fit(tmp_path):
     count = len(content["ema"]["shadow_params"])
     first = content["ema"]["shadow_params"].pop(0)
     path = saved(tmp_path / "x.pth", content)
-    refused(load_denoiser, path, rf"{count - 1} EMA weights \(shadow_params\), the model in its config has {count}")
+    refused(
+        load_denoiser,
+        path,
+        rf"{count - 1} EMA weights \(shadow_params\), the model in its config has {count}",
+    )
     content["ema"]["shadow_params"].insert(0, first[:-1])
-    refused(load_denoiser, saved(path, content), "weight score_model.temb_modules.1.weight has shape")
+    refused(
+        load_denoiser, saved(path, content), "weight score_model.temb_modules.1.weight has shape"
+    )
 
 
 def test_a_published_file_of_another_size(tmp_path):
@@ -220,15 +269,29 @@ def test_missing_and_damaged_files(tmp_path, name):
     else:
         save_weights(path, build_denoiser(CONFIG))
     whole = path.read_bytes()
-    for damaged in (whole[: len(whole) // 2], whole[:3], b"", b"<html>Too many downloads</html>", bytes(range(256))):
+    for damaged in (
+        whole[: len(whole) // 2],
+        whole[:3],
+        b"",
+        b"<html>Too many downloads</html>",
+        bytes(range(256)),
+    ):
         path.write_bytes(damaged)
         refused(load_denoiser, path, "not a (checkpoint|safetensors file), or a damaged one")
         refused(load_first_stage, path, "not a (checkpoint|safetensors file), or a damaged one")
 
 
 def test_other_content(tmp_path):
-    refused(load_denoiser, saved(tmp_path / "x.pth", [1, 2]), r"expected a checkpoint \(a dict\), found list")
-    refused(load_first_stage, saved(tmp_path / "x.pth", {1: 2}), r"with state_dict, found the keys \(none\)")
+    refused(
+        load_denoiser,
+        saved(tmp_path / "x.pth", [1, 2]),
+        r"expected a checkpoint \(a dict\), found list",
+    )
+    refused(
+        load_first_stage,
+        saved(tmp_path / "x.pth", {1: 2}),
+        r"with state_dict, found the keys \(none\)",
+    )
     with pytest.raises(ValueError, match="weights 'best': expected ema or raw"):
         load_denoiser(tmp_path / "x.pth", weights="best")
     with pytest.raises(ValueError, match="give a name that ends so"):
@@ -240,10 +303,16 @@ def test_other_content(tmp_path):
     [
         ({}, "metadata format None; expected '1'"),
         ({"format": "2", "kind": "denoiser"}, "metadata format '2'"),
-        ({"format": "1", "kind": "first_stage"}, r"no denoiser, but 'first_stage'; give it to load_first_stage"),
+        (
+            {"format": "1", "kind": "first_stage"},
+            r"no denoiser, but 'first_stage'; give it to load_first_stage",
+        ),
         ({"format": "1", "kind": "denoiser"}, "the config in the metadata is not JSON"),
         ({"format": "1", "kind": "denoiser", "config": "[]"}, "config: expected a dict"),
-        ({"format": "1", "kind": "denoiser", "config": json.dumps(config_to_dict(CONFIG))}, "missing weights"),
+        (
+            {"format": "1", "kind": "denoiser", "config": json.dumps(config_to_dict(CONFIG))},
+            "missing weights",
+        ),
     ],
 )
 def test_safetensors_that_do_not_fit(tmp_path, metadata, message):

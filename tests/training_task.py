@@ -20,10 +20,14 @@ def write_footage(data: Path) -> Path:
     texts = data / "RealEstate10K-original" / "train"
     texts.mkdir(parents=True)
     for sequence in range(SEQUENCES):
-        write_numbered_video(data / "train" / "videos" / f"video{sequence}.mp4", range(0, 30 * 512, 512))
+        write_numbered_video(
+            data / "train" / "videos" / f"video{sequence}.mp4", range(0, 30 * 512, 512)
+        )
         lines = [f"https://www.youtube.com/watch?v=video{sequence}"]
         for pose in range(POSES):
-            lines.append(f"{pose * 100_000} 0.5 0.9 0.5 0.5 0 0 1 0 0 {-0.1 * pose * (sequence + 1):f} 0 1 0 0 0 0 1 0")
+            lines.append(
+                f"{pose * 100_000} 0.5 0.9 0.5 0.5 0 0 1 0 0 {-0.1 * pose * (sequence + 1):f} 0 1 0 0 0 0 1 0"
+            )
         (texts / f"{sequence:016x}.txt").write_text("\n".join(lines))
     extract(data, "train")
     return data / "train"
@@ -84,5 +88,8 @@ def run(instance_data: Path, arguments: list[str], processes: int = 1) -> str:
 
 def logged(instance_data: Path, name: str) -> list[float]:
     """The values of a scalar in stats.jsonl, in order."""
-    rows = [json.loads(line) for line in (instance_data / "logs" / "stats.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (instance_data / "logs" / "stats.jsonl").read_text().splitlines()
+    ]
     return [row[name] for row in rows if name in row]

@@ -58,13 +58,17 @@ def read_cameras(path: Path) -> list[Camera]:
     if path.is_dir() or re.fullmatch(r"(images|cameras)\.(txt|bin)", path.name):
         cameras = _read_colmap(path if path.is_dir() else path.parent)
     elif not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected a file of camera poses or the folder of a COLMAP model")
+        raise FileNotFoundError(
+            f"{path}: no such file; expected a file of camera poses or the folder of a COLMAP model"
+        )
     elif path.suffix == ".txt":
         cameras = _read_realestate10k(path)
     elif path.suffix == ".json":
         cameras = _read_json(path)
     else:
-        raise ValueError(f"{path}: expected .json (sampling-spec, transforms), .txt (RealEstate10K) or a COLMAP model's folder")
+        raise ValueError(
+            f"{path}: expected .json (sampling-spec, transforms), .txt (RealEstate10K) or a COLMAP model's folder"
+        )
     if not cameras:
         raise ValueError(f"{path}: no cameras in it")
     try:
@@ -81,16 +85,25 @@ def find_images(cameras: list[Camera], folder: Path) -> tuple[list[Path], list[P
     no name fits, images in the order of their names, if there are as many as cameras; else ValueError.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; expected the frames of {len(cameras)} cameras")
-    images = sorted((path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES), key=natural_order)
+        raise FileNotFoundError(
+            f"{folder}: no such folder; expected the frames of {len(cameras)} cameras"
+        )
+    images = sorted(
+        (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES),
+        key=natural_order,
+    )
     found = [_image_of(camera, folder, images) for camera in cameras]
     named = [path for path in found if path is not None]
     if len(set(named)) < len(named):
         twice = next(path for path in named if named.count(path) > 1)
-        raise ValueError(f"{twice}: two cameras have an image of this name; expected names that differ")
+        raise ValueError(
+            f"{twice}: two cameras have an image of this name; expected names that differ"
+        )
     if named:
         expected = (folder / camera.image_name for camera in cameras)
-        return [path or other for path, other in zip(found, expected, strict=True)], sorted(set(images) - set(named))
+        return [path or other for path, other in zip(found, expected, strict=True)], sorted(
+            set(images) - set(named)
+        )
     if len(images) != len(cameras):
         raise ValueError(
             f"{folder}: {len(images)} images for {len(cameras)} poses, and no image is called like the first pose's, "
@@ -115,7 +128,9 @@ def _image_of(camera: Camera, folder: Path, images: list[Path]) -> Path | None:
 
 def natural_order(path: Path | str) -> list[tuple[int, str]]:
     """A sort key in which frame_2 comes before frame_10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
+    return [
+        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))
+    ]
 
 
 def _read_realestate10k(path: Path) -> list[Camera]:
@@ -140,7 +155,10 @@ def _read_json(path: Path) -> list[Camera]:
     if isinstance(content, dict) and "frames" in content:
         return _read_transforms(path, content)
     spec = read_spec(path)
-    return [Camera(pose, f"{index:04d}.png", focal_y=spec.focal_y) for index, pose in enumerate(spec.poses)]
+    return [
+        Camera(pose, f"{index:04d}.png", focal_y=spec.focal_y)
+        for index, pose in enumerate(spec.poses)
+    ]
 
 
 def _read_transforms(path: Path, content: dict) -> list[Camera]:
@@ -156,9 +174,15 @@ def _read_transforms(path: Path, content: dict) -> list[Camera]:
             pose = np.array(frame["transform_matrix"], dtype=np.float64)
             if pose.shape != (4, 4):
                 raise ValueError(f"transform_matrix has the shape {pose.shape}, expected (4, 4)")
-            cameras.append(Camera(pose, str(frame["file_path"]), **_transforms_intrinsics({**content, **frame})))
+            cameras.append(
+                Camera(
+                    pose, str(frame["file_path"]), **_transforms_intrinsics({**content, **frame})
+                )
+            )
         except KeyError as error:
-            raise ValueError(f"{path}: frame {index}: no key {error}; expected file_path and transform_matrix") from error
+            raise ValueError(
+                f"{path}: frame {index}: no key {error}; expected file_path and transform_matrix"
+            ) from error
         except (TypeError, ValueError, ZeroDivisionError) as error:
             raise ValueError(f"{path}: frame {index}: {error}") from error
     return sorted(cameras, key=lambda camera: natural_order(camera.image_name))
@@ -173,7 +197,9 @@ def _transforms_intrinsics(values: dict) -> dict:
         )
     sized = "w" in values and "h" in values
     intrinsics: dict = {
-        "principal": (values["cx"] / values["w"], values["cy"] / values["h"]) if sized and "cx" in values else (0.5, 0.5)
+        "principal": (values["cx"] / values["w"], values["cy"] / values["h"])
+        if sized and "cx" in values
+        else (0.5, 0.5)
     }
     if "fl_x" in values and not sized:
         raise ValueError("fl_x without w and h; expected the size of the images that it belongs to")
@@ -200,13 +226,16 @@ def _read_colmap(folder: Path) -> list[Camera]:
     elif (folder / "images.txt").is_file() and (folder / "cameras.txt").is_file():
         lenses, images, name = _colmap_text_cameras, _colmap_text_images, "{}.txt"
     else:
-        raise FileNotFoundError(f"{folder}: no COLMAP model; expected cameras and images, .bin or .txt (often in sparse/0)")
+        raise FileNotFoundError(
+            f"{folder}: no COLMAP model; expected cameras and images, .bin or .txt (often in sparse/0)"
+        )
     path = folder / name.format("cameras")
     try:
         intrinsics = {key: _colmap_intrinsics(*values) for key, *values in lenses(path)}
         path = folder / name.format("images")
         cameras = [
-            Camera(_colmap_pose(numbers), image_name, **intrinsics[camera]) for numbers, camera, image_name in images(path)
+            Camera(_colmap_pose(numbers), image_name, **intrinsics[camera])
+            for numbers, camera, image_name in images(path)
         ]
     except (struct.error, IndexError, KeyError, UnicodeDecodeError, ZeroDivisionError) as error:
         raise ValueError(f"{path}: damaged, or no COLMAP model ({error!r})") from error
@@ -232,9 +261,15 @@ def _colmap_intrinsics(model: str, width: int, height: int, parameters: tuple[fl
     known = {name: (focals, count) for name, focals, count in COLMAP_MODELS.values()}
     focals, count = known.get(model, (0, 0))
     if not focals or len(parameters) != count or any(parameters[focals + 2 :]):
-        raise ValueError(f"camera {model} {parameters}: expected a pinhole without distortion: run COLMAP's image_undistorter")
+        raise ValueError(
+            f"camera {model} {parameters}: expected a pinhole without distortion: run COLMAP's image_undistorter"
+        )
     principal = (parameters[focals] / width, parameters[focals + 1] / height)
-    return {"focal_x": parameters[0] / width, "focal_y": parameters[focals - 1] / height, "principal": principal}
+    return {
+        "focal_x": parameters[0] / width,
+        "focal_y": parameters[focals - 1] / height,
+        "principal": principal,
+    }
 
 
 def _colmap_text_cameras(path: Path) -> Iterator[tuple]:
@@ -244,13 +279,17 @@ def _colmap_text_cameras(path: Path) -> Iterator[tuple]:
 
 
 def _colmap_text_images(path: Path) -> Iterator[tuple]:
-    for line in filter(str.strip, _colmap_lines(path)[::2]):  # every second line lists an image's points; it may be empty
+    for line in filter(
+        str.strip, _colmap_lines(path)[::2]
+    ):  # every second line lists an image's points; it may be empty
         _, *numbers, camera, name = line.split(maxsplit=9)
         yield tuple(map(float, numbers)), int(camera), name
 
 
 def _colmap_lines(path: Path) -> list[str]:
-    lines = [line for line in path.read_text(encoding="utf-8").split("\n") if not line.startswith("#")]
+    lines = [
+        line for line in path.read_text(encoding="utf-8").split("\n") if not line.startswith("#")
+    ]
     return lines if path.stem == "images" else [line for line in lines if line.strip()]
 
 

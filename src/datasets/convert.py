@@ -62,7 +62,9 @@ def check_cameras(cameras: list[Camera], size: tuple[int, int], source: Path) ->
     """Raise ValueError naming the camera if training would misread its frames in `source`, of `size` (height, width)."""
     height, width = size
     if width < height:
-        raise ValueError(f"{source}: {width}x{height} pixels; expected at least as wide as high: crop them about the centre")
+        raise ValueError(
+            f"{source}: {width}x{height} pixels; expected at least as wide as high: crop them about the centre"
+        )
     for camera in cameras:
         (focal_y, focal_x), (x, y) = camera.focal_lengths(size), camera.principal
         stretch, fault = focal_x * width / (focal_y * height), None
@@ -71,17 +73,24 @@ def check_cameras(cameras: list[Camera], size: tuple[int, int], source: Path) ->
         elif max(abs(x - 0.5), abs(y - 0.5)) > PRINCIPAL_TOLERANCE:
             fault = f"principal point at {x:.3f} of the width, {y:.3f} of the height; expected 0.5, to 0.02"
         if fault:
-            advice = "undistort the images to such a camera, and give those that the cameras belong to"
+            advice = (
+                "undistort the images to such a camera, and give those that the cameras belong to"
+            )
             raise ValueError(f"{source}: camera of {camera.image_name}: {fault}: {advice}")
     lengths = [camera.focal_lengths(size)[0] for camera in cameras]
     if max(lengths) > min(lengths) * (1 + FOCAL_TOLERANCE):
         found = f"focal lengths from {min(lengths):.4f} to {max(lengths):.4f} of the height"
         longest = cameras[int(np.argmax(lengths))].image_name
-        raise ValueError(f"{source}: {found}, the longest for {longest}; expected one camera without zoom, to 1 %")
+        raise ValueError(
+            f"{source}: {found}, the longest for {longest}; expected one camera without zoom, to 1 %"
+        )
 
 
 def frame_times(
-    cameras: list[Camera], rate: Fraction | None, first_number: int | None, shown: tuple[Fraction, Fraction]
+    cameras: list[Camera],
+    rate: Fraction | None,
+    first_number: int | None,
+    shown: tuple[Fraction, Fraction],
 ) -> list[int]:
     """Microseconds of each camera in a video: the file's, or from the number in the image's name.
 
@@ -91,7 +100,9 @@ def frame_times(
     """
     if cameras[0].timestamp is not None:
         if (rate, first_number) != (None, None):
-            raise ValueError("--fps and --first-number: the poses have times of their own; expected neither")
+            raise ValueError(
+                "--fps and --first-number: the poses have times of their own; expected neither"
+            )
         return [camera.timestamp for camera in cameras]
     if rate is None or first_number is None:
         raise ValueError(
@@ -102,20 +113,32 @@ def frame_times(
     last_number = first_number + int((shown[1] - shown[0]) * rate + Fraction(1, 2))
     if min(numbers) < first_number or max(numbers) > last_number:
         there = f"at {float(rate):g} a second the video has {first_number} to {last_number}"
-        raise ValueError(f"poses of frames {min(numbers)} to {max(numbers)}: {there}; expected another --fps or --first-number")
+        raise ValueError(
+            f"poses of frames {min(numbers)} to {max(numbers)}: {there}; expected another --fps or --first-number"
+        )
     return [round((shown[0] + (number - first_number) / rate) * MICROSECONDS) for number in numbers]
 
 
 def _frame_number(camera: Camera) -> int:
     """The last number in an image's name."""
     name = Path(camera.image_name)
-    numbers = re.findall("[0-9]+", name.stem if name.suffix.lower() in IMAGE_SUFFIXES else name.name)
+    numbers = re.findall(
+        "[0-9]+", name.stem if name.suffix.lower() in IMAGE_SUFFIXES else name.name
+    )
     if not numbers:
-        raise ValueError(f"pose of {camera.image_name}: no number in the name; expected the frame's, for its time in the video")
+        raise ValueError(
+            f"pose of {camera.image_name}: no number in the name; expected the frame's, for its time in the video"
+        )
     return int(numbers[-1])
 
 
-def pose_text(place: Place, cameras: list[Camera], timestamps: list[int], size: tuple[int, int], kept: float = 1.0) -> str:
+def pose_text(
+    place: Place,
+    cameras: list[Camera],
+    timestamps: list[int],
+    size: tuple[int, int],
+    kept: float = 1.0,
+) -> str:
     """RealEstate10K's text: the address, then a line for each pose, numbers kept to the last bit.
 
     size: (height, width) of the cameras' images, of which the video shows the middle, `kept` of the width. The address leads
@@ -130,7 +153,9 @@ def pose_text(place: Place, cameras: list[Camera], timestamps: list[int], size: 
     return "\n".join(lines) + "\n"
 
 
-def convert_images(place: Place, cameras: list[Camera], folder: Path, rate: Fraction, force: bool = False) -> str:
+def convert_images(
+    place: Place, cameras: list[Camera], folder: Path, rate: Fraction, force: bool = False
+) -> str:
     """Write the images of the cameras as a video, `rate` frames a second, and the pose file; returns a line that says so.
 
     Raises ValueError or FileNotFoundError: cameras or images that don't suit, or other files of this name without `force`.
@@ -147,8 +172,14 @@ def convert_images(place: Place, cameras: list[Camera], folder: Path, rate: Frac
     kept = (box[2] - box[0]) / width
     timestamps = [round(index * MICROSECONDS / rate) for index in range(len(cameras))]
     text = pose_text(place, cameras, timestamps, (height, width), kept)
-    there = _write(place, ".mp4", text, lambda path: _encode(path, paths, (height, width), rate), force)
-    note = f"; {len(others)} images without a camera left out, {others[0].name} the first" if others else ""
+    there = _write(
+        place, ".mp4", text, lambda path: _encode(path, paths, (height, width), rate), force
+    )
+    note = (
+        f"; {len(others)} images without a camera left out, {others[0].name} the first"
+        if others
+        else ""
+    )
     if not any(path.stem in camera.image_name for camera, path in zip(cameras, paths, strict=True)):
         note += "; no name fits a camera's, so images and cameras were matched by the order of their names"
     return f"{len(cameras)} images of {width}x{height} {'were there' if there else 'written'} as {size[1]}x{size[0]}{note}"
@@ -171,19 +202,30 @@ def _encode(path: Path, images: list[Path], size: tuple[int, int], rate: Fractio
         stream = container.add_stream("libx264", rate=rate, options={"crf": "18", "threads": "1"})
         stream.height, stream.width = height, width
         stream.pix_fmt = "yuv420p"
-        stream.gop_size = max(1, round(rate))  # a key frame a second, so that single frames are quick to reach
+        stream.gop_size = max(
+            1, round(rate)
+        )  # a key frame a second, so that single frames are quick to reach
         for image in images:
             frame = read_frame(image)
             if frame.shape[:2] != size:
                 found, expected = (f"{shape[1]}x{shape[0]}" for shape in (frame.shape, size))
-                raise ValueError(f"{image}: {found} pixels; expected {expected} as the first image: all of one size")
-            scaled = Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC, box=box)  # antialiased
+                raise ValueError(
+                    f"{image}: {found} pixels; expected {expected} as the first image: all of one size"
+                )
+            scaled = Image.fromarray(frame).resize(
+                (width, height), Image.Resampling.BICUBIC, box=box
+            )  # antialiased
             container.mux(stream.encode(av.VideoFrame.from_image(scaled)))
         container.mux(stream.encode())
 
 
 def convert_video(
-    place: Place, cameras: list[Camera], video: Path, rate: Fraction | None, first_number: int | None, force: bool = False
+    place: Place,
+    cameras: list[Camera],
+    video: Path,
+    rate: Fraction | None,
+    first_number: int | None,
+    force: bool = False,
 ) -> str:
     """Copy a video and write the pose file with the cameras' times in it; returns a line that says so. See `frame_times`.
 
@@ -191,15 +233,21 @@ def convert_video(
     files of this name without `force`.
     """
     times = frame_times(cameras, rate, first_number, _check_video(video))
-    cameras = [camera for _, camera in sorted(zip(times, cameras, strict=True), key=lambda pair: pair[0])]
+    cameras = [
+        camera for _, camera in sorted(zip(times, cameras, strict=True), key=lambda pair: pair[0])
+    ]
     times.sort()
     for time, later, camera in zip(times, times[1:], cameras, strict=False):
         if time == later:
-            raise ValueError(f"pose of {camera.image_name}: another one at {time / MICROSECONDS:.6f} s; expected one a frame")
+            raise ValueError(
+                f"pose of {camera.image_name}: another one at {time / MICROSECONDS:.6f} s; expected one a frame"
+            )
     size = read_frames(video, [times[0], times[-1]]).shape[1:3]
     check_cameras(cameras, size, video)
     text = pose_text(place, cameras, times, size)
-    there = _write(place, video.suffix.lower(), text, lambda path: shutil.copyfile(video, path), force)
+    there = _write(
+        place, video.suffix.lower(), text, lambda path: shutil.copyfile(video, path), force
+    )
     done = "were there" if there else "written"
     return f"{len(cameras)} poses from {times[0] / 1e6:.3f} to {times[-1] / 1e6:.3f} s {done}, video of {size[1]}x{size[0]}"
 
@@ -218,22 +266,32 @@ def _check_video(video: Path) -> tuple[Fraction, Fraction]:
             stretched = stream.sample_aspect_ratio not in (None, 0, 1)
             container.seek(0)
             packets = container.demux(stream)
-            shown = [packet.pts * packet.time_base for packet in packets if packet.pts is not None and not packet.is_discard]
+            shown = [
+                packet.pts * packet.time_base
+                for packet in packets
+                if packet.pts is not None and not packet.is_discard
+            ]
     except (av.FFmpegError, IndexError, StopIteration) as error:
         raise ValueError(f"{video}: not a video that can be decoded ({error}); {advice}") from error
     if turned or stretched:
         found = "a rotation" if turned else "pixels that are not square"
-        raise ValueError(f"{video}: found {found}, expected upright frames of square pixels as they are stored; {advice}")
+        raise ValueError(
+            f"{video}: found {found}, expected upright frames of square pixels as they are stored; {advice}"
+        )
     return min(shown), max(shown)
 
 
-def _write(place: Place, suffix: str, text: str, write_video: Callable[[Path], object], force: bool) -> bool:
+def _write(
+    place: Place, suffix: str, text: str, write_video: Callable[[Path], object], force: bool
+) -> bool:
     """Write the video, then the text, which marks the sequence as whole; whether both were there already.
 
     Raises ValueError if files of the same name have another content and `force` is false.
     """
     video = place.video(suffix)
-    in_the_way = [path for path in map(place.video, VIDEO_SUFFIXES) if path != video and path.is_file()]
+    in_the_way = [
+        path for path in map(place.video, VIDEO_SUFFIXES) if path != video and path.is_file()
+    ]
     same_text = place.text.is_file() and place.text.read_text(encoding="utf-8") == text
     if not force:
         _refuse(in_the_way if same_text else [place.text, *in_the_way])
@@ -253,7 +311,9 @@ def _write(place: Place, suffix: str, text: str, write_video: Callable[[Path], o
 def _refuse(paths: list[Path]) -> None:
     """Raise ValueError for the first of the files that exists."""
     for path in filter(Path.is_file, paths):
-        raise ValueError(f"{path}: is there with another content; expected a new --name, or --force to replace it")
+        raise ValueError(
+            f"{path}: is there with another content; expected a new --name, or --force to replace it"
+        )
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -262,16 +322,22 @@ def main(arguments: list[str] | None = None) -> None:
     rate = None if options.fps is None else Fraction(options.fps).limit_denominator(1001)
     cameras = read_cameras(options.poses)
     if len(cameras) < MINIMUM_POSES:
-        raise ValueError(f"{options.poses}: {len(cameras)} poses; expected at least {MINIMUM_POSES}")
+        raise ValueError(
+            f"{options.poses}: {len(cameras)} poses; expected at least {MINIMUM_POSES}"
+        )
     place = Place(options.data, options.split, options.name)
     if options.video:
-        done = convert_video(place, cameras, options.video, rate, options.first_number, options.force)
+        done = convert_video(
+            place, cameras, options.video, rate, options.first_number, options.force
+        )
     else:
         done = convert_images(place, cameras, options.images, rate or Fraction(10), options.force)
     positions = np.stack([camera.pose[:3, 3] for camera in cameras])
     step = float(np.median(np.linalg.norm(np.diff(positions, axis=0), axis=1)))
     print(f"{options.name}: {done}; video {place.video_id}, poses {place.text}")
-    print(f"the camera moves {step:.3g} units from pose to pose (median); next: extract-poses.py {options.split}")
+    print(
+        f"the camera moves {step:.3g} units from pose to pose (median); next: extract-poses.py {options.split}"
+    )
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -283,18 +349,39 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("split", metavar="SPLIT", help="train, test, or another folder's name")
     add("--name", required=True, help="of this sequence; the names of its files follow from it")
     footage = parser.add_mutually_exclusive_group(required=True)
-    footage.add_argument("--images", type=Path, metavar="DIR", help="the cameras' images; written as a video, 360 pixels high")
-    footage.add_argument("--video", type=Path, metavar="FILE", help="or a video of the cameras; copied as it is")
-    add("--poses", type=Path, required=True, metavar="PATH", help="COLMAP folder, transforms.json, sampling-spec.json, *.txt")
+    footage.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="the cameras' images; written as a video, 360 pixels high",
+    )
+    footage.add_argument(
+        "--video", type=Path, metavar="FILE", help="or a video of the cameras; copied as it is"
+    )
+    add(
+        "--poses",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="COLMAP folder, transforms.json, sampling-spec.json, *.txt",
+    )
     fps = "frames a second: of the written video (default: 10); with --video, of the images that the poses name"
     add("--fps", type=float, help=fps)
     first = "with --video: the number of its first frame in those images' names (ffmpeg -vf fps=N:round=up starts with 1)"
     add("--first-number", type=int, metavar="N", help=first)
-    add("--data", type=Path, default=DATA, metavar="DIR", help="folder of all data (default: dataset-data/data)")
+    add(
+        "--data",
+        type=Path,
+        default=DATA,
+        metavar="DIR",
+        help="folder of all data (default: dataset-data/data)",
+    )
     add("--force", action="store_true", help="replace a sequence of the same name")
     options = parser.parse_args(arguments)
     if options.fps is not None and not 0.1 <= options.fps <= 240:
         raise ValueError(f"--fps {options.fps:g}: expected 0.1 to 240 frames a second")
     if options.images and options.first_number is not None:
-        raise ValueError("--first-number: goes with --video; expected none with --images, which are taken in order")
+        raise ValueError(
+            "--first-number: goes with --video; expected none with --images, which are taken in order"
+        )
     return options

@@ -20,7 +20,9 @@ from .video import find_videos
 from .video_fetching import Settings, VideoFetcher, entry_of_file
 from .video_manifest import MANIFEST, STATUSES, Entry, open_manifest
 
-FAILURES_IN_A_ROW = 20  # then the network is down or the site refuses us, and asking on would only make that worse
+FAILURES_IN_A_ROW = (
+    20  # then the network is down or the site refuses us, and asking on would only make that worse
+)
 
 
 def read_urls(folder: str | Path) -> tuple[dict[str, str], list[str]]:
@@ -49,7 +51,11 @@ def read_urls(folder: str | Path) -> tuple[dict[str, str], list[str]]:
 
 
 def download_videos(
-    urls: dict[str, str], folder: Path, settings: Settings, limit: int | None = None, retry_failed: bool = False
+    urls: dict[str, str],
+    folder: Path,
+    settings: Settings,
+    limit: int | None = None,
+    retry_failed: bool = False,
 ) -> dict[str, Entry]:
     """Fetch the videos (name -> URL) that are not in the folder yet; returns what is known of them, by name.
 
@@ -66,16 +72,26 @@ def download_videos(
             if video in entries and entries[video].status == "there":
                 del entries[video]  # its file was deleted since
         wanted = [video for video in urls if _is_wanted(entries.get(video), retry_failed)]
-        wanted.sort(key=lambda video: video in entries)  # those never asked for before those that failed
-        _fetch_all(fetch, [(video, urls[video]) for video in wanted[:limit]], add, settings.parallel)
+        wanted.sort(
+            key=lambda video: video in entries
+        )  # those never asked for before those that failed
+        _fetch_all(
+            fetch, [(video, urls[video]) for video in wanted[:limit]], add, settings.parallel
+        )
         return {video: entries[video] for video in urls if video in entries}
 
 
 def _is_wanted(entry: Entry | None, retry_failed: bool) -> bool:
-    return entry is None or not STATUSES[entry.status].final or (retry_failed and entry.status != "there")
+    return (
+        entry is None
+        or not STATUSES[entry.status].final
+        or (retry_failed and entry.status != "there")
+    )
 
 
-def _fetch_all(fetch: VideoFetcher, videos: list[tuple[str, str]], add: Callable[[Entry], None], parallel: int) -> None:
+def _fetch_all(
+    fetch: VideoFetcher, videos: list[tuple[str, str]], add: Callable[[Entry], None], parallel: int
+) -> None:
     """Fetch (name, URL) pairs in threads, until too many fail in a row. Adds an entry for each that came to an end."""
     in_a_row = 0
     with ThreadPoolExecutor(parallel) as pool, tqdm(total=len(videos), unit="video") as bar:
@@ -90,16 +106,25 @@ def _fetch_all(fetch: VideoFetcher, videos: list[tuple[str, str]], add: Callable
                 in_a_row = 0 if STATUSES[entry.status].final else in_a_row + 1
                 if in_a_row == FAILURES_IN_A_ROW:
                     fetch.stop.set()
-                    tqdm.write(f"stopped after {in_a_row} failures in a row; the last: {entry.reason}", file=sys.stderr)
+                    tqdm.write(
+                        f"stopped after {in_a_row} failures in a row; the last: {entry.reason}",
+                        file=sys.stderr,
+                    )
         finally:  # after Ctrl-C, too: downloads end at their next block and keep their parts
             fetch.stop.set()
 
 
-def summary(urls: dict[str, str], entries: dict[str, Entry], complaints: list[str], folder: Path) -> str:
+def summary(
+    urls: dict[str, str], entries: dict[str, Entry], complaints: list[str], folder: Path
+) -> str:
     """Counts by status, one a line, what each status means, and the manifest's path."""
     counts = Counter(entries[video].status for video in urls if video in entries)
     lines = [f"{len(urls)} videos:"]
-    lines += [f"  {counts[name]:6} {name:13}  {status.meaning}" for name, status in STATUSES.items() if counts[name]]
+    lines += [
+        f"  {counts[name]:6} {name:13}  {status.meaning}"
+        for name, status in STATUSES.items()
+        if counts[name]
+    ]
     if len(entries) < len(urls):
         lines.append(f"  {len(urls) - len(entries):6} not asked for yet")
     if complaints:
@@ -112,17 +137,29 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     urls, complaints = read_urls(options.data / "RealEstate10K-original" / options.split)
     folder = options.data / options.split / "videos"
-    settings = Settings(options.parallel, options.sleep, options.rate_limit, options.cookies, options.cookies_from_browser)
+    settings = Settings(
+        options.parallel,
+        options.sleep,
+        options.rate_limit,
+        options.cookies,
+        options.cookies_from_browser,
+    )
     entries = download_videos(urls, folder, settings, options.limit, options.retry_failed)
     print(summary(urls, entries, complaints, folder))
     failed = sum(not STATUSES[entry.status].final for entry in entries.values())
     if failed:
-        raise ValueError(f"{failed} of {len(urls)} videos failed but may come yet: run the same command again")
+        raise ValueError(
+            f"{failed} of {len(urls)} videos failed but may come yet: run the same command again"
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] + " Interrupted or failed: run it again.")
-    parser.add_argument("split", help="train or test: the folder's name under RealEstate10K-original")
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n")[0] + " Interrupted or failed: run it again."
+    )
+    parser.add_argument(
+        "split", help="train or test: the folder's name under RealEstate10K-original"
+    )
     parser.add_argument(
         "--data",
         type=Path,
@@ -130,18 +167,47 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="data folder (default: %(default)s)",
     )
-    parser.add_argument("--parallel", type=_positive, default=2, metavar="N", help="downloads at a time (default: 2)")
     parser.add_argument(
-        "--sleep", type=float, default=5.0, metavar="S", help="seconds before each request to a site (default: 5)"
+        "--parallel",
+        type=_positive,
+        default=2,
+        metavar="N",
+        help="downloads at a time (default: 2)",
     )
     parser.add_argument(
-        "--rate-limit", type=_positive, metavar="B", help="bytes per second of each download (default: no limit)"
+        "--sleep",
+        type=float,
+        default=5.0,
+        metavar="S",
+        help="seconds before each request to a site (default: 5)",
     )
-    parser.add_argument("--limit", type=_positive, metavar="N", help="ask for at most N videos this time (default: all)")
-    parser.add_argument("--retry-failed", action="store_true", help="ask also for videos known to be gone, private, …")
-    parser.add_argument("--cookies", type=Path, metavar="FILE", help="cookies of a signed-in browser, in Netscape format")
     parser.add_argument(
-        "--cookies-from-browser", metavar="NAME", help="take cookies from firefox, chrome, …; a profile: NAME:PROFILE"
+        "--rate-limit",
+        type=_positive,
+        metavar="B",
+        help="bytes per second of each download (default: no limit)",
+    )
+    parser.add_argument(
+        "--limit",
+        type=_positive,
+        metavar="N",
+        help="ask for at most N videos this time (default: all)",
+    )
+    parser.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="ask also for videos known to be gone, private, …",
+    )
+    parser.add_argument(
+        "--cookies",
+        type=Path,
+        metavar="FILE",
+        help="cookies of a signed-in browser, in Netscape format",
+    )
+    parser.add_argument(
+        "--cookies-from-browser",
+        metavar="NAME",
+        help="take cookies from firefox, chrome, …; a profile: NAME:PROFILE",
     )
     return parser
 

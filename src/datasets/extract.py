@@ -26,9 +26,15 @@ def main(arguments: list[str] | None = None) -> None:
         "(no video, fewer than two poses, a malformed or empty file) are left out, counted and listed in DIR/SPLIT/skipped.txt,"
         " a missing video with the answer that download-videos.py got."
     )
-    parser.add_argument("split", metavar="SPLIT", help="train, test, or another folder's name; " + LAYOUT)
     parser.add_argument(
-        "--data", type=Path, default=DATA, metavar="DIR", help="folder of all data (default: dataset-data/data)"
+        "split", metavar="SPLIT", help="train, test, or another folder's name; " + LAYOUT
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=DATA,
+        metavar="DIR",
+        help="folder of all data (default: dataset-data/data)",
     )
     options = parser.parse_args(arguments)
     extract(options.data, options.split)
@@ -52,12 +58,16 @@ def extract(data: Path, split: str) -> None:
             sequences[text.stem] = result
     report = _report(skipped)
     if not sequences:
-        raise ValueError(f"{data / split}: no sequence of {len(texts)} can be used: {report}; {LAYOUT}")
+        raise ValueError(
+            f"{data / split}: no sequence of {len(texts)} can be used: {report}; {LAYOUT}"
+        )
     save_poses(data / split / "poses.npy", sequences)
     _write_skipped(data / split / "skipped.txt", skipped)
     poses = sum(len(sequence) for sequence in sequences.values())
     print(f"{data / split / 'poses.npy'}: {len(sequences)} sequences, {poses} poses")
-    print(f"skipped {len(texts) - len(sequences)} of {len(texts)} sequences{': ' + report if report else ''}")
+    print(
+        f"skipped {len(texts) - len(sequences)} of {len(texts)} sequences{': ' + report if report else ''}"
+    )
 
 
 def _find_texts(folder: Path) -> list[Path]:
@@ -72,7 +82,9 @@ def _find_texts(folder: Path) -> list[Path]:
 
 def _read_all(texts: list[Path]) -> Iterator[tuple[Path, Sequence | str]]:
     """Every text file with what `_read` makes of it, in order, read by as many processes as there are cores."""
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None) as pool:
+    with ProcessPoolExecutor(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    ) as pool:
         yield from zip(texts, pool.map(_read, texts, chunksize=FILES_A_TASK), strict=True)
 
 
@@ -84,7 +96,9 @@ def _read(text: Path) -> Sequence | str:
         return str(error)
 
 
-def _refusal(text: Path, result: Sequence | str, videos: set[str], manifest: dict[str, Entry]) -> tuple[str | None, str]:
+def _refusal(
+    text: Path, result: Sequence | str, videos: set[str], manifest: dict[str, Entry]
+) -> tuple[str | None, str]:
     """Why a sequence cannot be used, and its entry in the list of those; None if it can.
 
     manifest: what download-videos.py was told of each video, by name.
@@ -96,7 +110,10 @@ def _refusal(text: Path, result: Sequence | str, videos: set[str], manifest: dic
     if result.video not in videos:
         answer = manifest.get(result.video)
         told = answer is not None and answer.status != "there"
-        return f"video missing ({answer.status})" if told else "video missing", f"{text.stem} (video {result.video})"
+        return (
+            f"video missing ({answer.status})" if told else "video missing",
+            f"{text.stem} (video {result.video})",
+        )
     return None, ""
 
 
@@ -111,6 +128,8 @@ def _report(skipped: dict[str, list[str]]) -> str:
 
 def _write_skipped(path: Path, skipped: dict[str, list[str]]) -> None:
     """One line for each skipped sequence: the reason, a tab, which one."""
-    lines = [f"{reason}\t{entry}\n" for reason, entries in sorted(skipped.items()) for entry in entries]
+    lines = [
+        f"{reason}\t{entry}\n" for reason, entries in sorted(skipped.items()) for entry in entries
+    ]
     with atomic_path(path) as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")

@@ -19,7 +19,12 @@ class FrameDataset(PairDataset):
     """
 
     def __init__(
-        self, poses_path: str | Path, videos_dir: str | Path, image_size: int, seed: int = 0, flip: bool = False
+        self,
+        poses_path: str | Path,
+        videos_dir: str | Path,
+        image_size: int,
+        seed: int = 0,
+        flip: bool = False,
     ) -> None:
         super().__init__(poses_path, videos_dir, image_size, seed)
         self.flip = flip
@@ -33,4 +38,8 @@ class FrameDataset(PairDataset):
     def load(self, pair: Pair) -> dict[str, Tensor]:
         """The frame that is the pair's target, but for `replaced`; raises as `PairDataset.load`."""
         (image,) = self.read(pair.sequence, self.poses.sequence(pair.sequence), [pair.target])
-        return {"image": image, "sequence": torch.tensor(pair.sequence), "frame": torch.tensor(pair.target)}
+        return {
+            "image": image,
+            "sequence": torch.tensor(pair.sequence),
+            "frame": torch.tensor(pair.target),
+        }

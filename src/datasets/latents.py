@@ -45,8 +45,12 @@ def open_dataset(config: Config, fingerprint: str) -> FramePairs:
     data, seed = config.data, config.training.seed
     if data.latents is None:
         size = config.first_stage.image_size
-        return PairDataset(REPOSITORY / data.poses, REPOSITORY / data.videos, size, seed, data.max_gap)
-    return LatentPairDataset(REPOSITORY / data.poses, REPOSITORY / data.latents, fingerprint, seed, data.max_gap)
+        return PairDataset(
+            REPOSITORY / data.poses, REPOSITORY / data.videos, size, seed, data.max_gap
+        )
+    return LatentPairDataset(
+        REPOSITORY / data.poses, REPOSITORY / data.latents, fingerprint, seed, data.max_gap
+    )
 
 
 def first_stage_fingerprint(first_stage: nn.Module) -> str:
@@ -61,7 +65,11 @@ def first_stage_fingerprint(first_stage: nn.Module) -> str:
 def describe(poses_path: Path, fingerprint: str) -> dict[str, object]:
     """What a cache must have been made of to belong to this poses file and this first stage. Reads the whole poses file."""
     with poses_path.open("rb") as file:
-        return {"format": FORMAT, "poses_file": hashlib.file_digest(file, "sha256").hexdigest(), "first_stage": fingerprint}
+        return {
+            "format": FORMAT,
+            "poses_file": hashlib.file_digest(file, "sha256").hexdigest(),
+            "first_stage": fingerprint,
+        }
 
 
 class LatentPairDataset(FramePairs):
@@ -74,7 +82,12 @@ class LatentPairDataset(FramePairs):
     kind = "latent"
 
     def __init__(
-        self, poses_path: str | Path, folder: str | Path, fingerprint: str, seed: int = 0, max_gap: int | None = None
+        self,
+        poses_path: str | Path,
+        folder: str | Path,
+        fingerprint: str,
+        seed: int = 0,
+        max_gap: int | None = None,
     ) -> None:
         poses = load_poses(poses_path)
         self._cache = LatentCache(folder)
@@ -91,7 +104,9 @@ class LatentPairDataset(FramePairs):
         """The frames' latents, (n, c, L, L) float32; raises ValueError if one is missing."""
         latents = self._cache.read(number, frames)
         if np.isnan(latents[:, 0, 0, 0]).any():
-            raise ValueError(f"{self._cache.folder}: a frame of video {sequence.video} could not be read when this was made")
+            raise ValueError(
+                f"{self._cache.folder}: a frame of video {sequence.video} could not be read when this was made"
+            )
         return torch.from_numpy(latents.astype(np.float32))
 
 
@@ -104,15 +119,21 @@ class LatentCache:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         if not (self.folder / MANIFEST).is_file():
-            raise FileNotFoundError(f"{self.folder}: no latents ({MANIFEST}) there; encode-latents.py writes them")
+            raise FileNotFoundError(
+                f"{self.folder}: no latents ({MANIFEST}) there; encode-latents.py writes them"
+            )
         try:
             self.manifest = json.loads((self.folder / MANIFEST).read_text())
             self.shards = int(self.manifest["shards"])
             self.index = np.load(self.folder / "index.npy", allow_pickle=False)
             if self.index.dtype != INDEX_TYPE or self.index["shard"].max() >= self.shards:
-                raise ValueError(f"index.npy does not hold {INDEX_TYPE.names} of {self.shards} shards")
+                raise ValueError(
+                    f"index.npy does not hold {INDEX_TYPE.names} of {self.shards} shards"
+                )
         except (ValueError, KeyError, TypeError, OSError) as error:
-            raise ValueError(f"{self.folder}: damaged ({error}); delete it and run encode-latents.py again") from error
+            raise ValueError(
+                f"{self.folder}: damaged ({error}); delete it and run encode-latents.py again"
+            ) from error
         self._open: dict[int, np.ndarray] = {}
 
     def __reduce__(self) -> tuple:
@@ -143,7 +164,9 @@ class LatentCache:
     def frames(self, lengths: np.ndarray) -> np.ndarray:
         """Rows of every shard, (shards,) int64; lengths: poses of every sequence."""
         cached = self.index["shard"] >= 0
-        return np.bincount(self.index["shard"][cached], lengths[cached], self.shards).astype(np.int64)
+        return np.bincount(self.index["shard"][cached], lengths[cached], self.shards).astype(
+            np.int64
+        )
 
     def read(self, sequence: int, frames: list[int]) -> np.ndarray:
         """Latents (n, c, L, L) float16 of poses of a sequence, by their numbers; NaN for frames that could not be read."""
@@ -164,13 +187,19 @@ class LatentCache:
         try:
             rows = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise ValueError(f"{path}: not a complete shard ({error}); delete it and run encode-latents.py again") from error
-        if hasattr(mmap, "MADV_RANDOM"):  # not on Windows; else the system reads 128 kB for a latent of 8 kB
+            raise ValueError(
+                f"{path}: not a complete shard ({error}); delete it and run encode-latents.py again"
+            ) from error
+        if hasattr(
+            mmap, "MADV_RANDOM"
+        ):  # not on Windows; else the system reads 128 kB for a latent of 8 kB
             rows.base.madvise(mmap.MADV_RANDOM)
         return np.asarray(rows)
 
 
-def create_cache(folder: Path, poses: PoseFile, videos: Set[str], shard_frames: int, made_of: dict[str, object]) -> LatentCache:
+def create_cache(
+    folder: Path, poses: PoseFile, videos: Set[str], shard_frames: int, made_of: dict[str, object]
+) -> LatentCache:
     """Begin a cache, or open the one that is there; raises ValueError if that one is made of something else.
 
     videos: names of the videos that are there. A cache that was begun keeps to those of its beginning.
@@ -196,7 +225,9 @@ def lay_out(poses: PoseFile, videos: Set[str], shard_frames: int) -> tuple[np.nd
         raise ValueError(f"{poses.path}: none of the videos of its {len(poses)} sequences is there")
     before = np.cumsum(lengths[order]) - lengths[order]  # frames of the sequences that come earlier
     _, first, video = np.unique(names[order], return_index=True, return_inverse=True)
-    _, shard = np.unique(before[first] // shard_frames, return_inverse=True)  # of each video, without gaps
+    _, shard = np.unique(
+        before[first] // shard_frames, return_inverse=True
+    )  # of each video, without gaps
     shard = shard[video]
     shard_start = before[np.searchsorted(shard, shard)]
     index = np.zeros(len(poses), INDEX_TYPE)

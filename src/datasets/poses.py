@@ -19,7 +19,16 @@ import numpy as np
 from ..cameras import from_realestate10k
 from ..utils.files import atomic_path
 
-POSE_FIELDS = ("sequence", "video", "timestamp", "focal_x", "focal_y", "principal_x", "principal_y", "pose")
+POSE_FIELDS = (
+    "sequence",
+    "video",
+    "timestamp",
+    "focal_x",
+    "focal_y",
+    "principal_x",
+    "principal_y",
+    "pose",
+)
 FIELDS = (*POSE_FIELDS, "sequence_start", "sequence_video")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm")
 NUMBERS_A_LINE = 19
@@ -67,7 +76,9 @@ def read_realestate10k_text(path: str | Path) -> Sequence:
     The numbers: timestamp (microseconds), focal_x, focal_y, principal_x, principal_y, two that are not used, and the 3x4
     world-to-camera matrix by rows. Poses come back in time order. Raises ValueError naming file and line.
     """
-    url, *lines = Path(path).read_text(encoding="utf-8", errors="replace").rstrip().splitlines() or [""]
+    url, *lines = Path(path).read_text(
+        encoding="utf-8", errors="replace"
+    ).rstrip().splitlines() or [""]
     try:
         video = video_name(url)
     except ValueError as error:
@@ -75,7 +86,12 @@ def read_realestate10k_text(path: str | Path) -> Sequence:
     numbers = _parse_file(path, lines)
     numbers = numbers[np.argsort(numbers[:, 0], kind="stable")]
     extrinsics = numbers[:, 7:].reshape(-1, 3, 4)
-    return Sequence(video, numbers[:, 0].astype(np.int64), *numbers[:, 1:5].T, from_realestate10k(extrinsics)[:, :3])
+    return Sequence(
+        video,
+        numbers[:, 0].astype(np.int64),
+        *numbers[:, 1:5].T,
+        from_realestate10k(extrinsics)[:, :3],
+    )
 
 
 def save_poses(path: str | Path, sequences: Mapping[str, Sequence]) -> None:
@@ -85,12 +101,16 @@ def save_poses(path: str | Path, sequences: Mapping[str, Sequence]) -> None:
     ids = sorted(sequences, key=str.encode)
     short = [name for name in ids if len(sequences[name]) < 2]
     if short:
-        raise ValueError(f"sequence {short[0]}: has {len(sequences[short[0]])} poses, expected at least two")
+        raise ValueError(
+            f"sequence {short[0]}: has {len(sequences[short[0]])} poses, expected at least two"
+        )
     starts = np.cumsum([0, *(len(sequences[name]) for name in ids)])
     id_bytes = max(len(name.encode()) for name in ids)
     video_bytes = max(len(sequence.video.encode()) for sequence in sequences.values())
     with atomic_path(path) as temporary:
-        rows = np.lib.format.open_memmap(temporary, mode="w+", dtype=_row_type(id_bytes, video_bytes), shape=(int(starts[-1]),))
+        rows = np.lib.format.open_memmap(
+            temporary, mode="w+", dtype=_row_type(id_bytes, video_bytes), shape=(int(starts[-1]),)
+        )
         rows["sequence_start"] = -1
         rows["sequence_start"][: len(ids)] = starts[:-1]
         rows["sequence_video"][: len(ids)] = [sequences[name].video.encode() for name in ids]
@@ -117,7 +137,9 @@ class PoseFile(Mapping[str, Sequence]):
         count = bisect_left(range(len(starts)), True, key=lambda row: starts[row] < 0)
         self._starts = np.append(starts[:count], len(starts))
         if self._starts[0] != 0 or np.any(np.diff(self._starts) < 2):
-            raise ValueError(f"{self.path}: its table of sequences is damaged; make the file again with extract-poses.py")
+            raise ValueError(
+                f"{self.path}: its table of sequences is damaged; make the file again with extract-poses.py"
+            )
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -126,7 +148,9 @@ class PoseFile(Mapping[str, Sequence]):
         return (self.id_of(number) for number in range(len(self)))
 
     def __getitem__(self, sequence_id: str) -> Sequence:
-        number = bisect_left(range(len(self)), sequence_id.encode(), key=lambda number: self.id_of(number).encode())
+        number = bisect_left(
+            range(len(self)), sequence_id.encode(), key=lambda number: self.id_of(number).encode()
+        )
         if number == len(self) or self.id_of(number) != sequence_id:
             raise KeyError(sequence_id)
         return self.sequence(number)
@@ -155,13 +179,27 @@ class PoseFile(Mapping[str, Sequence]):
 
 def _row_type(id_bytes: int, video_bytes: int) -> np.dtype:
     """The type of a row for ids and video names of so many bytes."""
-    formats = [f"S{id_bytes}", f"S{video_bytes}", "<i8", *["<f8"] * 4, ("<f8", (3, 4)), "<i8", f"S{video_bytes}"]
+    formats = [
+        f"S{id_bytes}",
+        f"S{video_bytes}",
+        "<i8",
+        *["<f8"] * 4,
+        ("<f8", (3, 4)),
+        "<i8",
+        f"S{video_bytes}",
+    ]
     return np.dtype(list(zip(FIELDS, formats, strict=True)))
 
 
 def _fill(rows: np.ndarray, name: str, sequence: Sequence) -> None:
     """Write a sequence into its rows."""
-    values = (name.encode(), sequence.video.encode(), sequence.timestamps, sequence.focal_x, sequence.focal_y)
+    values = (
+        name.encode(),
+        sequence.video.encode(),
+        sequence.timestamps,
+        sequence.focal_x,
+        sequence.focal_y,
+    )
     values += (sequence.principal_x, sequence.principal_y, sequence.poses)
     for field, value in zip(POSE_FIELDS, values, strict=True):
         rows[field] = value
@@ -174,10 +212,16 @@ def _open_rows(path: Path) -> np.ndarray:
     try:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise ValueError(f"{path}: not a complete poses.npy ({error}); make it again with extract-poses.py") from error
+        raise ValueError(
+            f"{path}: not a complete poses.npy ({error}); make it again with extract-poses.py"
+        ) from error
     if getattr(getattr(rows, "dtype", None), "names", None) != FIELDS or not len(rows):
-        raise ValueError(f"{path}: not a poses.npy with the fields {', '.join(FIELDS)}; make it with extract-poses.py")
-    return np.asarray(rows)  # a plain array over the same mapping: numpy's memmap class slows every access down
+        raise ValueError(
+            f"{path}: not a poses.npy with the fields {', '.join(FIELDS)}; make it with extract-poses.py"
+        )
+    return np.asarray(
+        rows
+    )  # a plain array over the same mapping: numpy's memmap class slows every access down
 
 
 def _parse_file(path: str | os.PathLike, lines: list[str]) -> np.ndarray:
@@ -199,7 +243,9 @@ def _parse(lines: list[str]) -> np.ndarray:
     wrong = next((len(line) for line in fields if len(line) != NUMBERS_A_LINE), None)
     if wrong is not None:
         raise ValueError(f"found {wrong} fields, expected {NUMBERS_A_LINE} numbers")
-    numbers = np.array([float(field) for line in fields for field in line]).reshape(-1, NUMBERS_A_LINE)
+    numbers = np.array([float(field) for line in fields for field in line]).reshape(
+        -1, NUMBERS_A_LINE
+    )
     if not np.isfinite(numbers).all():
         raise ValueError("found a number that is not finite")
     timestamps, focal_lengths = numbers[:, 0], numbers[:, 1:3]

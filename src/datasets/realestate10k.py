@@ -53,7 +53,14 @@ class FramePairs(Dataset):
 
     kind = "image"  # what a view is called in a sample
 
-    def __init__(self, poses: PoseFile, present: np.ndarray, source: Path, seed: int = 0, max_gap: int | None = None) -> None:
+    def __init__(
+        self,
+        poses: PoseFile,
+        present: np.ndarray,
+        source: Path,
+        seed: int = 0,
+        max_gap: int | None = None,
+    ) -> None:
         if max_gap is not None and max_gap < 1:
             raise ValueError(f"max_gap: found {max_gap}, expected at least 1 pose")
         self.poses, self.seed, self.max_gap = poses, seed, max_gap
@@ -61,13 +68,23 @@ class FramePairs(Dataset):
         self._named: set[str] = set()  # videos that the log has named as unreadable
         self._lengths = poses.lengths()
         long_enough = self._lengths >= MINIMUM_POSES
-        self.numbers = np.flatnonzero(present & long_enough)  # of the usable sequences, in the poses file
+        self.numbers = np.flatnonzero(
+            present & long_enough
+        )  # of the usable sequences, in the poses file
         self.excluded = Counter({"video missing": int((~present).sum())})
         self.excluded["fewer than three poses"] = int((present & ~long_enough).sum())
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.excluded.items())
         if not len(self.numbers):
-            raise ValueError(f"{poses.path}: none of {len(poses)} sequences has a pair of frames in {source}: {reasons}")
-        logger.info("%s: %d of %d sequences are used; left out: %s", poses.path, len(self), len(poses), reasons)
+            raise ValueError(
+                f"{poses.path}: none of {len(poses)} sequences has a pair of frames in {source}: {reasons}"
+            )
+        logger.info(
+            "%s: %d of %d sequences are used; left out: %s",
+            poses.path,
+            len(self),
+            len(poses),
+            reasons,
+        )
 
     def __len__(self) -> int:
         """Samples an epoch: the usable sequences."""
@@ -81,7 +98,9 @@ class FramePairs(Dataset):
             except (ValueError, OSError) as error:
                 self._name(self.poses.sequence(pair.sequence).video, error)
                 last = error
-        raise ValueError(f"sample {index}: {ATTEMPTS} pairs in a row could not be read; the last: {last}")
+        raise ValueError(
+            f"sample {index}: {ATTEMPTS} pairs in a row could not be read; the last: {last}"
+        )
 
     def choose(self, index: int, attempt: int = 0) -> Pair:
         """The pair of sample `index` >= 0, or its replacement when `attempt` pairs could not be read; reads no image."""
@@ -105,7 +124,9 @@ class FramePairs(Dataset):
         target, cond = self.read(pair.sequence, sequence, frames)
         target_pose, cond_pose = torch.eye(4).repeat(2, 1, 1)
         poses = np.array(sequence.poses[frames], dtype=np.float64)
-        poses[:, :, 3] -= poses[1, :, 3].copy()  # in float64: float32 would round the step away, far from the world's origin
+        poses[:, :, 3] -= poses[
+            1, :, 3
+        ].copy()  # in float64: float32 would round the step away, far from the world's origin
         target_pose[:3], cond_pose[:3] = torch.from_numpy(poses)
         return {
             f"target_{self.kind}": target,
@@ -126,14 +147,23 @@ class FramePairs(Dataset):
         """Name an unreadable video in the log, the first time in this process."""
         if video not in self._named:
             self._named.add(video)
-            logger.warning("video %s is set aside where it cannot be read, other pairs take its place: %s", video, error)
+            logger.warning(
+                "video %s is set aside where it cannot be read, other pairs take its place: %s",
+                video,
+                error,
+            )
 
 
 class PairDataset(FramePairs):
     """Pairs read from videos: `target_image`, `cond_image` uint8 (3, image_size, image_size)."""
 
     def __init__(
-        self, poses_path: str | Path, videos_dir: str | Path, image_size: int, seed: int = 0, max_gap: int | None = None
+        self,
+        poses_path: str | Path,
+        videos_dir: str | Path,
+        image_size: int,
+        seed: int = 0,
+        max_gap: int | None = None,
     ) -> None:
         poses = load_poses(poses_path)
         self.image_size = image_size
@@ -146,14 +176,18 @@ class PairDataset(FramePairs):
         """The frames' centre squares, (n, 3, image_size, image_size) uint8."""
         path = self._video_paths[sequence.video]
         try:
-            images = crop_and_resize(self._videos.reader(path).read(sequence.timestamps[frames]), self.image_size)
+            images = crop_and_resize(
+                self._videos.reader(path).read(sequence.timestamps[frames]), self.image_size
+            )
         except (ValueError, OSError):
             self._videos.forget(path)  # the next use of the file begins anew
             raise
         return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
 
 
-def choose_pair(source: np.random.Generator, frames: int, max_gap: int | None = None) -> tuple[int, int]:
+def choose_pair(
+    source: np.random.Generator, frames: int, max_gap: int | None = None
+) -> tuple[int, int]:
     """Two different frames out of `frames` >= 2, at most `max_gap` apart: every such ordered pair is equally likely."""
     gaps = np.arange(1, min(frames - 1, max_gap or frames) + 1)
     pairs = np.cumsum(frames - gaps)  # that are so far apart or nearer, not counting the direction

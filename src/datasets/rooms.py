@@ -73,7 +73,9 @@ class Clip:
 
     def timestamps(self) -> list[int]:
         """Microseconds of the frames that have a pose."""
-        return [round(frame * 1_000_000 / self.rate) for frame in range(0, self.frames, self.pose_every)]
+        return [
+            round(frame * 1_000_000 / self.rate) for frame in range(0, self.frames, self.pose_every)
+        ]
 
 
 # --- The camera's path ---
@@ -91,14 +93,19 @@ def clearance(room: Room, points: np.ndarray) -> np.ndarray:
 
 def _direction(yaw: np.ndarray, pitch: np.ndarray) -> np.ndarray:
     """Unit vectors (..., 3) of a gaze; yaw from x towards y, pitch upwards, radians."""
-    return np.stack([np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), np.sin(pitch)], axis=-1)
+    return np.stack(
+        [np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), np.sin(pitch)], axis=-1
+    )
 
 
 def _sees(room: Room, position: np.ndarray, yaw: float) -> bool:
     """Whether nothing is near in front of a camera, in the middle and to both sides."""
     rays = LOOK_FREE * _direction(yaw + np.radians([-25.0, 0, 25]), np.zeros(3))
     inside = (np.abs((position + rays)[:, :2]) < room.size[:2] / 2).all()
-    return bool(inside and not blocked(position.astype(np.float32), rays.astype(np.float32), room.boxes).any())
+    return bool(
+        inside
+        and not blocked(position.astype(np.float32), rays.astype(np.float32), room.boxes).any()
+    )
 
 
 def _before_doorway(doorway: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:
@@ -110,7 +117,10 @@ def _before_doorway(doorway: np.ndarray, rng: np.random.Generator) -> tuple[np.n
 
 def _control_points(room: Room, count: int, rng: np.random.Generator) -> np.ndarray | None:
     """(count, 5) of x, y, z, yaw, pitch, a second apart; None where no way through the room was found."""
-    heading, look = rng.uniform(-np.pi, np.pi), rng.choice([0, 0, 0, 0.5, -0.5, 1]) * np.pi  # ahead, sideways, back
+    heading, look = (
+        rng.uniform(-np.pi, np.pi),
+        rng.choice([0, 0, 0, 0.5, -0.5, 1]) * np.pi,
+    )  # ahead, sideways, back
     place = rng.uniform(-0.5, 0.5, 2) * room.size[:2]
     crosses = room.doorway is not None and rng.random() < 0.5
     if crosses:
@@ -118,7 +128,9 @@ def _control_points(room: Room, count: int, rng: np.random.Generator) -> np.ndar
     position = np.array([*place, rng.uniform(1.25, 1.75)])
     points = [np.array([*position, heading + look, rng.uniform(-0.3, -0.08)])]
     speed, failures = rng.uniform(0.3, 0.6), 0
-    if clearance(room, position[None, :2])[0] < CLEARANCE or not (crosses or _sees(room, position, points[0][3])):
+    if clearance(room, position[None, :2])[0] < CLEARANCE or not (
+        crosses or _sees(room, position, points[0][3])
+    ):
         return None
     while len(points) < count:
         if failures > 40:
@@ -128,12 +140,18 @@ def _control_points(room: Room, count: int, rng: np.random.Generator) -> np.ndar
         turn = 0.0 if straight else rng.normal(0, 0.25 + 0.03 * failures)
         step = speed * _direction(heading + turn, 0.0)
         ahead = position + step + (0, 0, rng.normal(0, 0.05))
-        yaw = points[-1][3] + (0.0 if straight else np.clip(turn + rng.normal(0, 0.15), -MAX_TURN, MAX_TURN))
+        yaw = points[-1][3] + (
+            0.0 if straight else np.clip(turn + rng.normal(0, 0.15), -MAX_TURN, MAX_TURN)
+        )
         between = np.linspace(position, ahead, 8)
-        free = clearance(room, between[:, :2]).min() > CLEARANCE and (straight or _sees(room, ahead, yaw))
+        free = clearance(room, between[:, :2]).min() > CLEARANCE and (
+            straight or _sees(room, ahead, yaw)
+        )
         if 1.2 < ahead[2] < 1.8 and free:
             position, heading = ahead, heading + turn
-            points.append(np.array([*position, yaw, np.clip(points[-1][4] + rng.normal(0, 0.05), -0.35, 0.0)]))
+            points.append(
+                np.array([*position, yaw, np.clip(points[-1][4] + rng.normal(0, 0.05), -0.35, 0.0)])
+            )
             failures = 0
         else:
             failures += 1
@@ -213,13 +231,21 @@ def make_clip(clip: Clip, data: Path, depth: bool = False) -> bool:
     video = data / clip.split / "videos" / f"{clip.video}.mp4"
     text = data / "RealEstate10K-original" / clip.split / f"{clip.sequence}.txt"
     depth_file = data / clip.split / "depth" / f"{clip.video}.npz"
-    if text.is_file() and [int(line.split()[0]) for line in text.read_text().splitlines()[1:]] != clip.timestamps():
-        raise ValueError(f"{text}: holds other frames than asked for; remove it and {video}, or choose another --seed")
+    if (
+        text.is_file()
+        and [int(line.split()[0]) for line in text.read_text().splitlines()[1:]]
+        != clip.timestamps()
+    ):
+        raise ValueError(
+            f"{text}: holds other frames than asked for; remove it and {video}, or choose another --seed"
+        )
     if text.is_file() and video.is_file() and (depth_file.is_file() or not depth):
         return False
     _, poses, focal_y = make_scene(clip)
     renderer = _renderer(replace(clip, number=clip.room))
-    depths = _write_video(video, clip.rate, (renderer.render(pose, focal_y, FRAME_SIZE) for pose in poses))
+    depths = _write_video(
+        video, clip.rate, (renderer.render(pose, focal_y, FRAME_SIZE) for pose in poses)
+    )
     if depth:
         with atomic_path(depth_file) as temporary:
             np.savez_compressed(temporary, depth=depths)
@@ -228,14 +254,18 @@ def make_clip(clip: Clip, data: Path, depth: bool = False) -> bool:
     return True
 
 
-def _write_video(path: Path, rate: Fraction, frames: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+def _write_video(
+    path: Path, rate: Fraction, frames: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
     """Write H.264 from (image, depth) pairs; the depths, (n, height, width) float16."""
     depths = []
     with atomic_path(path) as temporary, av.open(str(temporary), "w") as container:
         stream = container.add_stream("libx264", rate=rate, options={"crf": "18", "threads": "1"})
         stream.height, stream.width = FRAME_SIZE
         stream.pix_fmt = "yuv420p"
-        stream.gop_size = max(1, round(rate))  # a key frame a second, so that single frames are quick to reach
+        stream.gop_size = max(
+            1, round(rate)
+        )  # a key frame a second, so that single frames are quick to reach
         for image, depth in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             depths.append(depth.astype(np.float16))
@@ -247,7 +277,9 @@ def _pose_text(clip: Clip, poses: np.ndarray, focal_y: float) -> str:
     """RealEstate10K's text: the address, then timestamp, intrinsics, two zeros and the extrinsics of a frame a line."""
     focal_x = focal_y * FRAME_SIZE[0] / FRAME_SIZE[1]
     lines = [f"https://made-up-rooms.invalid/watch?v={clip.video}"]
-    for timestamp, extrinsics in zip(clip.timestamps(), to_realestate10k(poses[:: clip.pose_every]), strict=True):
+    for timestamp, extrinsics in zip(
+        clip.timestamps(), to_realestate10k(poses[:: clip.pose_every]), strict=True
+    ):
         numbers = (focal_x, focal_y, 0.5, 0.5, 0, 0, *extrinsics.ravel())
         lines.append(" ".join([str(timestamp), *(f"{number:.9f}" for number in numbers)]))
     return "\n".join(lines) + "\n"
@@ -257,7 +289,12 @@ def make_clips(clips: list[Clip], data: Path, depth: bool = False, workers: int 
     """Write clips, several at a time in processes of their own; how many were not there before."""
     progress = tqdm(total=len(clips), unit="clip")
     made = 0
-    with progress, ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+    with (
+        progress,
+        ProcessPoolExecutor(
+            workers, multiprocessing.get_context("spawn"), cv2.setNumThreads, (1,)
+        ) as pool,
+    ):
         futures = [pool.submit(make_clip, clip, data, depth) for clip in clips]
         try:
             for future in as_completed(futures):
@@ -270,21 +307,63 @@ def make_clips(clips: list[Clip], data: Path, depth: bool = False, workers: int 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command `make-rooms.py`."""
-    parser = argparse.ArgumentParser(description="Make video clips of random furnished rooms, with poses as in RealEstate10K.")
-    parser.add_argument("split", choices=["train", "test"], help="their rooms differ for the same seed")
-    parser.add_argument("--clips", type=int, default=8, help="clips to make (default: 8); those that are there are kept")
-    parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the first clip (default: 0)")
-    parser.add_argument("--rooms", type=int, help="rooms that the clips take turns in (default: each clip has its own)")
+    parser = argparse.ArgumentParser(
+        description="Make video clips of random furnished rooms, with poses as in RealEstate10K."
+    )
+    parser.add_argument(
+        "split", choices=["train", "test"], help="their rooms differ for the same seed"
+    )
+    parser.add_argument(
+        "--clips",
+        type=int,
+        default=8,
+        help="clips to make (default: 8); those that are there are kept",
+    )
+    parser.add_argument(
+        "--first", type=int, default=0, metavar="N", help="number of the first clip (default: 0)"
+    )
+    parser.add_argument(
+        "--rooms",
+        type=int,
+        help="rooms that the clips take turns in (default: each clip has its own)",
+    )
     parser.add_argument("--frames", type=int, default=60, help="frames of a clip (default: 60)")
     parser.add_argument("--fps", type=float, default=30.0, help="frames a second (default: 30)")
-    parser.add_argument("--pose-every", type=int, default=1, metavar="FRAMES", help="frames from pose to pose (default: 1)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other rooms (default: 0)")
-    parser.add_argument("--depth", action="store_true", help="also write every frame's depth, metres, to SPLIT/depth/*.npz")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one a core)")
+    parser.add_argument(
+        "--pose-every",
+        type=int,
+        default=1,
+        metavar="FRAMES",
+        help="frames from pose to pose (default: 1)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="another seed, other rooms (default: 0)"
+    )
+    parser.add_argument(
+        "--depth",
+        action="store_true",
+        help="also write every frame's depth, metres, to SPLIT/depth/*.npz",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count(), help="processes (default: one a core)"
+    )
     folder = REPOSITORY / "dataset-data" / "data"
-    parser.add_argument("--data", type=Path, default=folder, metavar="DIR", help="default: the repository's dataset-data/data")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=folder,
+        metavar="DIR",
+        help="default: the repository's dataset-data/data",
+    )
     options = parser.parse_args(arguments)
-    for name, least in (("clips", 1), ("first", 0), ("rooms", 1), ("frames", 2), ("pose_every", 1), ("workers", 1)):
+    for name, least in (
+        ("clips", 1),
+        ("first", 0),
+        ("rooms", 1),
+        ("frames", 2),
+        ("pose_every", 1),
+        ("workers", 1),
+    ):
         value = getattr(options, name)
         if value is not None and value < least:
             raise ValueError(f"--{name.replace('_', '-')} {value}: expected at least {least}")

@@ -44,12 +44,21 @@ class _Quad:
 
     def grid(self, rows: int, columns: int) -> np.ndarray:
         """Centres of rows x columns equal cells, a little above the surface, (rows, columns, 3)."""
-        v, u = np.meshgrid((np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns, indexing="ij")
-        return self.corner + u[..., None] * self.right + v[..., None] * self.down + 0.004 * self.normal
+        v, u = np.meshgrid(
+            (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns, indexing="ij"
+        )
+        return (
+            self.corner + u[..., None] * self.right + v[..., None] * self.down + 0.004 * self.normal
+        )
 
 
 def _face(
-    size: np.ndarray, normal: np.ndarray, up: np.ndarray, centre: np.ndarray, turn: np.ndarray, material: Material
+    size: np.ndarray,
+    normal: np.ndarray,
+    up: np.ndarray,
+    centre: np.ndarray,
+    turn: np.ndarray,
+    material: Material,
 ) -> _Quad:
     """A face of a box, seen from where `normal` points; size, normal and up along the box's axes, which `turn` turns."""
     right = np.cross(up, normal)
@@ -60,7 +69,14 @@ def _face(
 def _quads(room: Room) -> list[_Quad]:
     """All rectangles that can be seen: the shell from inside, the boxes from outside."""
     x, y, z = axes = np.eye(3)
-    sides = [(z, y), (-z, y), (x, z), (-x, z), (y, z), (-y, z)]  # (normal, up): as inward normals floor, ceiling, walls
+    sides = [
+        (z, y),
+        (-z, y),
+        (x, z),
+        (-x, z),
+        (y, z),
+        (-y, z),
+    ]  # (normal, up): as inward normals floor, ceiling, walls
     middle = room.size * (0, 0, 0.5)
     quads = []
     for (normal, up), material in zip(sides, room.shell, strict=True):
@@ -69,7 +85,9 @@ def _quads(room: Room) -> list[_Quad]:
         turn = box.rotation()
         for normal, up in sides:
             centre = box.centre + turn @ (normal * box.size / 2)
-            if (np.abs(centre + 0.002 * turn @ normal - middle) < room.size / 2).all():  # else flat on the floor or a wall
+            if (
+                np.abs(centre + 0.002 * turn @ normal - middle) < room.size / 2
+            ).all():  # else flat on the floor or a wall
                 quads.append(_face(box.size, normal, up, centre, turn, box.material))
     return quads
 
@@ -88,13 +106,18 @@ def blocked(origins: np.ndarray, rays: np.ndarray, boxes: list[Box]) -> np.ndarr
         turn = box.rotation().T.astype(np.float32)
         start, ray = turn @ origins - (turn @ box.centre.astype(np.float32))[:, None], turn @ rays
         inverse = 1 / np.where(np.abs(ray) < 1e-7, np.float32(1e-7), ray)
-        middle, reach = -start * inverse, (box.size[:, None] / 2).astype(np.float32) * np.abs(inverse)
+        middle, reach = (
+            -start * inverse,
+            (box.size[:, None] / 2).astype(np.float32) * np.abs(inverse),
+        )
         near, far = (middle - reach).max(0), (middle + reach).min(0)
         result |= (near < np.minimum(far, 1)) & (far > 1e-4)
     return result.reshape(shape)
 
 
-def _incident(points: np.ndarray, normals: np.ndarray, room: Room, lights: list[_Quad], sphere: np.ndarray) -> np.ndarray:
+def _incident(
+    points: np.ndarray, normals: np.ndarray, room: Room, lights: list[_Quad], sphere: np.ndarray
+) -> np.ndarray:
     """Light that reaches surface points, (n, 3): from the lights, with shadows, and from all around, less in corners.
 
     sphere: (m, 1, 3) unit vectors, even in all directions; the normal plus such a vector is cosine-weighted.
@@ -108,22 +131,34 @@ def _incident(points: np.ndarray, normals: np.ndarray, room: Room, lights: list[
         cosines = np.maximum((rays * normals).sum(-1), 0) * np.maximum(-(rays @ light.normal), 0)
         cosines[blocked(points, 0.97 * rays, room.boxes)] = 0
         share = (cosines / ((rays**2).sum(-1) + 0.05) ** 2).mean(0)
-        total = total + share[:, None] * light.area * light.material.glow * np.array(light.material.colour)
+        total = total + share[:, None] * light.area * light.material.glow * np.array(
+            light.material.colour
+        )
     return total
 
 
 def _light_maps(quads: list[_Quad], room: Room, rng: np.random.Generator) -> list[np.ndarray]:
     """The light on each rectangle, (rows, columns, 3)."""
-    grids = [quad.grid(*(max(2, round(length * LIGHT_TEXELS)) for length in (quad.height, quad.width))) for quad in quads]
+    grids = [
+        quad.grid(*(max(2, round(length * LIGHT_TEXELS)) for length in (quad.height, quad.width)))
+        for quad in quads
+    ]
     points = np.concatenate([grid.reshape(-1, 3) for grid in grids]).astype(np.float32)
     sizes = [grid.size // 3 for grid in grids]
     normals = np.repeat([quad.normal for quad in quads], sizes, axis=0).astype(np.float32)
     lights = [quad for quad in quads if quad.material.glow and quad.area > 0.1]  # not the rims
     sphere = rng.standard_normal((24, 1, 3)).astype(np.float32)
     sphere /= np.linalg.norm(sphere, axis=-1, keepdims=True)
-    chunks = [slice(start, start + 512) for start in range(0, len(points), 512)]  # small enough for the processor's cache
-    light = np.concatenate([_incident(points[chunk], normals[chunk], room, lights, sphere) for chunk in chunks])
-    return [part.reshape(grid.shape) for part, grid in zip(np.split(light, np.cumsum(sizes)[:-1]), grids, strict=True)]
+    chunks = [
+        slice(start, start + 512) for start in range(0, len(points), 512)
+    ]  # small enough for the processor's cache
+    light = np.concatenate(
+        [_incident(points[chunk], normals[chunk], room, lights, sphere) for chunk in chunks]
+    )
+    return [
+        part.reshape(grid.shape)
+        for part, grid in zip(np.split(light, np.cumsum(sizes)[:-1]), grids, strict=True)
+    ]
 
 
 # --- Views ---
@@ -136,12 +171,16 @@ class Renderer:
         rng = np.random.default_rng(seed)
         self.quads = _quads(room)
         lights = _light_maps(self.quads, room, rng)
-        exposure = 0.7 / np.mean([light.mean() for light in lights[:1] + lights[2:6]])  # floor and walls
+        exposure = 0.7 / np.mean(
+            [light.mean() for light in lights[:1] + lights[2:6]]
+        )  # floor and walls
         images = []
         for quad, light in zip(self.quads, lights, strict=True):
             image = texture(quad.material, quad.width, quad.height, rng)
             light = np.ones_like(light) if quad.material.glow else light * exposure
-            light = cv2.resize(light.astype(np.float32), image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+            light = cv2.resize(
+                light.astype(np.float32), image.shape[1::-1], interpolation=cv2.INTER_LINEAR
+            )
             # Colours are display values: (c^2.2 light)^(1/2.2); the bound keeps what is near a lamp from burning out.
             image *= np.minimum(light, 1.6) ** (1 / 2.2)
             images.append((np.minimum(image, 1) * 255 + 0.5).astype(np.uint8))
@@ -149,7 +188,9 @@ class Renderer:
         sizes = np.array([image.shape[0] * image.shape[1] for image in images])
         self.density = np.sqrt(sizes / [quad.area for quad in self.quads])  # texels a metre
 
-    def render(self, pose: np.ndarray, focal_y: float, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    def render(
+        self, pose: np.ndarray, focal_y: float, size: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The frame (height, width, 3) uint8 and the depth along the optical axis (height, width) float32, metres.
 
         pose: 4x4 camera-to-world, inside the room; size: (height, width) pixels; square pixels, principal point 0.5.
@@ -163,7 +204,9 @@ class Renderer:
         u, v = surface[0] / inverse_depth, surface[1] / inverse_depth
         entry = index * LEVELS + finer.astype(np.int32)
         share = level - finer
-        image = cv2.blendLinear(self._look_up(u, v, entry), self._look_up(u, v, entry + 1), 1 - share, share)
+        image = cv2.blendLinear(
+            self._look_up(u, v, entry), self._look_up(u, v, entry + 1), 1 - share, share
+        )
         image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
         return image, 1 / cv2.resize(inverse_depth, size[::-1], interpolation=cv2.INTER_AREA)
 
@@ -171,7 +214,9 @@ class Renderer:
         x, y, width, height = (np.take(column, entry) for column in self.places)
         return cv2.remap(self.atlas, x + u * width, y + v * height, cv2.INTER_LINEAR)
 
-    def _visible(self, pose: np.ndarray, focal_y: float, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _visible(
+        self, pose: np.ndarray, focal_y: float, size: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What each sample sees: (u, v, 1) / depth, float32 (3, height, width); the rectangle's number; its detail at depth 1.
 
         A rectangle's point corner + u right + v down is seen at depth * (x, y, 1) = H (u, v, 1), so the inverse of H gives all
@@ -186,7 +231,9 @@ class Renderer:
             facing = (pose[:3, 3] - quad.corner) @ quad.normal
             if facing <= 1e-6:
                 continue
-            frame = world_to_camera[:3, :3] @ np.stack([quad.right, quad.down, quad.corner - pose[:3, 3]], axis=1)
+            frame = world_to_camera[:3, :3] @ np.stack(
+                [quad.right, quad.down, quad.corner - pose[:3, 3]], axis=1
+            )
             rows, columns = _bounds(frame, intrinsics, size)
             if rows.start >= rows.stop or columns.start >= columns.stop:
                 continue
@@ -205,7 +252,9 @@ class Renderer:
         return nearest, index, np.take(level, index)
 
 
-def _bounds(frame: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]) -> tuple[slice, slice]:
+def _bounds(
+    frame: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]
+) -> tuple[slice, slice]:
     """Rows and columns that a rectangle can cover; frame (3, 3): right, down, corner in the camera's axes."""
     corners = frame @ np.array([[0, 1, 1, 0], [0, 0, 1, 1], [1, 1, 1, 1]])
     following = np.roll(corners, -1, axis=1)
@@ -217,7 +266,10 @@ def _bounds(frame: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]) ->
     if points.shape[1] == 0:
         return slice(0, 0), slice(0, 0)
     pixels = points[:2] / points[2]
-    low, high = (np.clip(bound, 0, size[::-1]).astype(int) for bound in (pixels.min(1) - 1, pixels.max(1) + 2))
+    low, high = (
+        np.clip(bound, 0, size[::-1]).astype(int)
+        for bound in (pixels.min(1) - 1, pixels.max(1) + 2)
+    )
     return slice(low[1], high[1]), slice(low[0], high[0])
 
 
@@ -230,7 +282,11 @@ def _pack(images: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     for image in images:
         for _ in range(LEVELS):
             levels.append(cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_REPLICATE))
-            image = cv2.resize(image, (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2)), interpolation=cv2.INTER_AREA)
+            image = cv2.resize(
+                image,
+                (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2)),
+                interpolation=cv2.INTER_AREA,
+            )
     width = max(4096, *(level.shape[1] for level in levels))
     places = np.zeros((4, len(levels)), np.float32)
     x = y = row_height = 0

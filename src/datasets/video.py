@@ -20,7 +20,9 @@ from torchvision.transforms.functional import InterpolationMode, resize
 
 from .poses import VIDEO_SUFFIXES
 
-OUTSIDE_TOLERANCE = 1_000_000  # microseconds that a timestamp may lie before the first or after the last frame
+OUTSIDE_TOLERANCE = (
+    1_000_000  # microseconds that a timestamp may lie before the first or after the last frame
+)
 CROP = 360  # pixels: height to which videos are brought, and side of the centre square
 MICROSECONDS = 1_000_000  # a second
 
@@ -29,7 +31,9 @@ def find_videos(folder: str | Path) -> dict[str, Path]:
     """The videos of a folder by name (file name without suffix); raises FileNotFoundError if there is no such folder."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; expected one with videos ({', '.join(VIDEO_SUFFIXES)})")
+        raise FileNotFoundError(
+            f"{folder}: no such folder; expected one with videos ({', '.join(VIDEO_SUFFIXES)})"
+        )
     return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in VIDEO_SUFFIXES}
 
 
@@ -48,11 +52,15 @@ def crop_and_resize(frames: np.ndarray, size: int = 256) -> np.ndarray:
     Frames of another height are first resized to height 360, then the centre 360x360 crop is resized to `size`; both
     bicubic and antialiased, as the published system did. Raises ValueError for frames narrower than the crop.
     """
-    images = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)  # (n, 3, height, width)
+    images = torch.from_numpy(np.ascontiguousarray(frames)).permute(
+        0, 3, 1, 2
+    )  # (n, 3, height, width)
     height, width = images.shape[2:]
     scaled_width = round(width * CROP / height)
     if scaled_width < CROP:
-        raise ValueError(f"frames of {width}x{height} pixels are too narrow: expected at least as wide as high")
+        raise ValueError(
+            f"frames of {width}x{height} pixels are too narrow: expected at least as wide as high"
+        )
     images = _resize(images, (CROP, scaled_width))
     left = round((scaled_width - CROP) / 2)
     images = _resize(images[..., left : left + CROP], (size, size))
@@ -88,7 +96,9 @@ class VideoReader:
         if not targets:
             return np.empty((0, self._stream.height, self._stream.width, 3), np.uint8)
         chosen: dict[int, int] = {}  # target -> timestamp of its frame in the file
-        runs: dict[int | None, tuple[list[av.Packet], set[int]]] = {}  # by keyframe: packets, and the frames wanted of them
+        runs: dict[
+            int | None, tuple[list[av.Packet], set[int]]
+        ] = {}  # by keyframe: packets, and the frames wanted of them
         frames: dict[int, np.ndarray] = {}
         with self._explained_errors():
             for target in set(targets):
@@ -111,22 +121,40 @@ class VideoReader:
     def _choose(self, target: int) -> tuple[list[av.Packet], int]:
         """The packets from a keyframe up to the frame for `target`, and that frame's timestamp in the file."""
         base = self._stream.time_base
-        step = base.numerator * MICROSECONDS  # a unit of the file in microseconds is step / base.denominator
+        step = (
+            base.numerator * MICROSECONDS
+        )  # a unit of the file in microseconds is step / base.denominator
         floor = target * base.denominator // step
-        for back in (0, 1, None):  # seconds; a seek goes by decoding time, so it may end at a keyframe that is shown too late
-            packets = self._packets_around(floor, None if back is None else floor - int(back / base))
-            shown = [packet.pts for packet in packets if _is_shown(packet, None if back is None else packets[0].pts)]
+        for back in (
+            0,
+            1,
+            None,
+        ):  # seconds; a seek goes by decoding time, so it may end at a keyframe that is shown too late
+            packets = self._packets_around(
+                floor, None if back is None else floor - int(back / base)
+            )
+            shown = [
+                packet.pts
+                for packet in packets
+                if _is_shown(packet, None if back is None else packets[0].pts)
+            ]
             before = max((pts for pts in shown if pts <= floor), default=None)
             if before is not None:
                 break
         after = min((pts for pts in shown if pts > floor), default=None)
-        nearest = [(abs(pts * step - target * base.denominator), pts) for pts in (before, after) if pts is not None]
+        nearest = [
+            (abs(pts * step - target * base.denominator), pts)
+            for pts in (before, after)
+            if pts is not None
+        ]
         if not nearest:
             raise ValueError(f"{self.path}: its video stream is empty")
         distance, pts = min(nearest)
         run = _run_of(packets, pts)
         shown_until = (pts + (run[-1].duration or 0)) * base
-        cut_off = after is None and self._stated_end() - shown_until > OUTSIDE_TOLERANCE / MICROSECONDS
+        cut_off = (
+            after is None and self._stated_end() - shown_until > OUTSIDE_TOLERANCE / MICROSECONDS
+        )
         if len(nearest) == 1 and (cut_off or distance > OUTSIDE_TOLERANCE * base.denominator):
             raise ValueError(self._outside(target, pts, after is None))
         return run, pts
@@ -150,7 +178,9 @@ class VideoReader:
             if packet.size == 0:  # demux ends with an empty packet
                 break
             if packet.is_corrupt:
-                raise ValueError(f"{self.path}: the file is cut off or damaged near {self._seconds(packet.pts)}")
+                raise ValueError(
+                    f"{self.path}: the file is cut off or damaged near {self._seconds(packet.pts)}"
+                )
             if not packets and seek is not None and not packet.is_keyframe:
                 continue
             packets.append(packet)
@@ -184,7 +214,9 @@ class VideoReader:
             if frames.keys() == wanted:
                 return frames
         missing = self._seconds(min(wanted - frames.keys()))
-        raise ValueError(f"{self.path}: the frame at {missing} cannot be decoded; the file is damaged")
+        raise ValueError(
+            f"{self.path}: the frame at {missing} cannot be decoded; the file is damaged"
+        )
 
     def _seconds(self, pts: int | None) -> str:
         return "an unknown time" if pts is None else f"{float(pts * self._stream.time_base):.3f} s"
@@ -209,7 +241,9 @@ class VideoReader:
         try:
             yield
         except av.FFmpegError as error:
-            raise ValueError(f"{self.path}: not a video that can be decoded, or it is damaged ({error.strerror})") from error
+            raise ValueError(
+                f"{self.path}: not a video that can be decoded, or it is damaged ({error.strerror})"
+            ) from error
 
 
 def _is_shown(packet: av.Packet, start: int | None) -> bool:
@@ -218,12 +252,16 @@ def _is_shown(packet: av.Packet, start: int | None) -> bool:
     Frames decoded after a keyframe but shown before it are predicted from frames before it, so they cannot be
     decoded from there.
     """
-    return packet.pts is not None and not packet.is_discard and (start is None or packet.pts >= start)
+    return (
+        packet.pts is not None and not packet.is_discard and (start is None or packet.pts >= start)
+    )
 
 
 def _run_of(packets: list[av.Packet], pts: int) -> list[av.Packet]:
     """The packets that the frame at `pts` is decoded from: from the last keyframe that is not later, up to its own."""
-    end = next(index for index, packet in enumerate(packets) if packet.pts == pts and not packet.is_discard)
+    end = next(
+        index for index, packet in enumerate(packets) if packet.pts == pts and not packet.is_discard
+    )
     start = 0
     for index, packet in enumerate(packets[: end + 1]):
         if packet.is_keyframe and packet.pts is not None and packet.pts <= pts:
@@ -238,4 +276,9 @@ def _resize(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """
     if tuple(images.shape[2:]) == size:
         return images
-    return torch.stack([resize(image.contiguous(), list(size), InterpolationMode.BICUBIC, antialias=True) for image in images])
+    return torch.stack(
+        [
+            resize(image.contiguous(), list(size), InterpolationMode.BICUBIC, antialias=True)
+            for image in images
+        ]
+    )

@@ -20,23 +20,49 @@ from .video_manifest import STATUSES, Entry
 # At most 360 lines, where a site tells the heights; of a direct link to a file the height is only known afterwards.
 # No HLS: its files keep the transport stream's clock, which starts anywhere, and frames are found by their time.
 FORMATS = "bv*[protocol^=http][height<=360]/bv*[protocol^=http][height<=?360]"
-FORMAT_ORDER = ["height", "vext", "vcodec:h264", "+hasaud", "proto"]  # earlier ones decide; mp4 first; better without audio
+FORMAT_ORDER = [
+    "height",
+    "vext",
+    "vcodec:h264",
+    "+hasaud",
+    "proto",
+]  # earlier ones decide; mp4 first; better without audio
 RETRIES = 10  # of a broken connection, for each video in one run
-MISSING_END = 1.0  # seconds; a file whose last frame ends this long before its stated end is truncated
+MISSING_END = (
+    1.0  # seconds; a file whose last frame ends this long before its stated end is truncated
+)
 REASON_LENGTH = 300  # characters
 
 # First match wins. The wordings are those of YouTube and of yt-dlp (yt_dlp/extractor/youtube/_video.py; its public issues
 # 2804, 11426, 11981, 16556, 17616). yt-dlp adds "--cookies" to all that says "sign in", so private videos come before.
 PATTERNS = [
     ("private", r"private video|video is private"),
-    ("members-only", r"members-only|channel's members|premium members|requires payment|available for purchase"),
+    (
+        "members-only",
+        r"members-only|channel's members|premium members|requires payment|available for purchase",
+    ),
     ("rate-limited", r"rate-limited|http error 429|too many requests|try again later"),
-    ("needs-cookies", r"not a bot|captcha|confirm your age|age.restricted|inappropriate for some|http error 401|--cookies"),
+    (
+        "needs-cookies",
+        r"not a bot|captcha|confirm your age|age.restricted|inappropriate for some|http error 401|--cookies",
+    ),
     ("blocked", r"in your (country|region|location)|from your location|geo.?restrict"),
-    ("gone", r"been (removed|deleted|terminated)|no longer available|account .*(closed|terminated)|does not exist"),
-    ("gone", r"webpage: http error (404|410)|on copyright grounds|recording is not available|looks truncated"),
-    ("no-format", r"requested format is not available|not available on this app|only images|no video formats"),
-    ("unavailable", r"video unavailable|video is (unavailable|not available)|content isn't available|drm protected"),
+    (
+        "gone",
+        r"been (removed|deleted|terminated)|no longer available|account .*(closed|terminated)|does not exist",
+    ),
+    (
+        "gone",
+        r"webpage: http error (404|410)|on copyright grounds|recording is not available|looks truncated",
+    ),
+    (
+        "no-format",
+        r"requested format is not available|not available on this app|only images|no video formats",
+    ),
+    (
+        "unavailable",
+        r"video unavailable|video is (unavailable|not available)|content isn't available|drm protected",
+    ),
 ]
 
 
@@ -53,8 +79,12 @@ class Settings:
 
 def classify(message: str) -> tuple[str, str]:
     """The status that an error message of yt-dlp means, and the reason: the message on one line, without decoration."""
-    message = " ".join(message.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split()).removeprefix("ERROR: ")
-    reason = re.sub(r"^\[[\w:+]+\] (\S+: )?|; please report this issue on .*| \(caused by .*", "", message)
+    message = " ".join(
+        message.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split()
+    ).removeprefix("ERROR: ")
+    reason = re.sub(
+        r"^\[[\w:+]+\] (\S+: )?|; please report this issue on .*| \(caused by .*", "", message
+    )
     matches = (status for status, pattern in PATTERNS if re.search(pattern, reason, re.IGNORECASE))
     return next(matches, "failed"), reason[:REASON_LENGTH]
 
@@ -115,7 +145,9 @@ class VideoFetcher:
             _ = self._new_youtube_dl().cookiejar
         except self._yt_dlp.utils.YoutubeDLError as error:
             source = settings.cookies or f"browser {settings.browser}"
-            raise ValueError(f"{source}: its cookies cannot be read ({classify(str(error))[1]})") from error
+            raise ValueError(
+                f"{source}: its cookies cannot be read ({classify(str(error))[1]})"
+            ) from error
 
     def _leave_off(self, progress: dict[str, Any]) -> None:
         if self.stop.is_set() and progress["status"] == "downloading":
@@ -171,12 +203,16 @@ def _import_yt_dlp() -> ModuleType:
     try:
         import yt_dlp
     except ImportError as error:
-        raise ValueError('yt-dlp is not installed, which downloads need: pip install "photonvs[download]"') from error
+        raise ValueError(
+            'yt-dlp is not installed, which downloads need: pip install "photonvs[download]"'
+        ) from error
     return yt_dlp
 
 
 def _entry(video: str, url: str, status: str, reason: str = "", **file: str | int) -> Entry:
-    return Entry(video, url, status, datetime.now(UTC).isoformat(timespec="seconds"), reason, **file)
+    return Entry(
+        video, url, status, datetime.now(UTC).isoformat(timespec="seconds"), reason, **file
+    )
 
 
 def entry_of_file(video: str, url: str, path: Path) -> Entry:
@@ -184,12 +220,34 @@ def entry_of_file(video: str, url: str, path: Path) -> Entry:
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            height, codec, stated_end = stream.height, stream.codec_context.name, (container.duration or 0) / av.time_base
+            height, codec, stated_end = (
+                stream.height,
+                stream.codec_context.name,
+                (container.duration or 0) / av.time_base,
+            )
             packets = [packet for packet in container.demux(stream) if packet.pts is not None]
-            end = max(float((packet.pts + (packet.duration or 0)) * packet.time_base) for packet in packets)
+            end = max(
+                float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                for packet in packets
+            )
     except (av.FFmpegError, IndexError, ValueError) as error:
-        return _entry(video, url, "failed", f"the file is not a video that can be read: {error}"[:REASON_LENGTH])
+        return _entry(
+            video,
+            url,
+            "failed",
+            f"the file is not a video that can be read: {error}"[:REASON_LENGTH],
+        )
     if any(packet.is_corrupt for packet in packets) or end < stated_end - MISSING_END:
-        return _entry(video, url, "failed", f"the file is damaged, or cut off after {end:.1f} of {stated_end:.1f} seconds")
-    about = {"file": f"{video}{path.suffix}", "height": height, "codec": codec, "bytes": path.stat().st_size}
+        return _entry(
+            video,
+            url,
+            "failed",
+            f"the file is damaged, or cut off after {end:.1f} of {stated_end:.1f} seconds",
+        )
+    about = {
+        "file": f"{video}{path.suffix}",
+        "height": height,
+        "codec": codec,
+        "bytes": path.stat().st_size,
+    }
     return _entry(video, url, "there", **about)

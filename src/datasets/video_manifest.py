@@ -26,10 +26,18 @@ STATUSES = {
     "private": Status("hidden by the owner", True),
     "members-only": Status("for paying viewers", True),
     "blocked": Status("not shown in this country; elsewhere, use --retry-failed", True),
-    "unavailable": Status("no reason given; if many: update yt-dlp and deno, then use --retry-failed", True),
-    "needs-cookies": Status("the site wants a sign-in: use --cookies or --cookies-from-browser", False),
-    "rate-limited": Status("too many requests: wait an hour, then use a larger --sleep and a smaller --parallel", False),
-    "no-format": Status("nothing small enough offered: update yt-dlp, and install deno if it is missing", False),
+    "unavailable": Status(
+        "no reason given; if many: update yt-dlp and deno, then use --retry-failed", True
+    ),
+    "needs-cookies": Status(
+        "the site wants a sign-in: use --cookies or --cookies-from-browser", False
+    ),
+    "rate-limited": Status(
+        "too many requests: wait an hour, then use a larger --sleep and a smaller --parallel", False
+    ),
+    "no-format": Status(
+        "nothing small enough offered: update yt-dlp, and install deno if it is missing", False
+    ),
     "failed": Status("trouble with the network or the site", False),
 }
 
@@ -66,7 +74,9 @@ def read_manifest(path: str | Path) -> dict[str, Entry]:
                 entries[entry.video] = entry
         except (ValueError, TypeError, KeyError) as error:
             if number < len(lines):
-                raise ValueError(f"{path}, line {number}: not an entry of a manifest ({error}); delete that line") from error
+                raise ValueError(
+                    f"{path}, line {number}: not an entry of a manifest ({error}); delete that line"
+                ) from error
     return entries
 
 
@@ -82,13 +92,21 @@ def open_manifest(folder: Path) -> Iterator[tuple[dict[str, Entry], Callable[[En
     path = folder / MANIFEST
     with (folder / ".manifest.lock").open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however that ends
+            fcntl.flock(
+                lock, fcntl.LOCK_EX | fcntl.LOCK_NB
+            )  # ends with the process, however that ends
         except BlockingIOError:
-            raise ValueError(f"{folder}: another process is downloading there; wait until it ends") from None
+            raise ValueError(
+                f"{folder}: another process is downloading there; wait until it ends"
+            ) from None
         except OSError:
-            logging.getLogger(__name__).warning("%s: a file system without locks; run only one download there", folder)
+            logging.getLogger(__name__).warning(
+                "%s: a file system without locks; run only one download there", folder
+            )
         entries = read_manifest(path)
-        with atomic_path(path) as temporary:  # without lines that no longer hold, and without an unfinished one
+        with atomic_path(
+            path
+        ) as temporary:  # without lines that no longer hold, and without an unfinished one
             temporary.write_text("".join(map(_line, entries.values())), encoding="utf-8")
         with path.open("a", encoding="utf-8") as file:
 
@@ -101,4 +119,7 @@ def open_manifest(folder: Path) -> Iterator[tuple[dict[str, Entry], Callable[[En
 
 
 def _line(entry: Entry) -> str:
-    return json.dumps({name: value for name, value in asdict(entry).items() if value is not None}) + "\n"
+    return (
+        json.dumps({name: value for name, value in asdict(entry).items() if value is not None})
+        + "\n"
+    )

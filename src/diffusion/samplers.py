@@ -191,15 +191,21 @@ def dpm_solver(
     return denoised(x, levels[-2], score_at)  # at the lowest level; -log sigma has no end at 0
 
 
-def karras_schedule(steps: int, sigma_min: float, sigma_max: float, rho: float = 7.0) -> list[float]:
+def karras_schedule(
+    steps: int, sigma_min: float, sigma_max: float, rho: float = 7.0
+) -> list[float]:
     """`steps` noise levels falling from sigma_max to sigma_min, and 0 (EDM, equation 5); rho = 7 favours the low levels.
 
     One step is sigma_max alone. Raises ValueError unless steps >= 1 and 0 < sigma_min <= sigma_max.
     """
     _check_steps(steps)
     if not 0 < sigma_min <= sigma_max < math.inf:
-        raise ValueError(f"noise levels: found {sigma_min} to {sigma_max}; expected 0 < sigma_min <= sigma_max")
-    roots = torch.linspace(sigma_max ** (1 / rho), sigma_min ** (1 / rho), steps, dtype=torch.float64)
+        raise ValueError(
+            f"noise levels: found {sigma_min} to {sigma_max}; expected 0 < sigma_min <= sigma_max"
+        )
+    roots = torch.linspace(
+        sigma_max ** (1 / rho), sigma_min ** (1 / rho), steps, dtype=torch.float64
+    )
     return [*(roots**rho).tolist(), 0.0]
 
 
@@ -223,7 +229,12 @@ def _heun_step(x: Tensor, sigma: float, sigma_next: float, score_at: ScoreAt) ->
 
 
 def _start(
-    prior: Tensor, sde: VarianceExploding, steps: int, sigma_min: float | None, sigma_max: float | None, rho: float
+    prior: Tensor,
+    sde: VarianceExploding,
+    steps: int,
+    sigma_min: float | None,
+    sigma_max: float | None,
+    rho: float,
 ) -> tuple[Tensor, list[float]]:
     """The sample at the first level, and the levels."""
     sigma_min = sde.sigma_min if sigma_min is None else sigma_min
@@ -263,7 +274,11 @@ class Sampler(NamedTuple):
     def options(self) -> dict[str, float | None]:
         """What can be tuned, by name, with its default (None: the process's)."""
         parameters = inspect.signature(self.function).parameters.values()
-        return {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY and one.name != "progress"}
+        return {
+            one.name: one.default
+            for one in parameters
+            if one.kind is one.KEYWORD_ONLY and one.name != "progress"
+        }
 
 
 SAMPLERS = {

@@ -43,7 +43,11 @@ class VarianceExploding:
 
     def t(self, sigma: float | Tensor) -> float | Tensor:
         """Time at which the noise level is `sigma` > 0, the inverse of `sigma(t)`."""
-        log_ratio = torch.log(sigma / self.sigma_min) if isinstance(sigma, Tensor) else math.log(sigma / self.sigma_min)
+        log_ratio = (
+            torch.log(sigma / self.sigma_min)
+            if isinstance(sigma, Tensor)
+            else math.log(sigma / self.sigma_min)
+        )
         return log_ratio / math.log(self.sigma_max / self.sigma_min)
 
 
@@ -58,12 +62,18 @@ def draw_noise_levels(uniform: Tensor, config: DiffusionConfig) -> Tensor:
         return sde.sigma(T_MIN + (1 - T_MIN) * uniform)
     if config.noise_levels == "lognormal":
         normal = torch.special.ndtri(uniform)  # minus infinity at 0, which becomes sigma_min
-        return torch.exp(config.log_sigma_mean + config.log_sigma_std * normal).clamp(sde.sigma_min, sde.sigma_max)
+        return torch.exp(config.log_sigma_mean + config.log_sigma_std * normal).clamp(
+            sde.sigma_min, sde.sigma_max
+        )
     raise _unknown_noise_levels(config.noise_levels)
 
 
 def score_matching_loss(
-    score: Callable[[Tensor, Tensor], Tensor], clean: Tensor, noise: Tensor, sigma: Tensor, config: Config
+    score: Callable[[Tensor, Tensor], Tensor],
+    clean: Tensor,
+    noise: Tensor,
+    sigma: Tensor,
+    config: Config,
 ) -> Tensor:
     """Denoising score matching at noise levels `sigma` (n,): one value a sample, (n,), summed over the sample's elements.
 

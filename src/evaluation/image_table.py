@@ -24,7 +24,10 @@ def horizon_names(short_term: int) -> list[str]:
 def metric_rows(summary: dict[str, dict]) -> list[tuple[str, list[str]]]:
     """(label, a text for each of HORIZONS) of each metric that has a number."""
     names = [name for name in LABELS if any(name in summary[horizon] for horizon in HORIZONS)]
-    return [(LABELS[name], [_text(summary[horizon].get(name)) for horizon in HORIZONS]) for name in names]
+    return [
+        (LABELS[name], [_text(summary[horizon].get(name)) for horizon in HORIZONS])
+        for name in names
+    ]
 
 
 def plain_table(summary: dict[str, dict], short_term: int) -> str:
@@ -37,7 +40,8 @@ def aligned(rows: Sequence[tuple[str, Sequence[str]]]) -> str:
     labels = max(len(label) for label, _ in rows)
     widths = [max(len(cells[column]) for _, cells in rows) for column in range(len(rows[0][1]))]
     lines = [
-        f"{label:{labels}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        f"{label:{labels}}"
+        + "".join(f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
         for label, cells in rows
     ]
     return "\n".join(line.rstrip() for line in lines)
@@ -53,6 +57,12 @@ def _text(value: dict | None) -> str:
     if value is None or value["mean"] is None:
         return "-"
     if "deviation" in value:
-        return f"{value['mean']:.4g} ± {value['deviation']:.2g}" if value["deviation"] else f"{value['mean']:.4g}"
+        return (
+            f"{value['mean']:.4g} ± {value['deviation']:.2g}"
+            if value["deviation"]
+            else f"{value['mean']:.4g}"
+        )
     interval = value.get("interval")
-    return f"{value['mean']:.4g}" + (f" ({interval[0]:.4g} to {interval[1]:.4g})" if interval else "")
+    return f"{value['mean']:.4g}" + (
+        f" ({interval[0]:.4g} to {interval[1]:.4g})" if interval else ""
+    )

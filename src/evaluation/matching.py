@@ -19,16 +19,24 @@ from PIL import Image
 
 from ..utils.files import atomic_path
 
-Matches = tuple[np.ndarray, np.ndarray]  # (n, 2) points in the one image and (n, 2) in the other, float32 pixels
-Features = tuple[np.ndarray, np.ndarray]  # points (n, 2) and descriptors (n, 128) of unit length, float32
+Matches = tuple[
+    np.ndarray, np.ndarray
+]  # (n, 2) points in the one image and (n, 2) in the other, float32 pixels
+Features = tuple[
+    np.ndarray, np.ndarray
+]  # points (n, 2) and descriptors (n, 128) of unit length, float32
 
 
 @dataclass(frozen=True)
 class Matcher(ABC):
     """What finds matches. The fields are settings that its results depend on; the defaults are those of COLMAP."""
 
-    edge_threshold: float = 30.0  # largest ratio of principal curvatures; the paper's protocol (COLMAP's default: 10)
-    peak_threshold: float = 0.02 / 3  # smallest difference of Gaussians, of image values from 0 to 1
+    edge_threshold: float = (
+        30.0  # largest ratio of principal curvatures; the paper's protocol (COLMAP's default: 10)
+    )
+    peak_threshold: float = (
+        0.02 / 3
+    )  # smallest difference of Gaussians, of image values from 0 to 1
     max_features: int = 8192  # an image
     max_ratio: float = 0.8  # of the angle to the best descriptor to that to the second best
     max_distance: float = 0.7  # radians between descriptors
@@ -48,10 +56,15 @@ class Matcher(ABC):
 
     def match(self, images: Sequence[Path], pairs: Sequence[tuple[int, int]]) -> list[Matches]:
         """The matches of each of `pairs`, which are positions in `images`."""
-        features = {position: self.features(images[position]) for position in sorted({k for pair in pairs for k in pair})}
+        features = {
+            position: self.features(images[position])
+            for position in sorted({k for pair in pairs for k in pair})
+        }
         matches = []
         for i, j in pairs:
-            matched = match_descriptors(features[i][1], features[j][1], self.max_ratio, self.max_distance)
+            matched = match_descriptors(
+                features[i][1], features[j][1], self.max_ratio, self.max_distance
+            )
             matches.append((features[i][0][matched[:, 0]], features[j][0][matched[:, 1]]))
         return matches
 
@@ -69,12 +82,20 @@ class SiftMatcher(Matcher):
         # OpenCV divides the contrast threshold by the number of layers. Its usual enlarging of the image would move all
         # keypoints by a quarter of a pixel; the precise one (the last argument) doesn't.
         sift = cv2.SIFT_create(
-            self.max_features, layers, layers * self.peak_threshold, self.edge_threshold, 1.6, cv2.CV_32F, True
+            self.max_features,
+            layers,
+            layers * self.peak_threshold,
+            self.edge_threshold,
+            1.6,
+            cv2.CV_32F,
+            True,
         )
         keypoints, descriptors = sift.detectAndCompute(read_grey(image), None)
         if not keypoints:
             return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32)
-        points = cv2.KeyPoint.convert(keypoints) + np.float32(0.5)  # OpenCV's origin is the first pixel's centre
+        points = cv2.KeyPoint.convert(keypoints) + np.float32(
+            0.5
+        )  # OpenCV's origin is the first pixel's centre
         return points, np.sqrt(descriptors / descriptors.sum(axis=1, keepdims=True).clip(min=1e-12))
 
 
@@ -96,17 +117,24 @@ class ColmapMatcher(Matcher):
         colmap = _import_pycolmap()
         bitmap = colmap.Bitmap.read(str(image), False)
         if bitmap is None:
-            raise ValueError(f"{image}: COLMAP cannot read it as an image; expected a PNG or JPEG file")
+            raise ValueError(
+                f"{image}: COLMAP cannot read it as an image; expected a PNG or JPEG file"
+            )
         options = colmap.FeatureExtractionOptions(use_gpu=False, num_threads=1)
         options.sift.edge_threshold = self.edge_threshold
         options.sift.peak_threshold = self.peak_threshold
         options.sift.max_num_features = self.max_features
-        keypoints, descriptors = colmap.Sift(options, device=colmap.Device.cpu).extract(bitmap.to_array())
+        keypoints, descriptors = colmap.Sift(options, device=colmap.Device.cpu).extract(
+            bitmap.to_array()
+        )
         return keypoints[:, :2], descriptors
 
 
 def match_descriptors(
-    descriptors_1: np.ndarray, descriptors_2: np.ndarray, max_ratio: float = 0.8, max_distance: float = 0.7
+    descriptors_1: np.ndarray,
+    descriptors_2: np.ndarray,
+    max_ratio: float = 0.8,
+    max_distance: float = 0.7,
 ) -> np.ndarray:
     """Pairs of rows (n, 2) that are each other's best match, pass the ratio test both ways, and lie near each other.
 
@@ -115,7 +143,9 @@ def match_descriptors(
     if not len(descriptors_1) or not len(descriptors_2):
         return np.zeros((0, 2), dtype=np.int64)
     cosines = descriptors_1 @ descriptors_2.T
-    forward, backward = (_best_match(table, max_ratio, max_distance) for table in (cosines, cosines.T))
+    forward, backward = (
+        _best_match(table, max_ratio, max_distance) for table in (cosines, cosines.T)
+    )
     first = np.flatnonzero(forward >= 0)
     mutual = first[backward[forward[first]] == first]
     return np.column_stack([mutual, forward[mutual]])
@@ -127,16 +157,24 @@ def _best_match(cosines: np.ndarray, max_ratio: float, max_distance: float) -> n
     rows = np.arange(len(cosines))
     others = cosines.copy()
     others[rows, best] = 0  # also the second best where there is one column: at a right angle
-    best_angle, second_angle = (np.arccos(np.clip(values, -1, 1)) for values in (cosines[rows, best], others.max(axis=1)))
-    return np.where((best_angle <= max_distance) & (best_angle < max_ratio * second_angle), best, -1)
+    best_angle, second_angle = (
+        np.arccos(np.clip(values, -1, 1)) for values in (cosines[rows, best], others.max(axis=1))
+    )
+    return np.where(
+        (best_angle <= max_distance) & (best_angle < max_ratio * second_angle), best, -1
+    )
 
 
 def _import_pycolmap() -> ModuleType:
     try:
         import pycolmap
     except ImportError as error:
-        raise ValueError("the matcher colmap needs pycolmap: pip install pycolmap==3.13.0, or take --matcher sift") from error
-    pycolmap.logging.minloglevel = pycolmap.logging.ERROR  # it reports every image on standard error
+        raise ValueError(
+            "the matcher colmap needs pycolmap: pip install pycolmap==3.13.0, or take --matcher sift"
+        ) from error
+    pycolmap.logging.minloglevel = (
+        pycolmap.logging.ERROR
+    )  # it reports every image on standard error
     return pycolmap
 
 
@@ -150,19 +188,34 @@ def read_grey(path: Path) -> np.ndarray:
             return np.array(image.convert("L"))
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such image") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises for a bad file
-        raise ValueError(f"{path}: cannot be read as an image ({error}); expected a whole PNG or JPEG file") from error
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
+    ) as error:  # what Pillow raises for a bad file
+        raise ValueError(
+            f"{path}: cannot be read as an image ({error}); expected a whole PNG or JPEG file"
+        ) from error
 
 
-def cached_match(matcher: Matcher, images: Sequence[Path], pairs: Sequence[tuple[int, int]], cache: Path) -> list[Matches]:
+def cached_match(
+    matcher: Matcher, images: Sequence[Path], pairs: Sequence[tuple[int, int]], cache: Path
+) -> list[Matches]:
     """The matches of `pairs`, from the file `cache` (npz) where it has them; it then holds exactly these pairs.
 
     A pair is known by the content of its two files and by the matcher's settings, so that changed frames, versions or
     thresholds are matched anew.
     """
     settings = json.dumps(matcher.settings(), sort_keys=True)
-    digests = {k: hashlib.sha256(images[k].read_bytes()).hexdigest() for k in sorted({k for pair in pairs for k in pair})}
-    keys = [hashlib.sha256(f"{settings} {digests[i]} {digests[j]}".encode()).hexdigest() for i, j in pairs]
+    digests = {
+        k: hashlib.sha256(images[k].read_bytes()).hexdigest()
+        for k in sorted({k for pair in pairs for k in pair})
+    }
+    keys = [
+        hashlib.sha256(f"{settings} {digests[i]} {digests[j]}".encode()).hexdigest()
+        for i, j in pairs
+    ]
     stored = _read_cache(cache)
     unknown = [position for position, key in enumerate(keys) if key not in stored]
     found = matcher.match(images, [pairs[position] for position in unknown])

@@ -55,12 +55,16 @@ def write_page(
     subtitle = f"T_error {settings['t_error']:g} pixels, T_matches {settings['t_matches']}, matcher {settings['matcher']}"
     content = {
         "title": title,
-        "subtitle": ", ".join(part for part in (about, subtitle, f"photonvs {settings['photonvs']}") if part),
+        "subtitle": ", ".join(
+            part for part in (about, subtitle, f"photonvs {settings['photonvs']}") if part
+        ),
         "tables": list(tables),
         "notes": list(notes),
         "sequences": [_sequence(sequence, matcher) for sequence in sequences],
     }
-    data = json.dumps(content, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")  # cannot end the script element
+    data = json.dumps(content, allow_nan=False, separators=(",", ":")).replace(
+        "<", "\\u003c"
+    )  # cannot end the script element
     text = TEMPLATE.read_text(encoding="utf-8").replace("{{title}}", html.escape(title))
     with atomic_path(path) as temporary:
         temporary.write_text(text.replace("{{data}}", data), encoding="utf-8")
@@ -69,7 +73,11 @@ def write_page(
 def _sequence(sequence: PageSequence, matcher: Matcher) -> dict:
     report = sequence.report
     kept = ("tsed", "t_error", "t_matches", "area_under_curve", "mean_median_sed", "count", "curve")
-    names = [name for name in (sequence.rows[0] if sequence.rows else {}) if name not in ("frame", "number")]
+    names = [
+        name
+        for name in (sequence.rows[0] if sequence.rows else {})
+        if name not in ("frame", "number")
+    ]
     return {key: report[key] for key in kept} | {
         "name": sequence.name,
         "photo": _embedded(sequence.photo, square=True) if sequence.photo else None,
@@ -83,9 +91,15 @@ def _sequence(sequence: PageSequence, matcher: Matcher) -> dict:
             for position, image in enumerate(sequence.frames.images)
         ],
         "pairs": _pairs(sequence, matcher),
-        "psnr": [[row["frame"], row.get("psnr"), row.get("psnr_of_copying")] for row in sequence.rows if "psnr" in row],
+        "psnr": [
+            [row["frame"], row.get("psnr"), row.get("psnr_of_copying")]
+            for row in sequence.rows
+            if "psnr" in row
+        ],
         "row_head": ["frame", *(LABELS[name].split(",")[0] for name in names)],
-        "rows": [[str(row["frame"]), *(_text(row[name]) for name in names)] for row in sequence.rows],
+        "rows": [
+            [str(row["frame"]), *(_text(row[name]) for name in names)] for row in sequence.rows
+        ],
     }
 
 
@@ -93,7 +107,13 @@ def _pairs(sequence: PageSequence, matcher: Matcher) -> list[dict]:
     """The report's pairs, each with matched points, distances and the fundamental matrix that its lines come from."""
     reported = sequence.report["pairs"]
     readable = [tuple(pair["frames"]) for pair in reported if pair["matches"] is not None]
-    matches = dict(zip(readable, cached_match(matcher, sequence.frames.images, readable, sequence.cache), strict=True))
+    matches = dict(
+        zip(
+            readable,
+            cached_match(matcher, sequence.frames.images, readable, sequence.cache),
+            strict=True,
+        )
+    )
     pairs = []
     for pair in reported:
         frames = tuple(pair["frames"])
@@ -104,7 +124,9 @@ def _pairs(sequence: PageSequence, matcher: Matcher) -> list[dict]:
     return pairs
 
 
-def _drawing(frames: FrameSequence, pair: tuple[int, int], matches: tuple[np.ndarray, np.ndarray]) -> dict:
+def _drawing(
+    frames: FrameSequence, pair: tuple[int, int], matches: tuple[np.ndarray, np.ndarray]
+) -> dict:
     cameras = [frames.cameras[position] for position in pair]
     sizes = [read_grey(frames.images[position]).shape for position in pair]
     distances, fundamental = np.full(len(matches[0]), np.nan), None
@@ -113,9 +135,14 @@ def _drawing(frames: FrameSequence, pair: tuple[int, int], matches: tuple[np.nda
         fundamental = pair_fundamental(cameras, sizes)
         fundamental = (fundamental / np.abs(fundamental).max()).tolist()
     order = np.argsort(distances)
-    chosen = order[np.unique(np.linspace(0, len(order) - 1, min(MATCHES, len(order))).round().astype(int))]
+    chosen = order[
+        np.unique(np.linspace(0, len(order) - 1, min(MATCHES, len(order))).round().astype(int))
+    ]
     points = [
-        [*(round(float(value), 2) for value in (*matches[0][index], *matches[1][index])), _number(distances[index])]
+        [
+            *(round(float(value), 2) for value in (*matches[0][index], *matches[1][index])),
+            _number(distances[index]),
+        ]
         for index in chosen
     ]
     return {"points": points, "sizes": [size[::-1] for size in sizes], "fundamental": fundamental}

@@ -58,13 +58,24 @@ class Protocol:
     def __post_init__(self) -> None:
         checks = {
             "sequences: expected at least one": len(self.sequences) > 0,
-            f"return_trip {self.return_trip!r}: expected true or false": isinstance(self.return_trip, bool),
-            "sequences: an id is there twice": len({one.id for one in self.sequences}) == len(self.sequences),
-            "timestamps: expected at least two a sequence, increasing": all(map(_increases, self.sequences)),
-            f"first_frame {self.first_frame!r}: expected {' or '.join(FIRST_FRAMES)}": self.first_frame in FIRST_FRAMES,
-            f"matcher {self.matcher!r}: expected one of {', '.join(sorted(MATCHERS))}": self.matcher in MATCHERS,
-            f"metrics {list(self.metrics)}: expected some of {', '.join(METRICS)}": set(self.metrics) <= set(METRICS),
-            "t_error must be above 0, t_matches, runs and short_term at least 1, seed at least 0": self.t_error > 0
+            f"return_trip {self.return_trip!r}: expected true or false": isinstance(
+                self.return_trip, bool
+            ),
+            "sequences: an id is there twice": len({one.id for one in self.sequences})
+            == len(self.sequences),
+            "timestamps: expected at least two a sequence, increasing": all(
+                map(_increases, self.sequences)
+            ),
+            f"first_frame {self.first_frame!r}: expected {' or '.join(FIRST_FRAMES)}": self.first_frame
+            in FIRST_FRAMES,
+            f"matcher {self.matcher!r}: expected one of {', '.join(sorted(MATCHERS))}": self.matcher
+            in MATCHERS,
+            f"metrics {list(self.metrics)}: expected some of {', '.join(METRICS)}": set(
+                self.metrics
+            )
+            <= set(METRICS),
+            "t_error must be above 0, t_matches, runs and short_term at least 1, seed at least 0": self.t_error
+            > 0
             and min(self.t_matches, self.runs, self.short_term, self.seed + 1) >= 1,
         }
         for problem, holds in checks.items():
@@ -74,7 +85,11 @@ class Protocol:
 
 
 def choose_sequences(
-    poses: PoseFile, count: int, frames: int = FRAMES, every: int = EVERY, videos: Collection[str] | None = None
+    poses: PoseFile,
+    count: int,
+    frames: int = FRAMES,
+    every: int = EVERY,
+    videos: Collection[str] | None = None,
 ) -> tuple[PinnedSequence, ...]:
     """The fixed rule: of the sequences that have enough poses (and, with `videos`, a video among these), the first `count` by
     the SHA-256 of their id; of each, its poses number 0, `every`, 2 `every`, …, `frames` of them.
@@ -82,13 +97,17 @@ def choose_sequences(
     So a longer protocol holds a shorter one, and where some videos are gone the others stay. ValueError if none is left.
     """
     if count < 1 or frames < 2 or every < 1:
-        raise ValueError(f"{count} sequences of {frames} frames, every {every}: expected at least 1, 2 and 1")
+        raise ValueError(
+            f"{count} sequences of {frames} frames, every {every}: expected at least 1, 2 and 1"
+        )
     span = (frames - 1) * every + 1
     names = [name for name, length in zip(poses, poses.lengths(), strict=True) if length >= span]
     if videos is not None:
         names = [name for name in names if poses[name].video in videos]
     if not names:
-        raise ValueError(f"{poses.path}: no sequence with {span} poses and its video; expected at least one")
+        raise ValueError(
+            f"{poses.path}: no sequence with {span} poses and its video; expected at least one"
+        )
     names = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())[:count]
     return tuple(_pin(name, poses[name], np.arange(0, span, every)) for name in names)
 
@@ -96,32 +115,49 @@ def choose_sequences(
 def path_of(pinned: PinnedSequence, poses: PoseFile) -> CameraPath:
     """The path of a pinned sequence in a poses.npy; ValueError where it is not there or not the same."""
     if pinned.id not in poses:
-        raise ValueError(f"sequence {pinned.id}: not in {poses.path}; expected the split that the protocol was made from")
+        raise ValueError(
+            f"sequence {pinned.id}: not in {poses.path}; expected the split that the protocol was made from"
+        )
     sequence = poses[pinned.id]
     positions = np.searchsorted(sequence.timestamps, pinned.timestamps)
-    if not np.array_equal(sequence.timestamps[np.minimum(positions, len(sequence) - 1)], pinned.timestamps):
-        raise ValueError(f"sequence {pinned.id}: {poses.path} has no poses at some of the protocol's timestamps")
+    if not np.array_equal(
+        sequence.timestamps[np.minimum(positions, len(sequence) - 1)], pinned.timestamps
+    ):
+        raise ValueError(
+            f"sequence {pinned.id}: {poses.path} has no poses at some of the protocol's timestamps"
+        )
     found = _pin(pinned.id, sequence, positions)
     for name in ("focal_y", "path_length"):
         value, expected = getattr(found, name), getattr(pinned, name)
         if abs(value - expected) > PATH_TOLERANCE * max(abs(expected), 1e-3):
-            raise ValueError(f"sequence {pinned.id}: {name} is {value:.6g} in {poses.path}, {expected:.6g} in the protocol")
+            raise ValueError(
+                f"sequence {pinned.id}: {name} is {value:.6g} in {poses.path}, {expected:.6g} in the protocol"
+            )
     matrices = np.tile(np.eye(4), (len(positions), 1, 1))
     matrices[:, :3] = sequence.poses[positions]
-    return CameraPath(matrices, float(sequence.focal_y[positions[0]]), sequence.timestamps[positions])
+    return CameraPath(
+        matrices, float(sequence.focal_y[positions[0]]), sequence.timestamps[positions]
+    )
 
 
 def write_protocol(path: Path, protocol: Protocol) -> None:
     """Write the YAML file, whole or not at all."""
     content = {"format": FORMAT, **asdict(protocol)}
     content["sequences"] = [
-        {**asdict(one), "timestamps": list(one.timestamps), "path_length": float(f"{one.path_length:.6g}")}
+        {
+            **asdict(one),
+            "timestamps": list(one.timestamps),
+            "path_length": float(f"{one.path_length:.6g}"),
+        }
         for one in protocol.sequences
     ]
     content["metrics"] = list(protocol.metrics)
     content["sequences"] = content.pop("sequences")  # last, since it is long
     with atomic_path(path) as temporary:
-        temporary.write_text(yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120), encoding="utf-8")
+        temporary.write_text(
+            yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120),
+            encoding="utf-8",
+        )
 
 
 def find_protocol(name: str) -> Path:
@@ -141,7 +177,9 @@ def read_protocol(path: Path) -> Protocol:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
             raise ValueError(f"expected a protocol of format {FORMAT}")
-        content["sequences"] = tuple(_read_sequence(entry) for entry in _as_list(content.get("sequences"), "sequences"))
+        content["sequences"] = tuple(
+            _read_sequence(entry) for entry in _as_list(content.get("sequences"), "sequences")
+        )
         content["metrics"] = tuple(_as_list(content.get("metrics", list(METRICS)), "metrics"))
         _check_keys(content, Protocol)
         return Protocol(**content)
@@ -153,7 +191,11 @@ def _read_sequence(entry: object) -> PinnedSequence:
     _check_keys(entry, PinnedSequence)
     timestamps = tuple(int(value) for value in _as_list(entry["timestamps"], "timestamps"))
     return PinnedSequence(
-        str(entry["id"]), str(entry["video"]), float(entry["focal_y"]), float(entry["path_length"]), timestamps
+        str(entry["id"]),
+        str(entry["video"]),
+        float(entry["focal_y"]),
+        float(entry["path_length"]),
+        timestamps,
     )
 
 
@@ -181,4 +223,6 @@ def _increases(pinned: PinnedSequence) -> bool:
 def _pin(name: str, sequence: Sequence, positions: np.ndarray) -> PinnedSequence:
     steps = np.linalg.norm(np.diff(sequence.poses[positions, :, 3], axis=0), axis=1)
     timestamps = tuple(int(time) for time in sequence.timestamps[positions])
-    return PinnedSequence(name, sequence.video, float(sequence.focal_y[positions[0]]), float(steps.sum()), timestamps)
+    return PinnedSequence(
+        name, sequence.video, float(sequence.focal_y[positions[0]]), float(steps.sum()), timestamps
+    )

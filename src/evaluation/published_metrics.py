@@ -51,9 +51,13 @@ def load_inception(device: str | torch.device = "cpu") -> nn.Module:
 
 
 @torch.inference_mode()
-def inception_features(images: Iterable[np.ndarray], network: nn.Module, device: str | torch.device = "cpu") -> np.ndarray:
+def inception_features(
+    images: Iterable[np.ndarray], network: nn.Module, device: str | torch.device = "cpu"
+) -> np.ndarray:
     """Features (n, 2048) float64 of frames (height, width, 3) uint8 RGB; FID and KID are their `set_distances`."""
-    return np.concatenate([network(_to_batch(image).to(device)).double().cpu().numpy() for image in images])
+    return np.concatenate(
+        [network(_to_batch(image).to(device)).double().cpu().numpy() for image in images]
+    )
 
 
 def weight_file(url: str) -> Path:
@@ -73,7 +77,9 @@ def _explained(metric: str, url: str) -> Iterator[None]:
             warnings.simplefilter("ignore")  # of torchvision's and torchmetrics' own calls
             yield
     except (ImportError, ModuleNotFoundError) as error:
-        raise FileNotFoundError(f"{metric}: needs the extra metrics: {EXTRA} ({first_line(error)})") from error
+        raise FileNotFoundError(
+            f"{metric}: needs the extra metrics: {EXTRA} ({first_line(error)})"
+        ) from error
     except (URLError, OSError, RuntimeError) as error:
         raise FileNotFoundError(
             f"{metric}: the network's weights could not be fetched ({first_line(error)}); with no network put {url} into "

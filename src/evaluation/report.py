@@ -15,10 +15,20 @@ from ..utils.files import atomic_path
 from .matching import Matcher
 from .scoring import PairScore
 from .statistics import CONFIDENCE, mean_over_sequences
-from .tsed import CURVE_END, CURVE_ERRORS, area_under_curve, is_consistent, median_distance, tsed, tsed_curve
+from .tsed import (
+    CURVE_END,
+    CURVE_ERRORS,
+    area_under_curve,
+    is_consistent,
+    median_distance,
+    tsed,
+    tsed_curve,
+)
 
 
-def build_report(scores: Sequence[PairScore], matcher: Matcher, t_error: float, t_matches: int) -> dict:
+def build_report(
+    scores: Sequence[PairScore], matcher: Matcher, t_error: float, t_matches: int
+) -> dict:
     """The content of tsed.json; docs/tsed.md explains its keys. None where a number does not exist."""
     distances = [score.distances for score in scores]
     pairs = [_pair_report(score, t_error, t_matches) for score in scores]
@@ -38,7 +48,9 @@ def build_report(scores: Sequence[PairScore], matcher: Matcher, t_error: float, 
             "no_baseline": sum(score.distances is None and not score.missing for score in scores),
             "missing": sum(score.missing for score in scores),
         },
-        "curve": [[float(error), _number(value)] for error, value in zip(CURVE_ERRORS, curve, strict=True)],
+        "curve": [
+            [float(error), _number(value)] for error, value in zip(CURVE_ERRORS, curve, strict=True)
+        ],
         "pairs": pairs,
         "matcher_settings": matcher.settings(),
         "photonvs": __version__,
@@ -48,7 +60,11 @@ def build_report(scores: Sequence[PairScore], matcher: Matcher, t_error: float, 
 def _pair_report(score: PairScore, t_error: float, t_matches: int) -> dict:
     distances = np.array([]) if score.distances is None else score.distances
     with np.errstate(invalid="ignore"):  # between infinite distances there is no number
-        quartiles = np.nanquantile(distances, [0.25, 0.75]) if np.any(~np.isnan(distances)) else [math.nan] * 2
+        quartiles = (
+            np.nanquantile(distances, [0.25, 0.75])
+            if np.any(~np.isnan(distances))
+            else [math.nan] * 2
+        )
     pair = {
         "frames": list(score.frames),
         "matches": score.matches,
@@ -75,8 +91,16 @@ def _report_text(report: dict) -> str:
     """JSON with a line for each key, pair and point of the curve."""
     lines = []
     for key, value in report.items():
-        items = [json.dumps(item, allow_nan=False) for item in value] if isinstance(value, list) else None
-        text = json.dumps(value, allow_nan=False) if not items else "[\n  " + ",\n  ".join(items) + "\n ]"
+        items = (
+            [json.dumps(item, allow_nan=False) for item in value]
+            if isinstance(value, list)
+            else None
+        )
+        text = (
+            json.dumps(value, allow_nan=False)
+            if not items
+            else "[\n  " + ",\n  ".join(items) + "\n ]"
+        )
         lines.append(f" {json.dumps(key)}: {text}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -107,7 +131,9 @@ def _plot_pairs(axes: Axes, pairs: list[dict], t_error: float) -> None:
     ):
         positions = np.flatnonzero(verdicts == verdict)
         without = positions[np.isnan(medians[positions])]
-        axes.plot(positions, medians[positions], "o", color=color, label=f"{label}: {len(positions)}")
+        axes.plot(
+            positions, medians[positions], "o", color=color, label=f"{label}: {len(positions)}"
+        )
         axes.plot(without, np.full(len(without), t_error), "x", color=color)
     axes.set(xlabel="pair (frames n, n + 1)", ylabel="median distance (pixels)", yscale="log")
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -120,7 +146,10 @@ def summarize(reports: Sequence[tuple[str, dict]], seed: int = 0) -> dict:
     reports: (sequence, report); several reports of a sequence (its runs) are averaged first.
     """
     keys = ("tsed", "area_under_curve", "mean_median_sed")
-    return {key: mean_over_sequences([(sequence, report[key]) for sequence, report in reports], seed) for key in keys}
+    return {
+        key: mean_over_sequences([(sequence, report[key]) for sequence, report in reports], seed)
+        for key in keys
+    }
 
 
 def table(reports: Sequence[tuple[str, dict]], summary: dict) -> str:
@@ -128,15 +157,23 @@ def table(reports: Sequence[tuple[str, dict]], summary: dict) -> str:
     width = max(len("sequence"), *(len(name) for name, _ in reports))
     columns = f"{'TSED':>7}{'area':>8}{'median':>9}{'pairs':>7}{'scored':>8}{'no baseline':>13}{'missing':>9}"
     first = reports[0][1]
-    lines = [f"T_error {first['t_error']:g} pixels, T_matches {first['t_matches']}, matcher {first['matcher']}"]
+    lines = [
+        f"T_error {first['t_error']:g} pixels, T_matches {first['t_matches']}, matcher {first['matcher']}"
+    ]
     lines.append(f"{'sequence':{width}}{columns}")
     for name, report in reports:
         numbers = f"{_text(report['tsed']):>7}{_text(report['area_under_curve']):>8}{_text(report['mean_median_sed']):>9}"
         count = report["count"]
-        counts = f"{count['pairs']:7}{count['scored']:8}{count['no_baseline']:13}{count['missing']:9}"
+        counts = (
+            f"{count['pairs']:7}{count['scored']:8}{count['no_baseline']:13}{count['missing']:9}"
+        )
         lines.append(f"{name:{width}}{numbers}{counts}")
     if len(reports) > 1:
-        for key, label in (("tsed", "TSED"), ("area_under_curve", "area"), ("mean_median_sed", "median")):
+        for key, label in (
+            ("tsed", "TSED"),
+            ("area_under_curve", "area"),
+            ("mean_median_sed", "median"),
+        ):
             lines.append(f"mean {label}: {mean_text(summary[key])}")
     return "\n".join(lines)
 

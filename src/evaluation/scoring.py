@@ -48,27 +48,51 @@ def score_sequence(sequence: FrameSequence, matcher: Matcher, cache: Path) -> li
             problems[position] = str(error)
     pairs = [(position, position + 1) for position in range(len(sequence.images) - 1)]
     readable = [pair for pair in pairs if not problems.keys() & set(pair)]
-    matches = dict(zip(readable, cached_match(matcher, sequence.images, readable, cache), strict=True))
+    matches = dict(
+        zip(readable, cached_match(matcher, sequence.images, readable, cache), strict=True)
+    )
     scores = []
     for pair in pairs:
         if pair in matches:
             scores.append(_score_pair(pair, sequence.cameras, sizes, matches[pair]))
         else:
-            scores.append(PairScore(pair, None, None, tuple(problems[k] for k in pair if k in problems)))
+            scores.append(
+                PairScore(pair, None, None, tuple(problems[k] for k in pair if k in problems))
+            )
     return scores
 
 
-def _score_pair(pair: tuple[int, int], cameras: Sequence[Camera], sizes: dict, matches: Matches) -> PairScore:
+def _score_pair(
+    pair: tuple[int, int], cameras: Sequence[Camera], sizes: dict, matches: Matches
+) -> PairScore:
     both = [cameras[position] for position in pair]
     between = f"frames {both[0].image_name} and {both[1].image_name}"
     if not has_baseline(both[0].pose, both[1].pose):
-        return PairScore(pair, len(matches[0]), None, (f"{between}: no baseline: both cameras are at the same place",))
-    problems = () if len(matches[0]) else (f"{between}: no matches: a frame without texture, or nothing in common",)
-    return PairScore(pair, len(matches[0]), match_distances(matches, *both, sizes[pair[0]], sizes[pair[1]]), problems)
+        return PairScore(
+            pair,
+            len(matches[0]),
+            None,
+            (f"{between}: no baseline: both cameras are at the same place",),
+        )
+    problems = (
+        ()
+        if len(matches[0])
+        else (f"{between}: no matches: a frame without texture, or nothing in common",)
+    )
+    return PairScore(
+        pair,
+        len(matches[0]),
+        match_distances(matches, *both, sizes[pair[0]], sizes[pair[1]]),
+        problems,
+    )
 
 
 def match_distances(
-    matches: Matches, camera_1: Camera, camera_2: Camera, size_1: tuple[int, int], size_2: tuple[int, int]
+    matches: Matches,
+    camera_1: Camera,
+    camera_2: Camera,
+    size_1: tuple[int, int],
+    size_2: tuple[int, int],
 ) -> np.ndarray:
     """Symmetric epipolar distances (n,) in pixels of matches between two frames of (height, width) pixels."""
     focal_lengths = camera_1.focal_lengths(size_1), camera_2.focal_lengths(size_2)

@@ -20,7 +20,11 @@ SUBSETS, SUBSET_SIZE = 100, 1000  # of the kernel distance, as published
 
 
 @torch.inference_mode()
-def features(images: Iterable[np.ndarray], network: nn.Module | None = None, device: str | torch.device = "cpu") -> np.ndarray:
+def features(
+    images: Iterable[np.ndarray],
+    network: nn.Module | None = None,
+    device: str | torch.device = "cpu",
+) -> np.ndarray:
     """Features (n, d) float64 of frames (height, width, 3) uint8 RGB, which may differ in size.
 
     network: (n, 3, 224, 224) in [0, 1] -> (n, d); None: EfficientNet-Lite0 (d = 1280), which raises FileNotFoundError where
@@ -44,14 +48,23 @@ def frechet_distance(features: np.ndarray, others: np.ndarray) -> float:
     """
     first, second = _as_sets(features, others)
     means = first.mean(axis=0), second.mean(axis=0)
-    roots = [_root_of_covariance(values - mean) for values, mean in zip((first, second), means, strict=True)]
+    roots = [
+        _root_of_covariance(values - mean)
+        for values, mean in zip((first, second), means, strict=True)
+    ]
     overlap = np.linalg.svd(roots[0] @ roots[1].T, compute_uv=False).sum()
     traces = sum(float(np.square(root).sum()) for root in roots)
-    return max(float(np.square(means[0] - means[1]).sum()) + traces - 2 * float(overlap), 0.0)  # rounding may go below
+    return max(
+        float(np.square(means[0] - means[1]).sum()) + traces - 2 * float(overlap), 0.0
+    )  # rounding may go below
 
 
 def kernel_distance(
-    features: np.ndarray, others: np.ndarray, subsets: int = SUBSETS, subset_size: int = SUBSET_SIZE, seed: int = 0
+    features: np.ndarray,
+    others: np.ndarray,
+    subsets: int = SUBSETS,
+    subset_size: int = SUBSET_SIZE,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """Mean and standard deviation over random subsets of the squared maximum mean discrepancy of two sets (n, d) and (m, d).
 
@@ -60,13 +73,20 @@ def kernel_distance(
     """
     first, second = _as_sets(features, others)
     if subsets < 1 or subset_size < 2:
-        raise ValueError(f"{subsets} subsets of {subset_size} images: expected at least 1 of at least 2")
+        raise ValueError(
+            f"{subsets} subsets of {subset_size} images: expected at least 1 of at least 2"
+        )
     size = min(subset_size, len(first), len(second))
     if size == len(first) == len(second):
         return _squared_discrepancy(first, second), 0.0
     generator = np.random.default_rng(seed)
     estimates = [
-        _squared_discrepancy(*(values[generator.choice(len(values), size, replace=False)] for values in (first, second)))
+        _squared_discrepancy(
+            *(
+                values[generator.choice(len(values), size, replace=False)]
+                for values in (first, second)
+            )
+        )
         for _ in range(subsets)
     ]
     return float(np.mean(estimates)), float(np.std(estimates))
@@ -100,8 +120,15 @@ def _kernel(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def _as_sets(features: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first, second = np.asarray(features, dtype=np.float64), np.asarray(others, dtype=np.float64)
-    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1] or min(len(first), len(second)) < 2:
-        raise ValueError(f"features {first.shape} and {second.shape}: expected (n, d) and (m, d), n and m at least 2")
+    if (
+        first.ndim != 2
+        or second.ndim != 2
+        or first.shape[1] != second.shape[1]
+        or min(len(first), len(second)) < 2
+    ):
+        raise ValueError(
+            f"features {first.shape} and {second.shape}: expected (n, d) and (m, d), n and m at least 2"
+        )
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         raise ValueError("features: found NaN or infinity, expected finite numbers")
     return first, second

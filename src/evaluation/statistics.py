@@ -29,6 +29,11 @@ def confidence_interval(values: np.ndarray, seed: int = 0) -> list[float] | None
     if len(values) < 2:
         return None
     generator = np.random.default_rng(seed)
-    means = np.array([values[generator.integers(len(values), size=len(values))].mean() for _ in range(BOOTSTRAP_DRAWS)])
+    means = np.array(
+        [
+            values[generator.integers(len(values), size=len(values))].mean()
+            for _ in range(BOOTSTRAP_DRAWS)
+        ]
+    )
     tail = (1 - CONFIDENCE) / 2
     return [float(value) for value in np.quantile(means, [tail, 1 - tail])]

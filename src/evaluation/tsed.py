@@ -26,7 +26,9 @@ T_ERROR = 2.0  # pixels; the median distance must be below
 T_MATCHES = 10  # matches at least
 CURVE_END = 10.0  # pixels
 CURVE_ERRORS = np.linspace(0.25, CURVE_END, 40)  # pixels, in steps of 0.25
-NO_BASELINE = 1e-6  # of the centres' distance from the world's origin: float32 poses are not more exact
+NO_BASELINE = (
+    1e-6  # of the centres' distance from the world's origin: float32 poses are not more exact
+)
 AT_EPIPOLE = 1e-6  # radians; float32 keypoints are not more exact
 
 
@@ -51,7 +53,9 @@ def symmetric_epipolar_distance(
     """
     points_1, points_2 = _as_points(points_1), _as_points(points_2)
     if len(points_1) != len(points_2):
-        raise ValueError(f"matches: {len(points_1)} points in image 1 and {len(points_2)} in image 2, expected as many in both")
+        raise ValueError(
+            f"matches: {len(points_1)} points in image 1 and {len(points_2)} in image 2, expected as many in both"
+        )
     if not has_baseline(pose_1, pose_2):
         return np.full(len(points_1), np.nan)
     intrinsics = _intrinsics_of_both(focal_y, image_size, focal_x, principal)
@@ -74,7 +78,9 @@ def median_distance(distances: np.ndarray | None) -> float:
     return float(np.median(existing)) if len(existing) else float("nan")
 
 
-def is_consistent(distances: np.ndarray | None, t_error: float = T_ERROR, t_matches: int = T_MATCHES) -> bool | None:
+def is_consistent(
+    distances: np.ndarray | None, t_error: float = T_ERROR, t_matches: int = T_MATCHES
+) -> bool | None:
     """Whether a pair is consistent, from the distances (n,) of its matches; None for a pair without distances (None)."""
     if distances is None:
         return None
@@ -82,7 +88,9 @@ def is_consistent(distances: np.ndarray | None, t_error: float = T_ERROR, t_matc
     return bool(len(existing) >= max(t_matches, 1) and np.median(existing) < t_error)
 
 
-def tsed(pairs: Sequence[np.ndarray | None], t_error: float = T_ERROR, t_matches: int = T_MATCHES) -> float:
+def tsed(
+    pairs: Sequence[np.ndarray | None], t_error: float = T_ERROR, t_matches: int = T_MATCHES
+) -> float:
     """TSED of a sequence: the consistent share of its neighbouring pairs, 0 to 1.
 
     pairs: for each pair the distances (n,) of its matches in pixels, or None where a pair cannot be scored (no
@@ -92,7 +100,9 @@ def tsed(pairs: Sequence[np.ndarray | None], t_error: float = T_ERROR, t_matches
 
 
 def tsed_curve(
-    pairs: Sequence[np.ndarray | None], t_errors: Sequence[float] = CURVE_ERRORS, t_matches: int = T_MATCHES
+    pairs: Sequence[np.ndarray | None],
+    t_errors: Sequence[float] = CURVE_ERRORS,
+    t_matches: int = T_MATCHES,
 ) -> np.ndarray:
     """TSED at several thresholds t_errors (k,) in pixels, (k,); `pairs` as for `tsed`."""
     medians = _deciding_medians(pairs, t_matches)
@@ -101,7 +111,9 @@ def tsed_curve(
     return (medians[None, :] < np.asarray(t_errors, dtype=np.float64)[:, None]).mean(axis=1)
 
 
-def area_under_curve(pairs: Sequence[np.ndarray | None], end: float = CURVE_END, t_matches: int = T_MATCHES) -> float:
+def area_under_curve(
+    pairs: Sequence[np.ndarray | None], end: float = CURVE_END, t_matches: int = T_MATCHES
+) -> float:
     """Mean of TSED over all thresholds from 0 to `end` pixels, 0 to 1, exact; NaN if no pair can be scored.
 
     A pair with median m is consistent at the thresholds above m: at the share 1 - m / end of them.
@@ -126,32 +138,52 @@ def _existing(distances: np.ndarray | None) -> np.ndarray:
 
 
 def _line_distance(
-    points: np.ndarray, others: np.ndarray, fundamental: np.ndarray, intrinsics: np.ndarray, other_intrinsics: np.ndarray
+    points: np.ndarray,
+    others: np.ndarray,
+    fundamental: np.ndarray,
+    intrinsics: np.ndarray,
+    other_intrinsics: np.ndarray,
 ) -> np.ndarray:
     """Distance of `others` from the epipolar lines of `points`, (n,) pixels; Hartley and Zisserman, section 11.4.3."""
-    points, others = (np.column_stack([values, np.ones(len(values))]) for values in (points, others))
+    points, others = (
+        np.column_stack([values, np.ones(len(values))]) for values in (points, others)
+    )
     lines = points @ fundamental.T  # (n, 3): a x + b y + c = 0 in the other image
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = np.abs(np.sum(lines * others, axis=1)) / np.hypot(lines[:, 0], lines[:, 1])
     # The line as a plane through the other camera: its normal's length is baseline * |ray| * sin(angle to the baseline).
     normals = lines @ other_intrinsics
     rays = points @ np.linalg.inv(intrinsics).T
-    baseline = np.linalg.norm(other_intrinsics.T @ fundamental @ intrinsics) / np.sqrt(2)  # an essential matrix's norm
-    at_epipole = np.linalg.norm(normals, axis=1) <= AT_EPIPOLE * baseline * np.linalg.norm(rays, axis=1)
+    baseline = np.linalg.norm(other_intrinsics.T @ fundamental @ intrinsics) / np.sqrt(
+        2
+    )  # an essential matrix's norm
+    at_epipole = np.linalg.norm(normals, axis=1) <= AT_EPIPOLE * baseline * np.linalg.norm(
+        rays, axis=1
+    )
     return np.where(at_epipole, np.nan, distance)
 
 
 def _intrinsics_of_both(
-    focal_y: float | Sequence[float], image_size: int | Sequence, focal_x: float | Sequence[float] | None, principal: Sequence
+    focal_y: float | Sequence[float],
+    image_size: int | Sequence,
+    focal_x: float | Sequence[float] | None,
+    principal: Sequence,
 ) -> tuple[np.ndarray, np.ndarray]:
     focal_y = np.broadcast_to(np.asarray(focal_y, dtype=np.float64), 2)
-    focal_x = np.broadcast_to(np.asarray(np.nan if focal_x is None else focal_x, dtype=np.float64), 2)
+    focal_x = np.broadcast_to(
+        np.asarray(np.nan if focal_x is None else focal_x, dtype=np.float64), 2
+    )
     image_size = np.broadcast_to(np.asarray(image_size, dtype=np.float64), (2, 2))
     principal = np.broadcast_to(np.asarray(principal, dtype=np.float64), (2, 2))
     if not (np.all(focal_y > 0) and np.all(image_size > 0) and not np.any(focal_x <= 0)):
-        raise ValueError(f"camera: focal lengths {focal_y}, {focal_x} and image size {image_size}: expected positive numbers")
+        raise ValueError(
+            f"camera: focal lengths {focal_y}, {focal_x} and image size {image_size}: expected positive numbers"
+        )
     first, second = (
-        intrinsic_matrix(focal_y[k], image_size[k], None if np.isnan(focal_x[k]) else focal_x[k], principal[k]) for k in (0, 1)
+        intrinsic_matrix(
+            focal_y[k], image_size[k], None if np.isnan(focal_x[k]) else focal_x[k], principal[k]
+        )
+        for k in (0, 1)
     )
     return first, second
 
@@ -167,5 +199,7 @@ def _as_points(points: np.ndarray) -> np.ndarray:
 def _as_pose(pose: np.ndarray) -> np.ndarray:
     pose = np.asarray(pose, dtype=np.float64)
     if pose.shape != (4, 4) or not np.all(np.isfinite(pose)):
-        raise ValueError(f"pose: found shape {pose.shape}, expected a finite 4x4 camera-to-world matrix")
+        raise ValueError(
+            f"pose: found shape {pose.shape}, expected a finite 4x4 camera-to-world matrix"
+        )
     return pose

@@ -19,7 +19,9 @@ def variance_scaling_(weight: Tensor, scale: float, fan_in: int, fan_out: int) -
     return nn.init.uniform_(weight, -limit, limit)
 
 
-def convolution(in_channels: int, out_channels: int, size: int = 3, stride: int = 1, scale: float = 1.0) -> nn.Conv2d:
+def convolution(
+    in_channels: int, out_channels: int, size: int = 3, stride: int = 1, scale: float = 1.0
+) -> nn.Conv2d:
     """A convolution that keeps the image's size (before the stride), in the network's initialization."""
     layer = nn.Conv2d(in_channels, out_channels, size, stride, padding=size // 2)
     variance_scaling_(layer.weight, scale, in_channels * size**2, out_channels * size**2)
@@ -64,7 +66,9 @@ class FIRResample(nn.Module):
             raise ValueError(f"resampling direction {direction!r}: expected down or up")
         line = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
         self.up = direction == "up"
-        self.register_buffer("kernel", line.outer(line)[None, None] * (4 if self.up else 1), persistent=False)
+        self.register_buffer(
+            "kernel", line.outer(line)[None, None] * (4 if self.up else 1), persistent=False
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         channels = x.shape[1]
@@ -82,7 +86,11 @@ class ResidualBlock(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, embedding_channels: int | None = None, resample: str | None = None
+        self,
+        in_channels: int,
+        out_channels: int,
+        embedding_channels: int | None = None,
+        resample: str | None = None,
     ) -> None:
         super().__init__()
         self.GroupNorm_0 = group_norm(in_channels)
@@ -90,7 +98,11 @@ class ResidualBlock(nn.Module):
         self.Dense_0 = linear(embedding_channels, out_channels) if embedding_channels else None
         self.GroupNorm_1 = group_norm(out_channels)
         self.Conv_1 = convolution(out_channels, out_channels, scale=NEAR_ZERO)
-        self.Conv_2 = convolution(in_channels, out_channels, size=1) if resample or in_channels != out_channels else None
+        self.Conv_2 = (
+            convolution(in_channels, out_channels, size=1)
+            if resample or in_channels != out_channels
+            else None
+        )
         self.resample = FIRResample(resample) if resample else None
 
     def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
@@ -110,7 +122,11 @@ class NIN(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, scale: float) -> None:
         super().__init__()
-        self.W = nn.Parameter(variance_scaling_(torch.empty(in_channels, out_channels), scale, in_channels, out_channels))
+        self.W = nn.Parameter(
+            variance_scaling_(
+                torch.empty(in_channels, out_channels), scale, in_channels, out_channels
+            )
+        )
         self.b = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -123,7 +139,9 @@ class Attention(nn.Module):
     head_channels None: every head has `channels` channels, as published.
     """
 
-    def __init__(self, channels: int, heads: int, head_channels: int | None = None, extra_channels: int = 0) -> None:
+    def __init__(
+        self, channels: int, heads: int, head_channels: int | None = None, extra_channels: int = 0
+    ) -> None:
         super().__init__()
         inside = heads * (head_channels or channels)
         self.heads = heads
@@ -139,8 +157,12 @@ class Attention(nn.Module):
 
     def attend(self, x: Tensor, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """`x` plus what its queries find: queries, keys, values are (n, tokens, heads * head channels)."""
-        queries, keys, values = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (queries, keys, values))
-        found = F.scaled_dot_product_attention(queries, keys, values)  # (n, heads, tokens, head channels)
+        queries, keys, values = (
+            part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (queries, keys, values)
+        )
+        found = F.scaled_dot_product_attention(
+            queries, keys, values
+        )  # (n, heads, tokens, head channels)
         found = self.NIN_3(found.transpose(1, 2).flatten(2))
         return (x + found.transpose(1, 2).reshape(x.shape)) * math.sqrt(0.5)
 

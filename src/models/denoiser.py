@@ -9,7 +9,9 @@ from .blocks import ResidualBlock
 from .first_stage import latent_shape
 from .score_network import ScoreNetwork, grid_size
 
-Rays = tuple[Tensor, Tensor, Tensor]  # embeddings (ref, target, cond), each (n or 1, ray_channels[0], G, G)
+Rays = tuple[
+    Tensor, Tensor, Tensor
+]  # embeddings (ref, target, cond), each (n or 1, ray_channels[0], G, G)
 
 
 class Denoiser(nn.Module):
@@ -25,7 +27,8 @@ class Denoiser(nn.Module):
         self.score_model = ScoreNetwork(config.denoiser, config.diffusion)
         width = config.denoiser.ray_channels[0]
         self.ray_downsampler = nn.Sequential(
-            ResidualBlock(RAY_FEATURES, width, resample="down"), ResidualBlock(width, width, resample="down")
+            ResidualBlock(RAY_FEATURES, width, resample="down"),
+            ResidualBlock(width, width, resample="down"),
         )
 
     def embed_rays(self, features: Tensor) -> Tensor:
@@ -37,7 +40,9 @@ class Denoiser(nn.Module):
 
         The ray maps are computed in the precision of the poses (float64 for worlds far from their origin).
         """
-        features = torch.cat(pair_ray_features(target_pose, cond_pose, focal_y, 4 * grid_size(self.config.denoiser)))
+        features = torch.cat(
+            pair_ray_features(target_pose, cond_pose, focal_y, 4 * grid_size(self.config.denoiser))
+        )
         ref, target, cond = self.embed_rays(features.to(self.score_model.sigmas)).chunk(3)
         return ref, target, cond
 
@@ -49,11 +54,19 @@ class Denoiser(nn.Module):
         return self.scores(x, x_cond, sigma, self.config.diffusion.sigma_min, rays)[0]
 
     def scores(
-        self, x: Tensor, x_cond: Tensor, sigma: float | Tensor, sigma_cond: float | Tensor, rays: Rays
+        self,
+        x: Tensor,
+        x_cond: Tensor,
+        sigma: float | Tensor,
+        sigma_cond: float | Tensor,
+        rays: Rays,
     ) -> tuple[Tensor, Tensor]:
         """Scores of both views, (target, cond), each (n, c, L, L); sigma_cond: the noise level that x_cond is labelled with."""
         both = torch.cat([x, x_cond])
-        levels = [torch.as_tensor(level, dtype=x.dtype, device=x.device).expand(len(x)) for level in (sigma, sigma_cond)]
+        levels = [
+            torch.as_tensor(level, dtype=x.dtype, device=x.device).expand(len(x))
+            for level in (sigma, sigma_cond)
+        ]
         sigmas = torch.cat(levels)
         per_image = sigmas[:, None, None, None]
         if self.config.denoiser.preconditioning == "published":
@@ -103,7 +116,9 @@ def check(config: Config) -> None:
             f"{sizes} (the views and cameras meet nowhere else)"
         )
     if model.preconditioning not in ("published", "edm"):
-        raise ValueError(f"denoiser.preconditioning {model.preconditioning!r}: expected published or edm")
+        raise ValueError(
+            f"denoiser.preconditioning {model.preconditioning!r}: expected published or edm"
+        )
     if not 0 < config.diffusion.sigma_min < config.diffusion.sigma_max:
         raise ValueError(
             f"diffusion.sigma_min {config.diffusion.sigma_min} and sigma_max {config.diffusion.sigma_max}: "

@@ -20,7 +20,9 @@ class PatchDiscriminator(nn.Module):
         before = channels
         for layer in range(1, layers + 1):
             width = channels * min(2**layer, WIDEST)
-            convolution = _convolution(before, width, stride=1 if layer == layers else 2, bias=False)
+            convolution = _convolution(
+                before, width, stride=1 if layer == layers else 2, bias=False
+            )
             parts += [convolution, _batch_norm(width), nn.LeakyReLU(0.2)]
             before = width
         self.main = nn.Sequential(*parts, _convolution(before, 1, stride=1))

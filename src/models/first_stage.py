@@ -25,11 +25,15 @@ def latent_shape(config: FirstStageConfig) -> tuple[int, int]:
                 f"{list(config.channel_multipliers)}: expected multiples of {GROUPS} (the groups of normalization)"
             )
         if min(config.latent_channels, config.codebook_size, config.residual_blocks) < 1:
-            raise ValueError("first_stage: latent_channels, codebook_size and residual_blocks must be above 0")
+            raise ValueError(
+                "first_stage: latent_channels, codebook_size and residual_blocks must be above 0"
+            )
     else:
         raise ValueError(f"first_stage.kind {config.kind!r}: expected vqgan or pixels")
     if shrink < 1 or config.image_size < shrink or config.image_size % shrink:
-        raise ValueError(f"first_stage.image_size {config.image_size}: expected a multiple of {shrink}, a latent pixel's side")
+        raise ValueError(
+            f"first_stage.image_size {config.image_size}: expected a multiple of {shrink}, a latent pixel's side"
+        )
     return channels, config.image_size // shrink
 
 
@@ -91,7 +95,9 @@ class Codebook(nn.Module):
         codes = self.embedding.weight
         half_norms = codes.square().sum(dim=1) / 2
         # |z - e|^2 / 2 = |e|^2 / 2 - z.e + a constant; an image at a time: all distances of a batch would fill the memory.
-        nearest = [(half_norms - image.movedim(0, -1) @ codes.T).argmin(dim=-1) for image in latents]
+        nearest = [
+            (half_norms - image.movedim(0, -1) @ codes.T).argmin(dim=-1) for image in latents
+        ]
         return torch.stack(nearest)
 
 
@@ -157,7 +163,9 @@ class ResidualBlock(nn.Module):
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
         self.norm2 = _group_norm(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
-        self.nin_shortcut = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
+        self.nin_shortcut = (
+            nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.conv1(F.silu(self.norm1(x)))
@@ -175,7 +183,10 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         normalized = self.norm(x)
-        queries, keys, values = (layer(normalized).flatten(2).transpose(1, 2)[:, None] for layer in (self.q, self.k, self.v))
+        queries, keys, values = (
+            layer(normalized).flatten(2).transpose(1, 2)[:, None]
+            for layer in (self.q, self.k, self.v)
+        )
         found = F.scaled_dot_product_attention(queries, keys, values)[:, 0]  # (n, h * w, channels)
         return x + self.proj_out(found.transpose(1, 2).reshape(x.shape))
 
@@ -213,7 +224,9 @@ def _group_norm(channels: int) -> nn.GroupNorm:
 
 def _residual_blocks(in_channels: int, out_channels: int, count: int) -> nn.ModuleDict:
     before = [in_channels] + [out_channels] * (count - 1)
-    return nn.ModuleDict({"block": nn.Sequential(*(ResidualBlock(width, out_channels) for width in before))})
+    return nn.ModuleDict(
+        {"block": nn.Sequential(*(ResidualBlock(width, out_channels) for width in before))}
+    )
 
 
 def _middle(channels: int) -> nn.ModuleDict:

@@ -17,7 +17,13 @@ from torchvision.models import VGG16_Weights, vgg16
 
 from ..utils.checkpoint import first_line, read_checkpoint
 
-WIDTHS = (64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)  # channels of VGG-16's convolutions
+WIDTHS = (
+    (64, 64),
+    (128, 128),
+    (256, 256, 256),
+    (512, 512, 512),
+    (512, 512, 512),
+)  # channels of VGG-16's convolutions
 NAMES = "lpips", "stlpips", "none"
 
 
@@ -29,13 +35,21 @@ def load_perceptual(name: str, device: str | torch.device = "cpu") -> "Perceptua
     if name == "none":
         return None
     if name == "stlpips":
-        state = _package_weights("stlpips_pytorch", "weights/vST0.0/vgg_shift_tolerant.pth", "stlpips-pytorch")
-        filters = [tensor for key, tensor in state.items() if key.startswith("net.") and not key.endswith(".filt")]
+        state = _package_weights(
+            "stlpips_pytorch", "weights/vST0.0/vgg_shift_tolerant.pth", "stlpips-pytorch"
+        )
+        filters = [
+            tensor
+            for key, tensor in state.items()
+            if key.startswith("net.") and not key.endswith(".filt")
+        ]
     elif name == "lpips":
         state = _package_weights("lpips", "weights/v0.1/vgg.pth", "lpips")
         filters = list(_fetch_vgg16().values())
     else:
-        raise ValueError(f"first_stage_training.perceptual {name!r}: expected one of {', '.join(NAMES)}")
+        raise ValueError(
+            f"first_stage_training.perceptual {name!r}: expected one of {', '.join(NAMES)}"
+        )
     distance = PerceptualDistance(shift_tolerant=name == "stlpips")
     calibration = [tensor for key, tensor in state.items() if key.startswith("lin")]
     distance.copy_weights(filters, calibration)
@@ -54,12 +68,18 @@ class PerceptualDistance(nn.Module):
         self.blocks = nn.ModuleList()
         before = 3
         for widths in WIDTHS:
-            layers = [_antialiased_pool(before) if shift_tolerant else nn.MaxPool2d(2)] if self.blocks else []
+            layers = (
+                [_antialiased_pool(before) if shift_tolerant else nn.MaxPool2d(2)]
+                if self.blocks
+                else []
+            )
             for width in widths:
                 layers += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU()]
                 before = width
             self.blocks.append(nn.Sequential(*layers))
-        self.calibration = nn.ParameterList(torch.ones(widths[-1]) / widths[-1] for widths in WIDTHS)
+        self.calibration = nn.ParameterList(
+            torch.ones(widths[-1]) / widths[-1] for widths in WIDTHS
+        )
         # Mean and deviation of the images that VGG-16 was trained on, where [0, 1] has become [-1, 1].
         self.register_buffer("mean", torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1))
         self.register_buffer("deviation", torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1))
@@ -81,9 +101,14 @@ class PerceptualDistance(nn.Module):
         Raises ValueError where number or shapes do not fit.
         """
         own = [*(p for block in self.blocks for p in block.parameters()), *self.calibration]
-        given = [*filters[: len(own) - len(WIDTHS)], *(weights.flatten() for weights in calibration)]
+        given = [
+            *filters[: len(own) - len(WIDTHS)],
+            *(weights.flatten() for weights in calibration),
+        ]
         if [tensor.shape for tensor in given] != [tensor.shape for tensor in own]:
-            raise ValueError(f"perceptual weights: {len(given)} tensors of other shapes than VGG-16's {len(own)}")
+            raise ValueError(
+                f"perceptual weights: {len(given)} tensors of other shapes than VGG-16's {len(own)}"
+            )
         for parameter, tensor in zip(own, given, strict=True):
             parameter.copy_(tensor)
 
@@ -97,10 +122,14 @@ class _Blur(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         line = torch.tensor([1.0, 2.0, 1.0]) / 4
-        self.register_buffer("kernel", line.outer(line).expand(channels, 1, 3, 3).contiguous(), persistent=False)
+        self.register_buffer(
+            "kernel", line.outer(line).expand(channels, 1, 3, 3).contiguous(), persistent=False
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), self.kernel, stride=2, groups=x.shape[1])
+        return F.conv2d(
+            F.pad(x, (2, 2, 2, 2), mode="reflect"), self.kernel, stride=2, groups=x.shape[1]
+        )
 
 
 def _antialiased_pool(channels: int) -> nn.Module:

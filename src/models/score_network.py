@@ -10,7 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import DenoiserConfig, DiffusionConfig
-from .blocks import NEAR_ZERO, Attention, CrossAttention, FIRResample, ResidualBlock, convolution, group_norm, linear
+from .blocks import (
+    NEAR_ZERO,
+    Attention,
+    CrossAttention,
+    FIRResample,
+    ResidualBlock,
+    convolution,
+    group_norm,
+    linear,
+)
 
 SIGMAS = 2000  # entries of the table of noise levels that checkpoints carry
 
@@ -45,12 +54,16 @@ class Level(nn.Module):
         """block_channels: input channels of each residual block."""
         super().__init__()
         channels = level_channels(config)[level]
-        self.resblocks = nn.ModuleList(ResidualBlock(before, channels, 4 * config.channels) for before in block_channels)
+        self.resblocks = nn.ModuleList(
+            ResidualBlock(before, channels, 4 * config.channels) for before in block_channels
+        )
         self.attends = grid_size(config) >> level in config.attention_resolutions
         if self.attends:
             heads = config.attention_heads, config.head_channels
             self.attn = Attention(channels, *heads)
-            self.cross_attn = CrossAttention(channels, *heads, extra_channels=config.ray_channels[level])
+            self.cross_attn = CrossAttention(
+                channels, *heads, extra_channels=config.ray_channels[level]
+            )
 
     def attend(self, x: Tensor, rays: list[tuple[Tensor, Tensor, Tensor]], level: int) -> Tensor:
         return self.cross_attn(self.attn(x), rays[level]) if self.attends else x
@@ -65,7 +78,9 @@ class ScoreNetwork(nn.Module):
         width, embedding = level_channels(config)[-1], 4 * config.channels
         # Not used by the network: published checkpoints carry the table, ascending.
         log_range = math.log(diffusion.sigma_min), math.log(diffusion.sigma_max)
-        self.register_buffer("sigmas", torch.linspace(*log_range, SIGMAS, dtype=torch.float64).exp().float())
+        self.register_buffer(
+            "sigmas", torch.linspace(*log_range, SIGMAS, dtype=torch.float64).exp().float()
+        )
         self.temb_modules = nn.ModuleList(
             [
                 FourierFeatures(config.channels, config.fourier_scale),
@@ -84,14 +99,18 @@ class ScoreNetwork(nn.Module):
         )
         self.decoder_modules = make_decoder(config, skips)
         # Levels below the last one that attends need no rays (and a layer without use would stop distributed training).
-        self.ray_levels = max(level for level, encoder in enumerate(self.encoder_modules) if encoder.attends) + 1
+        self.ray_levels = (
+            max(level for level, encoder in enumerate(self.encoder_modules) if encoder.attends) + 1
+        )
         rays = [config.ray_channels[0], *config.ray_channels]
         for level in range(self.ray_levels):
             layer = convolution(rays[level], rays[level + 1], stride=2 if level else 1)
             self.add_module(f"conditioning_conv_{level}", layer)
         self.down, self.up = FIRResample("down"), FIRResample("up")
 
-    def forward(self, inputs: Tensor, log_sigma: Tensor, rays: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def forward(
+        self, inputs: Tensor, log_sigma: Tensor, rays: tuple[Tensor, Tensor, Tensor]
+    ) -> Tensor:
         """inputs: (2n, c, L, L). log_sigma: (2n,). rays: embeddings (ref, target, cond), (n or 1, ray_channels[0], G, G).
 
         G is `grid_size`, L where the patch size is 1.
@@ -108,7 +127,9 @@ class ScoreNetwork(nn.Module):
         fourier, first, second = self.temb_modules
         return F.silu(second(F.silu(first(fourier(log_sigma)))))
 
-    def ray_pyramid(self, rays: tuple[Tensor, Tensor, Tensor]) -> list[tuple[Tensor, Tensor, Tensor]]:
+    def ray_pyramid(
+        self, rays: tuple[Tensor, Tensor, Tensor]
+    ) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Ray embeddings at every level that attends: a list of (ref, target, cond)."""
         sizes = [len(part) for part in rays]
         x, pyramid = torch.cat(rays), []
@@ -117,7 +138,9 @@ class ScoreNetwork(nn.Module):
             pyramid.append(x.split(sizes))
         return pyramid
 
-    def encode(self, inputs: Tensor, embedding: Tensor, rays: list[tuple[Tensor, Tensor, Tensor]]) -> list[Tensor]:
+    def encode(
+        self, inputs: Tensor, embedding: Tensor, rays: list[tuple[Tensor, Tensor, Tensor]]
+    ) -> list[Tensor]:
         """Every intermediate result on the way down; the last one is the bottom's."""
         skips = [self.input_conv(inputs)]
         for level, encoder in enumerate(self.encoder_modules):
@@ -128,7 +151,13 @@ class ScoreNetwork(nn.Module):
                 skips.append(encoder.combiner(inputs, encoder.downres(skips[-1], embedding)))
         return skips
 
-    def decode(self, x: Tensor, skips: list[Tensor], embedding: Tensor, rays: list[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
+    def decode(
+        self,
+        x: Tensor,
+        skips: list[Tensor],
+        embedding: Tensor,
+        rays: list[tuple[Tensor, Tensor, Tensor]],
+    ) -> Tensor:
         """The outputs of all levels, each upsampled to the next and added; empties `skips`."""
         outputs = None
         for level in range(len(self.decoder_modules) - 1, -1, -1):
@@ -178,7 +207,10 @@ def make_decoder(config: DenoiserConfig, skips: list[int]) -> nn.ModuleList:
     before = widths[-1]
     for level in range(len(widths) - 1, -1, -1):
         width = widths[level]
-        block_channels = [skips.pop() + (width if block else before) for block in range(config.residual_blocks + 1)]
+        block_channels = [
+            skips.pop() + (width if block else before)
+            for block in range(config.residual_blocks + 1)
+        ]
         decoder = Level(config, level, block_channels)
         decoder.group_norm = group_norm(width)
         decoder.conv3x3 = convolution(width, grid_channels(config), scale=NEAR_ZERO)

@@ -23,10 +23,15 @@ from ..utils.files import REPOSITORY, atomic_path
 from .denoiser import Denoiser, build_denoiser
 from .first_stage import build_first_stage
 
-OTHER = {"denoiser": "load_first_stage (a first stage)", "first_stage": "load_denoiser (a denoiser)"}
+OTHER = {
+    "denoiser": "load_first_stage (a first stage)",
+    "first_stage": "load_denoiser (a denoiser)",
+}
 
 
-def load_denoiser(path: str | Path, weights: str = "ema", device: str | torch.device = "cpu") -> Denoiser:
+def load_denoiser(
+    path: str | Path, weights: str = "ema", device: str | torch.device = "cpu"
+) -> Denoiser:
     """A denoiser in eval mode, from a published .pth, our training checkpoint or a .safetensors file.
 
     weights: "ema" (moving average; what sampling uses) or "raw" (as the optimizer left them); a safetensors file has one
@@ -42,7 +47,9 @@ def load_denoiser(path: str | Path, weights: str = "ema", device: str | torch.de
     if "score_sde_model" not in checkpoint:
         raise ValueError(f"{path}: {_describe(checkpoint, 'denoiser')}")
     if checkpoint.get("format", FORMAT) != FORMAT:
-        raise ValueError(f"{path}: checkpoint format {checkpoint['format']!r}; this version reads format {FORMAT}")
+        raise ValueError(
+            f"{path}: checkpoint format {checkpoint['format']!r}; this version reads format {FORMAT}"
+        )
     denoiser = _build_denoiser(path, checkpoint.get("config", {}))
     state = _tensors(checkpoint["score_sde_model"], path)
     if weights == "ema":
@@ -64,7 +71,9 @@ def load_first_stage(path: str | Path, device: str | torch.device = "cpu") -> nn
         if "state_dict" not in checkpoint:
             raise ValueError(f"{path}: {_describe(checkpoint, 'first_stage')}")
         state, settings = _tensors(checkpoint["state_dict"], path), checkpoint.get("config", {})
-        state = {name: tensor for name, tensor in state.items() if not name.startswith("loss.")}  # the training's discriminator
+        state = {
+            name: tensor for name, tensor in state.items() if not name.startswith("loss.")
+        }  # the training's discriminator
     with _naming(path):
         first_stage = build_first_stage(_config(settings).first_stage)
     return _finish(first_stage, state, path, device)
@@ -86,7 +95,11 @@ def open_first_stage(config: Config, instance_data: Path) -> nn.Module:
 
 def first_stage_of(config: Config, instance_data: Path) -> Path:
     """The first stage's weights that a training's settings name, or where they are found by default."""
-    return REPOSITORY / config.data.first_stage if config.data.first_stage else find_first_stage(instance_data)
+    return (
+        REPOSITORY / config.data.first_stage
+        if config.data.first_stage
+        else find_first_stage(instance_data)
+    )
 
 
 def save_weights(path: str | Path, module: nn.Module, dtype: torch.dtype | None = None) -> None:
@@ -96,12 +109,19 @@ def save_weights(path: str | Path, module: nn.Module, dtype: torch.dtype | None 
     """
     path = Path(path)
     if path.suffix != ".safetensors":
-        raise ValueError(f"{path}: weights are written as .safetensors files; give a name that ends so")
+        raise ValueError(
+            f"{path}: weights are written as .safetensors files; give a name that ends so"
+        )
     kind = "denoiser" if isinstance(module, Denoiser) else "first_stage"
     metadata = {"format": str(FORMAT), "kind": kind, "config": json.dumps(asdict(module.config))}
-    tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in module.state_dict().items()}
+    tensors = {
+        name: tensor.detach().to("cpu", dtype).contiguous()
+        for name, tensor in module.state_dict().items()
+    }
     with atomic_path(path) as temporary:
-        temporary.write_bytes(save(tensors, metadata))  # save_file would keep it from other users of the machine
+        temporary.write_bytes(
+            save(tensors, metadata)
+        )  # save_file would keep it from other users of the machine
 
 
 def _describe(checkpoint: dict[str, Any], wanted: str) -> str:
@@ -136,19 +156,28 @@ def _naming(path: Path) -> Iterator[None]:
 def _tensors(state: object, path: Path) -> dict[str, Tensor]:
     """A state dict with the names that DistributedDataParallel and torch.compile insert taken out."""
     if not isinstance(state, dict) or not all(isinstance(item, Tensor) for item in state.values()):
-        raise ValueError(f"{path}: expected names and tensors, found something else among the weights")
+        raise ValueError(
+            f"{path}: expected names and tensors, found something else among the weights"
+        )
     wrappers = "module", "_orig_mod"
-    return {".".join(part for part in str(name).split(".") if part not in wrappers): item for name, item in state.items()}
+    return {
+        ".".join(part for part in str(name).split(".") if part not in wrappers): item
+        for name, item in state.items()
+    }
 
 
 def _ema_state(denoiser: Denoiser, ema: object, path: Path) -> dict[str, Tensor]:
     """The moving averages, by name: `shadow_params` is a bare list in the order of the trained parameters."""
     averages = ema.get("shadow_params") if isinstance(ema, dict) else None
     if not isinstance(averages, list) or not averages:
-        raise ValueError(f'{path}: no EMA weights; load with weights="raw" to use the weights as the optimizer left them')
+        raise ValueError(
+            f'{path}: no EMA weights; load with weights="raw" to use the weights as the optimizer left them'
+        )
     names = [name for name, parameter in denoiser.named_parameters() if parameter.requires_grad]
     if len(averages) != len(names):
-        raise ValueError(f"{path}: {len(averages)} EMA weights (shadow_params), the model in its config has {len(names)}")
+        raise ValueError(
+            f"{path}: {len(averages)} EMA weights (shadow_params), the model in its config has {len(names)}"
+        )
     return _tensors(dict(zip(names, averages, strict=True)), path)
 
 
@@ -165,18 +194,28 @@ def _read_safetensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[st
                 )
             if metadata.get("kind") != kind:
                 other = OTHER[kind] if metadata.get("kind") in OTHER else "(unknown)"
-                raise ValueError(f"{path}: no {kind.replace('_', ' ')}, but {metadata.get('kind')!r}; give it to {other}")
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata.get("config", ""))  # noqa: SIM118
+                raise ValueError(
+                    f"{path}: no {kind.replace('_', ' ')}, but {metadata.get('kind')!r}; give it to {other}"
+                )
+            settings = json.loads(metadata.get("config", ""))
+            return {name: file.get_tensor(name) for name in file.keys()}, settings  # noqa: SIM118
     except SafetensorError as error:
-        raise ValueError(f"{path}: not a safetensors file, or a damaged one ({first_line(error)})") from error
+        raise ValueError(
+            f"{path}: not a safetensors file, or a damaged one ({first_line(error)})"
+        ) from error
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: the config in the metadata is not JSON ({error})") from error
 
 
-def _finish(module: nn.Module, state: dict[str, Tensor], path: Path, device: str | torch.device) -> Any:
+def _finish(
+    module: nn.Module, state: dict[str, Tensor], path: Path, device: str | torch.device
+) -> Any:
     """The module with the weights, in eval mode on the device; raises ValueError for names or shapes that don't fit."""
     expected = module.state_dict()
-    missing, unexpected = [name for name in expected if name not in state], [name for name in state if name not in expected]
+    missing, unexpected = (
+        [name for name in expected if name not in state],
+        [name for name in state if name not in expected],
+    )
     for problem, names in (("missing", missing), ("unexpected", unexpected)):
         if names:
             raise ValueError(
@@ -185,6 +224,8 @@ def _finish(module: nn.Module, state: dict[str, Tensor], path: Path, device: str
     for name, tensor in expected.items():
         if state[name].shape != tensor.shape:
             found, fits = list(state[name].shape), list(tensor.shape)
-            raise ValueError(f"{path}: weight {name} has shape {found}, expected {fits}: the file is of another model")
+            raise ValueError(
+                f"{path}: weight {name} has shape {found}, expected {fits}: the file is of another model"
+            )
     module.load_state_dict(state)
     return module.eval().to(device)

@@ -15,15 +15,20 @@ from .inert_pickle import RefusedName, read_tensors
 
 FORMAT = 1  # of our checkpoints and safetensors files; a change that older versions cannot read raises it
 DAMAGED = (pickle.UnpicklingError, RuntimeError, EOFError, MemoryError, OverflowError)
-DAMAGED += (TypeError, AttributeError, KeyError, IndexError, AssertionError, ValueError)  # a pickle without sense
+DAMAGED += (
+    TypeError,
+    AttributeError,
+    KeyError,
+    IndexError,
+    AssertionError,
+    ValueError,
+)  # a pickle without sense
 
 PUBLISHED_DENOISER = "2000-00000000.pth"
 PUBLISHED_FIRST_STAGE = "taming-32-4-realestate-256.ckpt"
 OWN_FIRST_STAGE = "first-stage.safetensors"
 SHIPPED_DENOISER = REPOSITORY / "instance-data" / "rooms-denoiser.safetensors"
-WHERE_TO_GET_WEIGHTS = (
-    "the README of https://github.com/YorkUCVIL/Photoconsistent-NVS links the published files; or train your own"
-)
+WHERE_TO_GET_WEIGHTS = "the README of https://github.com/YorkUCVIL/Photoconsistent-NVS links the published files; or train your own"
 
 _NAME = re.compile(r"(\d{4,})-(\d{8,})\.pth")
 
@@ -70,7 +75,9 @@ def find_checkpoint(instance_data: Path, epoch: int | None = None) -> Path:
         checkpoints = [path for path in checkpoints if path.name.startswith(f"{epoch:04d}-")]
     else:
         published = directory / PUBLISHED_DENOISER
-        if published.is_file() and _own_step(published) is None:  # a small data set reaches that epoch too
+        if (
+            published.is_file() and _own_step(published) is None
+        ):  # a small data set reaches that epoch too
             checkpoints = [published]
     if not checkpoints:
         wanted = PUBLISHED_DENOISER if epoch is None else f"{epoch:04d}-*.pth"
@@ -110,14 +117,18 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         with path.open("rb") as file:
             is_zip = file.read(4) == b"PK\x03\x04"
         try:
-            with warnings.catch_warnings(action="ignore"):  # of pickle protocols that torch.save doesn't write
+            with warnings.catch_warnings(
+                action="ignore"
+            ):  # of pickle protocols that torch.save doesn't write
                 content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
         except pickle.UnpicklingError:
             content = read_tensors(path)
     except RefusedName as error:
         raise ValueError(f"{path}: {error}") from error
     except DAMAGED as error:
-        raise ValueError(f"{path}: not a checkpoint, or a damaged one ({first_line(error)}); fetch or copy it again") from error
+        raise ValueError(
+            f"{path}: not a checkpoint, or a damaged one ({first_line(error)}); fetch or copy it again"
+        ) from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected a checkpoint (a dict), found {type(content).__name__}")
     return content

@@ -34,7 +34,9 @@ class Process:
         """The module with gradients averaged over the processes; all begin with the first one's weights."""
         if self.count == 1:
             return module
-        return DistributedDataParallel(module, device_ids=[self.device.index] if self.device.type == "cuda" else None)
+        return DistributedDataParallel(
+            module, device_ids=[self.device.index] if self.device.type == "cuda" else None
+        )
 
     def averaging(self, module: nn.Module, now: bool) -> AbstractContextManager:
         """A context for a backward pass; with `now` false, gradients stay this process's own until a later pass averages."""
@@ -75,7 +77,9 @@ def choose_device(name: str | None = None) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:  # AssertionError: a torch without CUDA
-        raise ValueError(f"device {name!r} cannot be used ({first_line(error)}); use for example cpu or cuda") from error
+        raise ValueError(
+            f"device {name!r} cannot be used ({first_line(error)}); use for example cpu or cuda"
+        ) from error
 
 
 @contextmanager

@@ -39,7 +39,11 @@ class ExponentialMovingAverage:
 
     def state_dict(self) -> dict:
         """`decay`, `num_updates` and the list `shadow_params`, as published checkpoints have them."""
-        return {"decay": self.decay, "num_updates": self.num_updates, "shadow_params": self.shadow_params}
+        return {
+            "decay": self.decay,
+            "num_updates": self.num_updates,
+            "shadow_params": self.shadow_params,
+        }
 
     def load_state_dict(self, state: dict) -> None:
         """Take over a saved average; the decay stays the one this object was made with."""

@@ -25,7 +25,9 @@ def read_tensors(path: Path) -> object:
     with path.open("rb") as file:
         is_zip = file.read(4) == b"PK\x03\x04"
     # The one place without weights_only: PyTorch's own restricted reader has no placeholders for absent classes.
-    return torch.load(path, map_location="cpu", pickle_module=PICKLE_MODULE, weights_only=False, mmap=is_zip)
+    return torch.load(
+        path, map_location="cpu", pickle_module=PICKLE_MODULE, weights_only=False, mmap=is_zip
+    )
 
 
 class Ignored:
@@ -68,7 +70,9 @@ class PlainDict(dict):
 class RebuiltTensor(Ignored):
     """Stands for the functions that make a tensor of a storage; hooks and other extras are dropped."""
 
-    def __new__(cls, storage: object, offset: int, size: tuple, stride: tuple, *extras: object) -> torch.Tensor:
+    def __new__(
+        cls, storage: object, offset: int, size: tuple, stride: tuple, *extras: object
+    ) -> torch.Tensor:
         if not isinstance(storage, torch.storage.TypedStorage):
             raise pickle.UnpicklingError("a tensor without a storage")
         return torch.empty(0, dtype=storage.dtype).set_(storage, offset, size, stride)
@@ -90,14 +94,30 @@ WEIGHTS = {
 
 # Plain values that training states hold and that no weight needs: placeholders, like everything of other packages.
 VALUES = {
-    *(("builtins", name) for name in ("set", "frozenset", "complex", "bytearray", "slice", "range", "object")),
-    *(("__builtin__", name) for name in ("set", "frozenset", "complex", "bytearray", "slice", "xrange", "object")),
+    *(
+        ("builtins", name)
+        for name in ("set", "frozenset", "complex", "bytearray", "slice", "range", "object")
+    ),
+    *(
+        ("__builtin__", name)
+        for name in ("set", "frozenset", "complex", "bytearray", "slice", "xrange", "object")
+    ),
     *(("collections", name) for name in ("defaultdict", "deque", "Counter")),
     *(("datetime", name) for name in ("datetime", "date", "time", "timedelta")),
-    *(("pathlib", name) for name in ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath", "Path")),
-    *(("torch", name) for name in ("device", "Size", "float32", "float16", "float64", "int64", "Tensor")),
+    *(
+        ("pathlib", name)
+        for name in ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath", "Path")
+    ),
+    *(
+        ("torch", name)
+        for name in ("device", "Size", "float32", "float16", "float64", "int64", "Tensor")
+    ),
     *(("numpy", name) for name in ("dtype", "ndarray")),
-    *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
+    *(
+        (f"numpy.{core}.multiarray", name)
+        for core in ("core", "_core")
+        for name in ("scalar", "_reconstruct")
+    ),
     ("argparse", "Namespace"),
     ("_codecs", "encode"),
     ("torch.nn.parameter", "Parameter"),
@@ -118,7 +138,9 @@ class Unpickler(pickle.Unpickler):
         if (module, name) in WEIGHTS:
             return WEIGHTS[module, name]
         if (module, name) not in VALUES and module.partition(".")[0] in REFUSED:
-            raise RefusedName(f"names {module}.{name}, which weights don't need: the file may be an attack, and was not loaded")
+            raise RefusedName(
+                f"names {module}.{name}, which weights don't need: the file may be an attack, and was not loaded"
+            )
         return Ignored
 
     def __setattr__(self, name: str, value: object) -> None:

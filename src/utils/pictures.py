@@ -32,7 +32,9 @@ def read_square(path: str | Path, size: int) -> np.ndarray:
     left, top = (image.width - side) // 2, (image.height - side) // 2
     image = image.crop((left, top, left + side, top + side))
     if side != size:
-        image = image.resize((size, size), Image.Resampling.BICUBIC)  # Pillow's widens the filter when it reduces
+        image = image.resize(
+            (size, size), Image.Resampling.BICUBIC
+        )  # Pillow's widens the filter when it reduces
     return np.array(image)
 
 
@@ -47,8 +49,15 @@ def _read(path: str | Path) -> Image.Image:
             return _to_rgb(ImageOps.exif_transpose(file))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises for bad files
-        raise ValueError(f"image {path} cannot be read ({error}); expected a whole PNG or JPEG file") from error
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
+    ) as error:  # what Pillow raises for bad files
+        raise ValueError(
+            f"image {path} cannot be read ({error}); expected a whole PNG or JPEG file"
+        ) from error
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -72,7 +81,9 @@ def to_tensor(frame: np.ndarray) -> Tensor:
 
 def to_frame(image: Tensor) -> np.ndarray:
     """The inverse of `to_tensor`: (1, 3, height, width), clamped to [-1, 1], rounded to the nearest of 256 values."""
-    return ((image[0].float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+    return (
+        ((image[0].float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+    )
 
 
 def png_bytes(frame: np.ndarray) -> bytes:
@@ -91,8 +102,13 @@ def write_png(path: Path, frame: np.ndarray) -> None:
 def write_video(path: Path, frames: Sequence[np.ndarray], frames_per_second: float) -> None:
     """Write frames of one size as an H.264 MP4 that common players show (yuv420p, even sides), whole or not at all."""
     frames = [_for_video(frame) for frame in frames]
-    with atomic_path(path) as temporary, av.open(str(temporary), "w", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=Fraction(frames_per_second).limit_denominator(1001))
+    with (
+        atomic_path(path) as temporary,
+        av.open(str(temporary), "w", options={"movflags": "faststart"}) as container,
+    ):
+        stream = container.add_stream(
+            "libx264", rate=Fraction(frames_per_second).limit_denominator(1001)
+        )
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": "16"}
@@ -105,7 +121,9 @@ def _for_video(frame: np.ndarray) -> np.ndarray:
     """Each pixel repeated until the frame is large enough, then its border until the sides are even."""
     frame = _enlarge(frame, VIDEO_SIZE)
     height, width = frame.shape[:2]
-    return np.ascontiguousarray(np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
+    return np.ascontiguousarray(
+        np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    )
 
 
 def _enlarge(frame: np.ndarray, size: int) -> np.ndarray:
@@ -113,7 +131,9 @@ def _enlarge(frame: np.ndarray, size: int) -> np.ndarray:
     return frame.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def write_contact_sheet(path: Path, frames: Sequence[np.ndarray], captions: Sequence[str], marked: Sequence[bool]) -> None:
+def write_contact_sheet(
+    path: Path, frames: Sequence[np.ndarray], captions: Sequence[str], marked: Sequence[bool]
+) -> None:
     """Write frames of one size as a grid, row by row, each over its caption; marked ones have an orange border."""
     tiles = [_tile(frame) for frame in frames]
     margin, caption_height = 6, 18
@@ -124,7 +144,9 @@ def write_contact_sheet(path: Path, frames: Sequence[np.ndarray], captions: Sequ
     for number, (tile, caption, mark) in enumerate(zip(tiles, captions, marked, strict=True)):
         x, y = number % columns * width + margin, number // columns * height + margin
         if mark:
-            draw.rectangle((x - 3, y - 3, x + tile.width + 2, y + tile.height + 2), fill="darkorange")
+            draw.rectangle(
+                (x - 3, y - 3, x + tile.width + 2, y + tile.height + 2), fill="darkorange"
+            )
         sheet.paste(tile, (x, y))
         draw.text((x, y + tile.height + 4), caption, fill="black", font=font)
     with atomic_path(path) as temporary:

@@ -11,4 +11,6 @@ def generator(*key: int | str) -> np.random.Generator:
     Equal keys give equal numbers in every process and on every restart; different keys give independent streams.
     Words enter as their CRC-32, integers must be >= 0.
     """
-    return np.random.default_rng([zlib.crc32(part.encode()) if isinstance(part, str) else part for part in key])
+    return np.random.default_rng(
+        [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in key]
+    )

@@ -19,7 +19,9 @@ class StopSignal:
         if self._received and number == signal.SIGINT:
             raise KeyboardInterrupt
         self._received = True
-        logging.getLogger(__name__).info("%s: saving and ending after this step", signal.Signals(number).name)
+        logging.getLogger(__name__).info(
+            "%s: saving and ending after this step", signal.Signals(number).name
+        )
 
     def __bool__(self) -> bool:
         return self._received

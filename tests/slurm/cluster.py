@@ -18,7 +18,10 @@ def missing() -> str | None:
     absent = [name for name in PROGRAMS if not shutil.which(name)]
     if absent:
         return f"no {', '.join(absent)}: apt-get install slurm-wlm munge iproute2"
-    if os.geteuid() != 0 or subprocess.run(["unshare", *NAMESPACES, "true"], capture_output=True).returncode:
+    if (
+        os.geteuid() != 0
+        or subprocess.run(["unshare", *NAMESPACES, "true"], capture_output=True).returncode
+    ):
         return "new namespaces are not allowed here: they need root"
     return None
 
@@ -29,10 +32,24 @@ class Cluster:
     def __init__(self, folder: Path, nodes: int) -> None:
         """Start the daemons; their configuration and logs go to `folder`. RuntimeError if they do not come up."""
         self.folder = folder
-        command = ["unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc", SCRIPT, folder, str(nodes)]
+        command = [
+            "unshare",
+            *NAMESPACES,
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            SCRIPT,
+            folder,
+            str(nodes),
+        ]
         self._output = (folder / "cluster.log").open("w")
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._output, text=True, bufsize=1
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._output,
+            text=True,
+            bufsize=1,
         )
         self._expect("ready")
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
@@ -47,10 +64,16 @@ class Cluster:
 
     def run(self, *command: str | Path, folder: Path | None = None, **environment: str) -> str:
         """A command on the head node, in `folder`: its output; RuntimeError with what it said if it fails."""
-        variables = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "PHOTONVS_"))}
+        variables = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SLURM_", "PHOTONVS_"))
+        }
         variables |= {"SLURM_CONF": str(self.folder / "slurm.conf")} | environment
         entered = [*self._inside, f"--wd={folder or self.folder}", *map(str, command)]
-        finished = subprocess.run(entered, env=variables, capture_output=True, text=True, timeout=60)
+        finished = subprocess.run(
+            entered, env=variables, capture_output=True, text=True, timeout=60
+        )
         if finished.returncode:
             raise RuntimeError(f"{' '.join(map(str, command))}: {finished.stdout}{finished.stderr}")
         return finished.stdout
@@ -66,7 +89,11 @@ class Cluster:
 
     def wait_for_state(self, job: str, state: str, seconds: float = 60) -> None:
         """Until the job is in this state; RuntimeError after `seconds`."""
-        self.wait_until(lambda: self.state(job) == state, f"job {job} in state {state}, it is {self.state(job)}", seconds)
+        self.wait_until(
+            lambda: self.state(job) == state,
+            f"job {job} in state {state}, it is {self.state(job)}",
+            seconds,
+        )
 
     def crash(self, node: str) -> None:
         """End all processes of a node at once, as a power cut does."""

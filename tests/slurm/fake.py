@@ -34,10 +34,20 @@ class FakeSlurm:
             (folder / "bin" / name).write_text(text)
             (folder / "bin" / name).chmod(0o755)
 
-    def start(self, script: str, *arguments: str, copied: bool = True, **environment: str) -> subprocess.Popen:
+    def start(
+        self, script: str, *arguments: str, copied: bool = True, **environment: str
+    ) -> subprocess.Popen:
         """The script, from a copy as Slurm makes it, in the folder."""
-        copy = shutil.copy(SCRIPTS / script, self.folder / "slurm_script") if copied else SCRIPTS / script
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "PHOTONVS_"))}
+        copy = (
+            shutil.copy(SCRIPTS / script, self.folder / "slurm_script")
+            if copied
+            else SCRIPTS / script
+        )
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SLURM_", "PHOTONVS_"))
+        }
         job = {
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "PHOTONVS_PYTHON": str(STAND_IN),
@@ -65,10 +75,20 @@ class FakeSlurm:
         said = process.communicate(timeout=30)[0]
         return process.returncode, said
 
-    def array_task(self, task: int, *arguments: str, tasks: range = range(3), **environment: str) -> tuple[int, str]:
+    def array_task(
+        self, task: int, *arguments: str, tasks: range = range(3), **environment: str
+    ) -> tuple[int, str]:
         """The script sample-array.sh as a task of an array."""
-        array = {"ID": task, "MIN": tasks[0], "MAX": tasks[-1], "STEP": tasks.step, "COUNT": len(tasks)}
-        variables = {f"SLURM_ARRAY_TASK_{name}": str(value) for name, value in array.items()} | {"SLURM_ARRAY_JOB_ID": "5"}
+        array = {
+            "ID": task,
+            "MIN": tasks[0],
+            "MAX": tasks[-1],
+            "STEP": tasks.step,
+            "COUNT": len(tasks),
+        }
+        variables = {f"SLURM_ARRAY_TASK_{name}": str(value) for name, value in array.items()} | {
+            "SLURM_ARRAY_JOB_ID": "5"
+        }
         return self.run("sample-array.sh", *arguments, **(variables | environment))
 
 

@@ -16,7 +16,11 @@ def main(arguments: list[str]) -> int:
     """Act as `python ARGUMENTS`; the status."""
     if arguments[:1] == ["-c"]:  # whether photonvs is installed
         return int(os.environ.get("STAND_IN_LACKS_PHOTONVS", 0))
-    start = {"arguments": arguments, "node": os.environ.get("SLURMD_NODENAME", ""), "rank": os.environ.get("SLURM_PROCID", "")}
+    start = {
+        "arguments": arguments,
+        "node": os.environ.get("SLURMD_NODENAME", ""),
+        "rank": os.environ.get("SLURM_PROCID", ""),
+    }
     with (Path(os.environ["STAND_IN"]) / "starts").open("a") as file:
         file.write(json.dumps(start) + "\n")
     if any(argument.endswith("train.py") for argument in arguments):
@@ -25,7 +29,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _train(arguments: list[str]) -> int:
-    settings = dict(argument.split("=", 1) for argument in arguments if "=" in argument and not argument.startswith("-"))
+    settings = dict(
+        argument.split("=", 1)
+        for argument in arguments
+        if "=" in argument and not argument.startswith("-")
+    )
     folder = Path(arguments[arguments.index("--instance-data") + 1])
     leads = os.environ.get("SLURM_PROCID", "0") == "0"
     counter = folder / "steps"
@@ -41,6 +49,8 @@ def _train(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    if "-m" in sys.argv:  # torchrun: its own answer to TERM is what PET_SIGNALS_TO_HANDLE switches off
+    if (
+        "-m" in sys.argv
+    ):  # torchrun: its own answer to TERM is what PET_SIGNALS_TO_HANDLE switches off
         assert "SIGTERM" not in os.environ["PET_SIGNALS_TO_HANDLE"]
     sys.exit(main(sys.argv[1:]))
