@@ -12,10 +12,11 @@ import av
 import numpy as np
 import pytest
 
-from photonvs.datasets import download
-from photonvs.datasets.download import download_videos, main, read_urls
-from photonvs.datasets.video_fetching import Settings
-from photonvs.datasets.video_manifest import read_manifest
+from photonvs.commands.download_videos import main
+from photonvs.datasets.download import batch
+from photonvs.datasets.download.batch import download_videos, read_urls
+from photonvs.datasets.download.fetching import Settings
+from photonvs.datasets.download.manifest import read_manifest
 from photonvs.utils.files import REPOSITORY
 
 
@@ -301,7 +302,7 @@ def test_rate_limit(server, data, video):
 
 
 def test_stops_when_all_fail(server, data, monkeypatch, capsys):
-    monkeypatch.setattr(download, "FAILURES_IN_A_ROW", 3)
+    monkeypatch.setattr(batch, "FAILURES_IN_A_ROW", 3)
     folder, videos = data(*(f"{server.url}/403/{number}.mp4" for number in range(50)))
     with pytest.raises(ValueError, match="of 50 videos failed"):
         run(folder, "--parallel", "1")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from photonvs.cameras import from_realestate10k, to_realestate10k
+from photonvs.datasets.download.manifest import Entry, open_manifest
 from photonvs.datasets.extract import main
 from photonvs.datasets.poses import (
     Sequence,
@@ -16,7 +17,6 @@ from photonvs.datasets.poses import (
     save_poses,
     video_name,
 )
-from photonvs.datasets.video_manifest import Entry, open_manifest
 from photonvs.utils.files import REPOSITORY
 
 CLIPS = REPOSITORY.parent / "shared" / "clips"

@@ -8,7 +8,7 @@ import pytest
 
 from photonvs.cameras import from_realestate10k
 from photonvs.datasets.poses import Sequence, load_poses, save_poses
-from photonvs.datasets.rooms import Clip, make_scene
+from photonvs.datasets.rooms.clips import Clip, make_scene
 from photonvs.evaluation.make_protocol import main
 from photonvs.evaluation.protocol import (
     PROTOCOLS,

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from photonvs.cameras import OPENCV_TO_BLENDER, from_realestate10k, intrinsic_matrix
-from photonvs.datasets import rooms, rooms_render, rooms_textures
-from photonvs.datasets.rooms import Clip, camera_path, clearance, main, make_clip, make_scene
-from photonvs.datasets.rooms_render import Renderer, blocked
-from photonvs.datasets.rooms_scene import Box, Material, Room, furnish
-from photonvs.datasets.rooms_textures import texture
+from photonvs.commands.make_rooms import main
+from photonvs.datasets.rooms import clips, render, textures
+from photonvs.datasets.rooms.clips import Clip, make_clip, make_scene
+from photonvs.datasets.rooms.render import Renderer, blocked
+from photonvs.datasets.rooms.scene import Box, Material, Room, furnish
+from photonvs.datasets.rooms.textures import texture
+from photonvs.datasets.rooms.walk import camera_path, clearance
 
 PLAIN = Material((0.5, 0.5, 0.5))
 SIZE = 90, 160  # height, width
@@ -61,8 +63,8 @@ def ray_depth(room: Room, pose: np.ndarray, focal_y: float, size: tuple[int, int
 def coarse_textures():
     """Textures and light with fewer samples, so that a room is ready sooner; the geometry is not affected."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rooms_textures, "TEXELS", 80)
-        patch.setattr(rooms_render, "LIGHT_TEXELS", 4)
+        patch.setattr(textures, "TEXELS", 80)
+        patch.setattr(render, "LIGHT_TEXELS", 4)
         yield
 
 
@@ -185,10 +187,8 @@ def test_light_falls_off_with_the_square_and_is_cut_off_by_a_board():
 
     def light(boxes: list[Box]) -> np.ndarray:
         room = Room(size, [PLAIN] * 6, boxes)
-        lights = [
-            quad for quad in rooms_render._quads(room) if quad.material.glow and quad.area > 0.1
-        ]
-        return rooms_render._incident(points, normals, room, lights, up)[:, 0]
+        lights = [quad for quad in render._quads(room) if quad.material.glow and quad.area > 0.1]
+        return render._incident(points, normals, room, lights, up)[:, 0]
 
     around = 0.36
     square = 2.9**2 + np.array([0, 1.5**2])
@@ -232,7 +232,7 @@ def test_rooms_have_furniture_and_paths_keep_clear_of_it():
 
 
 def test_room_without_such_a_path_is_one_clear_line(monkeypatch):
-    monkeypatch.setattr(rooms, "CLIP_ATTEMPTS", 1)
+    monkeypatch.setattr(clips, "CLIP_ATTEMPTS", 1)
     with pytest.raises(
         ValueError, match="clip 0: found no path of 3000 frames in room 0; choose fewer --frames"
     ):
@@ -389,7 +389,7 @@ def test_the_command_makes_clips_in_parallel(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_neighbouring_frames_have_many_sift_matches(monkeypatch):
-    monkeypatch.setattr(rooms_textures, "TEXELS", 256)
+    monkeypatch.setattr(textures, "TEXELS", 256)
     for number in range(3):
         room, poses, focal_y = make_scene(replace(CLIP, number=number))
         renderer = Renderer(room, 0)

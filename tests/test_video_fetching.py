@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from photonvs.datasets.video_fetching import PATTERNS, Settings, classify, youtube_dl_options
-from photonvs.datasets.video_manifest import STATUSES
+from photonvs.datasets.download.fetching import PATTERNS, Settings, classify, youtube_dl_options
+from photonvs.datasets.download.manifest import STATUSES
 
 HINT = "Use --cookies-from-browser or --cookies for the authentication. See  https://github.com/yt-dlp/yt-dlp/wiki/FAQ"
 LATER = "has been rate-limited by YouTube for up to an hour. It is recommended to use `-t sleep` to add a delay"

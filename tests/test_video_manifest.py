@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from photonvs.datasets.video_manifest import Entry, open_manifest, read_manifest
+from photonvs.datasets.download.manifest import Entry, open_manifest, read_manifest
 
 
 def entry(video, status="there", reason=""):

@@ -9,9 +9,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..utils.files import REPOSITORY, atomic_path
+from .download.manifest import MANIFEST, Entry, read_manifest
 from .poses import Sequence, read_realestate10k_text, save_poses
 from .video import find_videos
-from .video_manifest import MANIFEST, Entry, read_manifest
 
 DATA = REPOSITORY / "dataset-data" / "data"
 LAYOUT = "expected DIR/RealEstate10K-original/SPLIT/*.txt and DIR/SPLIT/videos/<video>.mp4 (or .mkv, .webm)"

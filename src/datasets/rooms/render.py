@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..cameras import OPENCV_TO_BLENDER, intrinsic_matrix
-from .rooms_scene import Box, Material, Room
-from .rooms_textures import texture
+from ...cameras import OPENCV_TO_BLENDER, intrinsic_matrix
+from .scene import Box, Material, Room
+from .textures import texture
 
 LIGHT_TEXELS = 10  # light samples a metre
 LEVELS = 8  # of the texture pyramids, each half the size of the one before

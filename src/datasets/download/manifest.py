@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..utils.files import atomic_path
+from ...utils.files import atomic_path
 
 MANIFEST = "manifest.jsonl"
 

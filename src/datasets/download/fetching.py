@@ -15,7 +15,7 @@ from typing import Any
 import av
 from tqdm import tqdm
 
-from .video_manifest import STATUSES, Entry
+from .manifest import STATUSES, Entry
 
 # At most 360 lines, where a site tells the heights; of a direct link to a file the height is only known afterwards.
 # No HLS: its files keep the transport stream's clock, which starts anywhere, and frames are found by their time.

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from .rooms_scene import Material
+from .scene import Material
 
 TEXELS = (
     256  # samples a metre; a pixel of a 360-line frame sees 1/256 m at a distance of about 1.4 m

@@ -1,0 +1,1 @@
+"""Made-up furnished rooms with exact cameras: what stands in them, walks through them, pictures of them, clips."""

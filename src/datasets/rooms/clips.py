@@ -1,0 +1,194 @@
+"""Video clips of made-up furnished rooms with exact cameras, in RealEstate10K's format: `make-rooms.py`.
+
+For trying, teaching and testing: a room follows from the split, the seed and its number alone, a clip's smooth path through it
+from these and the clip's number. World: z up, metres, the room's floor centred on the origin.
+"""
+
+import base64
+import hashlib
+import multiprocessing
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from ...cameras import to_realestate10k
+from ...utils.files import atomic_path
+from .render import Renderer
+from .scene import Room, furnish
+from .walk import camera_path
+
+FRAME_SIZE = 360, 640  # height, width
+CLIP_ATTEMPTS = 2000  # to find a clip's path: long ones through a small room are rare
+WALK = 8  # seconds that a path through a room can last at least
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What makes a clip: equal values give equal files."""
+
+    split: str
+    seed: int
+    number: int
+    frames: int
+    rate: Fraction  # frames a second
+    pose_every: int = 1  # frames
+    rooms: int | None = None  # that the clips take turns in; None: each has its own
+
+    @property
+    def room(self) -> int:
+        """The room's number."""
+        return self.number % self.rooms if self.rooms else self.number
+
+    def room_digest(self) -> bytes:
+        """32 bytes that differ between splits, seeds and rooms; the room's random numbers come from it."""
+        return hashlib.sha256(f"{self.split}/{self.seed}/{self.room}".encode()).digest()
+
+    def digest(self) -> bytes:
+        """32 bytes that differ between rooms and between the clips in one; identifiers and the path come from it."""
+        path = self.number // self.rooms if self.rooms else 0
+        return hashlib.sha256(f"{self.split}/{self.seed}/{self.room}/{path}".encode()).digest()
+
+    @property
+    def video(self) -> str:
+        """The video's identifier, 11 characters."""
+        return "rm" + base64.urlsafe_b64encode(self.digest()[:9]).decode()[:9]
+
+    @property
+    def sequence(self) -> str:
+        """The sequence's identifier, 16 hexadecimal digits."""
+        return self.digest()[9:17].hex()
+
+    def timestamps(self) -> list[int]:
+        """Microseconds of the frames that have a pose."""
+        return [
+            round(frame * 1_000_000 / self.rate) for frame in range(0, self.frames, self.pose_every)
+        ]
+
+
+# --- The camera's path ---
+
+
+# --- Clips ---
+
+
+def make_scene(clip: Clip) -> tuple[Room, np.ndarray, float]:
+    """The clip's room, its camera poses (frames, 4, 4) and its focal length (fraction of the height).
+
+    Raises ValueError if no path that long was found in the room.
+    """
+    room = make_room(clip)
+    rng = np.random.default_rng(list(clip.digest()))
+    focal_y = float(rng.uniform(0.85, 1.1))
+    poses = camera_path(room, clip.frames, float(clip.rate), rng, CLIP_ATTEMPTS)
+    if poses is None:
+        raise ValueError(
+            f"clip {clip.number}: found no path of {clip.frames} frames in room {clip.room}; choose fewer --frames or "
+            "another --seed"
+        )
+    return room, poses, focal_y
+
+
+def make_room(clip: Clip) -> Room:
+    """The clip's room: the first one of its random numbers in which a camera can walk for WALK seconds."""
+    rng = np.random.default_rng(list(clip.room_digest()))
+    while True:
+        room = furnish(rng)
+        if camera_path(room, WALK + 1, 1.0, rng) is not None:
+            return room
+
+
+@lru_cache(maxsize=1)
+def _renderer(room_clip: Clip) -> Renderer:
+    """The lit room of a clip; the clips of one room come one after the other and share it."""
+    return Renderer(make_room(room_clip), int.from_bytes(room_clip.room_digest()[17:25]))
+
+
+def make_clip(clip: Clip, data: Path, depth: bool = False) -> bool:
+    """Write a clip's video, pose text and, if wanted, depth; False if they were there already.
+
+    Depth: `SPLIT/depth/VIDEO.npz` with `depth`, (frames, height, width) float16, metres along the optical axis.
+    Raises ValueError if files of a clip with the same name but other frames are in the way.
+    """
+    video = data / clip.split / "videos" / f"{clip.video}.mp4"
+    text = data / "RealEstate10K-original" / clip.split / f"{clip.sequence}.txt"
+    depth_file = data / clip.split / "depth" / f"{clip.video}.npz"
+    if (
+        text.is_file()
+        and [int(line.split()[0]) for line in text.read_text().splitlines()[1:]]
+        != clip.timestamps()
+    ):
+        raise ValueError(
+            f"{text}: holds other frames than asked for; remove it and {video}, or choose another --seed"
+        )
+    if text.is_file() and video.is_file() and (depth_file.is_file() or not depth):
+        return False
+    _, poses, focal_y = make_scene(clip)
+    renderer = _renderer(replace(clip, number=clip.room))
+    depths = _write_video(
+        video, clip.rate, (renderer.render(pose, focal_y, FRAME_SIZE) for pose in poses)
+    )
+    if depth:
+        with atomic_path(depth_file) as temporary:
+            np.savez_compressed(temporary, depth=depths)
+    with atomic_path(text) as temporary:  # last: it marks the clip as whole
+        temporary.write_text(_pose_text(clip, poses, focal_y))
+    return True
+
+
+def _write_video(
+    path: Path, rate: Fraction, frames: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
+    """Write H.264 from (image, depth) pairs; the depths, (n, height, width) float16."""
+    depths = []
+    with atomic_path(path) as temporary, av.open(str(temporary), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "18", "threads": "1"})
+        stream.height, stream.width = FRAME_SIZE
+        stream.pix_fmt = "yuv420p"
+        stream.gop_size = max(
+            1, round(rate)
+        )  # a key frame a second, so that single frames are quick to reach
+        for image, depth in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            depths.append(depth.astype(np.float16))
+        container.mux(stream.encode())
+    return np.stack(depths)
+
+
+def _pose_text(clip: Clip, poses: np.ndarray, focal_y: float) -> str:
+    """RealEstate10K's text: the address, then timestamp, intrinsics, two zeros and the extrinsics of a frame a line."""
+    focal_x = focal_y * FRAME_SIZE[0] / FRAME_SIZE[1]
+    lines = [f"https://made-up-rooms.invalid/watch?v={clip.video}"]
+    for timestamp, extrinsics in zip(
+        clip.timestamps(), to_realestate10k(poses[:: clip.pose_every]), strict=True
+    ):
+        numbers = (focal_x, focal_y, 0.5, 0.5, 0, 0, *extrinsics.ravel())
+        lines.append(" ".join([str(timestamp), *(f"{number:.9f}" for number in numbers)]))
+    return "\n".join(lines) + "\n"
+
+
+def make_clips(clips: list[Clip], data: Path, depth: bool = False, workers: int = 1) -> int:
+    """Write clips, several at a time in processes of their own; how many were not there before."""
+    progress = tqdm(total=len(clips), unit="clip")
+    made = 0
+    with (
+        progress,
+        ProcessPoolExecutor(
+            workers, multiprocessing.get_context("spawn"), cv2.setNumThreads, (1,)
+        ) as pool,
+    ):
+        futures = [pool.submit(make_clip, clip, data, depth) for clip in clips]
+        try:
+            for future in as_completed(futures):
+                made += future.result()
+                progress.update()
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error, don't render the rest first
+    return made
