@@ -24,7 +24,7 @@ from photonvs.datasets.latents import describe, first_stage_fingerprint, open_da
 from photonvs.datasets.poses import Sequence, load_poses, save_poses
 from photonvs.datasets.realestate10k import FramePairs
 from photonvs.datasets.video import crop_and_resize
-from photonvs.encode_latents import encode_latents
+from photonvs.training.latents import encode_latents
 
 POSES = 125  # a sequence
 VIDEOS, SECONDS = 3, 20  # of the data set for pairs

@@ -18,10 +18,10 @@ from video import RATE, make_video
 
 from photonvs.config import Config
 from photonvs.datasets.poses import save_poses
-from photonvs.encode_latents import encode_latents
 from photonvs.models import build_first_stage, save_weights
-from photonvs.trainer import NumberedSamples
-from photonvs.training import ScoreTask
+from photonvs.training.latents import encode_latents
+from photonvs.training.score import ScoreTask
+from photonvs.training.trainer import NumberedSamples
 from photonvs.utils.denormals import flushed_denormals
 from photonvs.utils.distributed import Process, choose_device
 

@@ -17,7 +17,7 @@ from .evaluation.scoring import FrameSequence, score_sequence
 from .evaluation.tsed import tsed
 from .make_trajectory import frames_of, write_sample
 from .sampling import sample_trajectory
-from .training import ScoreTask, train
+from .training.score import ScoreTask, train
 from .trajectory import SPEC, SamplingSpec, conditioning
 from .trajectory_presets import realestate10k
 from .utils.command_line import add_instance_data

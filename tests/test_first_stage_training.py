@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch.utils.data import default_collate
 
-from photonvs import first_stage_training
 from photonvs.config import (
     Config,
     FirstStageConfig,
@@ -18,16 +17,17 @@ from photonvs.config import (
     TrainingConfig,
     load_config,
 )
-from photonvs.first_stage_losses import (
+from photonvs.models import build_first_stage, load_first_stage
+from photonvs.models.discriminator import PatchDiscriminator, generator_loss
+from photonvs.training import first_stage
+from photonvs.training.first_stage import FirstStageTask
+from photonvs.training.first_stage_losses import (
     Autoencoding,
     CodeRestarts,
     adaptive_weight,
     codebook_loss,
     perplexity,
 )
-from photonvs.first_stage_training import FirstStageTask
-from photonvs.models import build_first_stage, load_first_stage
-from photonvs.models.discriminator import PatchDiscriminator, generator_loss
 from photonvs.utils.checkpoint import read_checkpoint
 from photonvs.utils.distributed import Process
 
@@ -40,7 +40,7 @@ TINY = FirstStageConfig(
     codebook_size=64,
 )
 HERE = Process(torch.device("cpu"))
-FRAMES = first_stage_training._frames
+FRAMES = first_stage._frames
 
 
 class Shapes:
@@ -64,7 +64,7 @@ class Shapes:
 
 @pytest.fixture(autouse=True)
 def shapes(monkeypatch):
-    monkeypatch.setattr(first_stage_training, "_frames", lambda *_, **__: Shapes())
+    monkeypatch.setattr(first_stage, "_frames", lambda *_, **__: Shapes())
 
 
 def settings(**changes: object) -> Config:
@@ -221,7 +221,7 @@ def test_the_losses_add_up():
 
 def test_perceptual_distance_enters_the_loss(monkeypatch):
     monkeypatch.setattr(
-        first_stage_training, "load_perceptual", lambda *_: lambda x, y: torch.full((len(x),), 2.0)
+        first_stage, "load_perceptual", lambda *_: lambda x, y: torch.full((len(x),), 2.0)
     )
     task = FirstStageTask(settings(perceptual="lpips", perceptual_weight=1.5), HERE)
     scalars = task.update(iter(batches(task, 0)), 0)
@@ -293,7 +293,7 @@ def test_a_tiny_autoencoder_learns(tmp_path):
     task.export(tmp_path / "first-stage.safetensors")
     loaded = load_first_stage(tmp_path / "first-stage.safetensors")
     assert loaded.config == TINY
-    assert first_stage_training.reconstruction_quality(loaded, task.dataset, 4) == after
+    assert first_stage.reconstruction_quality(loaded, task.dataset, 4) == after
 
 
 def test_a_new_training_starts_from_weights_that_are_there(tmp_path):
@@ -381,9 +381,9 @@ def test_without_held_out_frames_nothing_is_validated():
 def test_held_out_frames_are_those_of_the_other_split(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        first_stage_training, "FrameDataset", lambda *arguments: asked.append(arguments) or Shapes()
+        first_stage, "FrameDataset", lambda *arguments: asked.append(arguments) or Shapes()
     )
-    monkeypatch.setattr(first_stage_training, "_frames", FRAMES)
+    monkeypatch.setattr(first_stage, "_frames", FRAMES)
     config = settings(flip=True)
     config.data.poses, config.data.videos, config.data.validation = (
         "/train/p.npy",
@@ -432,15 +432,15 @@ def test_settings_that_do_not_fit_are_refused(config, message):
 def test_the_command_trains_and_exports(tmp_path, monkeypatch):
     """Two steps, then two more from the checkpoint; another's weights are not replaced."""
     monkeypatch.setattr(
-        first_stage_training,
+        first_stage,
         "load_config",
         lambda name, changes: settings_for_command(name, changes),
     )
     arguments = ["--instance-data", str(tmp_path), "--device", "cpu"]
-    first_stage_training.main([*arguments, "training.steps=2"])
+    first_stage.main([*arguments, "training.steps=2"])
     weights = tmp_path / "first-stage.safetensors"
     first = load_file(weights)
-    first_stage_training.main([*arguments, "training.steps=4"])
+    first_stage.main([*arguments, "training.steps=4"])
     second = load_file(weights)
     assert any(not torch.equal(first[name], second[name]) for name in first)
     assert (
@@ -453,7 +453,7 @@ def test_the_command_trains_and_exports(tmp_path, monkeypatch):
     other.mkdir()
     (other / "first-stage.safetensors").write_text("somebody's")
     with pytest.raises(ValueError, match="exists and no checkpoint .* goes with it"):
-        first_stage_training.main(["--instance-data", str(other), "--device", "cpu"])
+        first_stage.main(["--instance-data", str(other), "--device", "cpu"])
     assert (other / "first-stage.safetensors").read_text() == "somebody's"
 
 

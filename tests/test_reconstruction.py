@@ -6,7 +6,8 @@ import torch
 
 from photonvs.config import FirstStageConfig
 from photonvs.models import build_first_stage
-from photonvs.reconstruction import psnr, reconstruct, reconstruction_quality, ssim
+from photonvs.training.reconstruction import reconstruct, reconstruction_quality
+from photonvs.utils.image_quality import psnr, ssim
 
 
 def test_psnr_of_a_known_error():

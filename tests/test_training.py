@@ -16,8 +16,8 @@ from torch.testing import assert_close
 from photonvs.config import load_config
 from photonvs.models import build_denoiser, load_denoiser, save_weights
 from photonvs.train_command import Validation, main
-from photonvs.trainer import Trainer, rate_factor
-from photonvs.training import ScoreTask, train
+from photonvs.training.score import ScoreTask, train
+from photonvs.training.trainer import Trainer, rate_factor
 from photonvs.utils.checkpoint import list_checkpoints, load_checkpoint, load_newest_checkpoint
 from photonvs.utils.distributed import Process
 
@@ -320,7 +320,7 @@ def test_validation_scores_frames_made_with_the_averaged_weights(footage, config
 def test_a_training_that_cannot_be_written_keeps_the_checkpoint_before(
     whole, configured, tmp_path, monkeypatch, caplog
 ):
-    from photonvs import trainer
+    from photonvs.training import trainer
 
     saves = []
 
@@ -346,7 +346,7 @@ def test_kills_at_any_moment_lose_nothing(configured, tmp_path):
         tmp_path / "killed" / "checkpoints",
     )
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["photonvs.training"])
+    context.set_forkserver_preload(["photonvs.training.score"])
     source, steps = random.Random(0), []
     for kill in range(25):
         before = set(folder.glob("[0-9]*"))

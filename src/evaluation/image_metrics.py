@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from ..datasets.camera_files import natural_order
-from ..reconstruction import WINDOW
-from ..reconstruction import ssim as ssim_of_tensors
 from ..trajectory import IMAGE_SUFFIXES, SPEC, TRUE_IMAGES, find_images, given_images, read_spec
+from ..utils.image_quality import WINDOW
+from ..utils.image_quality import ssim as ssim_of_tensors
 from ..utils.pictures import read_frame, read_square
 from .published_metrics import load_lpips
 

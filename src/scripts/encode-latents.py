@@ -1,6 +1,6 @@
 """Encode all frames of a data set once, for training from latents."""
 
-from photonvs.encode_latents import main
+from photonvs.training.latents import main
 from photonvs.utils.command_line import run
 
 if __name__ == "__main__":

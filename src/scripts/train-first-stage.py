@@ -1,6 +1,6 @@
 """Train a first stage, the image autoencoder."""
 
-from photonvs.first_stage_training import main
+from photonvs.training.first_stage import main
 from photonvs.utils.command_line import run
 
 if __name__ == "__main__":

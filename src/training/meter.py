@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from .utils.files import atomic_path
+from ..utils.files import atomic_path
 
 if TYPE_CHECKING:
     from .trainer import Trainer

@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .models.discriminator import PatchDiscriminator, discriminator_loss
-from .models.first_stage import VQGAN
-from .utils.distributed import Process
-from .utils.random import generator
+from ..models.discriminator import PatchDiscriminator, discriminator_loss
+from ..models.first_stage import VQGAN
+from ..utils.distributed import Process
+from ..utils.random import generator
 
 LARGEST_ADAPTIVE_WEIGHT = 1e4
 

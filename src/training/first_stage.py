@@ -14,8 +14,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .config import Config, config_to_dict, load_config
-from .datasets.frames import FrameDataset
+from ..config import Config, config_to_dict, load_config
+from ..datasets.frames import FrameDataset
+from ..models import build_first_stage, load_first_stage, save_weights
+from ..models.discriminator import PatchDiscriminator, generator_loss, patches
+from ..models.perceptual import load_perceptual
+from ..utils.checkpoint import OWN_FIRST_STAGE, list_checkpoints, save_checkpoint
+from ..utils.command_line import add_instance_data
+from ..utils.denormals import flushed_denormals
+from ..utils.distributed import Process, join_processes
+from ..utils.ema import ExponentialMovingAverage
+from ..utils.files import REPOSITORY
 from .first_stage_losses import (
     AdversarialLoss,
     Autoencoding,
@@ -24,17 +33,8 @@ from .first_stage_losses import (
     codebook_loss,
     perplexity,
 )
-from .models import build_first_stage, load_first_stage, save_weights
-from .models.discriminator import PatchDiscriminator, generator_loss, patches
-from .models.perceptual import load_perceptual
 from .reconstruction import reconstruction_picture, reconstruction_quality
 from .trainer import Trainer, rate_factor
-from .utils.checkpoint import OWN_FIRST_STAGE, list_checkpoints, save_checkpoint
-from .utils.command_line import add_instance_data
-from .utils.denormals import flushed_denormals
-from .utils.distributed import Process, join_processes
-from .utils.ema import ExponentialMovingAverage
-from .utils.files import REPOSITORY
 
 log = logging.getLogger(__name__)
 

@@ -23,21 +23,21 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from .config import Config, load_config
-from .datasets.latents import (
+from ..config import Config, load_config
+from ..datasets.latents import (
     SHARD_BYTES,
     LatentCache,
     create_cache,
     describe,
     first_stage_fingerprint,
 )
-from .datasets.poses import PoseFile, load_poses
-from .datasets.video import VideoReader, crop_and_resize, find_videos
-from .models import open_first_stage
-from .models.first_stage import latent_shape
-from .utils.command_line import add_instance_data
-from .utils.distributed import choose_device
-from .utils.files import REPOSITORY, atomic_path
+from ..datasets.poses import PoseFile, load_poses
+from ..datasets.video import VideoReader, crop_and_resize, find_videos
+from ..models import open_first_stage
+from ..models.first_stage import latent_shape
+from ..utils.command_line import add_instance_data
+from ..utils.distributed import choose_device
+from ..utils.files import REPOSITORY, atomic_path
 
 log = logging.getLogger(__name__)
 

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from .diffusion.samplers import DEFAULT_SAMPLER, SAMPLERS
-from .diffusion.sde import VarianceExploding
-from .models import Denoiser
-from .utils.random import generator
+from ..diffusion.samplers import DEFAULT_SAMPLER, SAMPLERS
+from ..diffusion.sde import VarianceExploding
+from ..models import Denoiser
+from ..utils.random import generator
 
 
 @torch.inference_mode()

@@ -7,17 +7,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .config import Config
-from .datasets.latents import first_stage_fingerprint, open_dataset
-from .diffusion.sde import draw_noise_levels, score_matching_loss
-from .models import Denoiser, build_denoiser, load_denoiser, open_first_stage
+from ..config import Config
+from ..datasets.latents import first_stage_fingerprint, open_dataset
+from ..diffusion.sde import draw_noise_levels, score_matching_loss
+from ..models import Denoiser, build_denoiser, load_denoiser, open_first_stage
+from ..utils.denormals import flushed_denormals
+from ..utils.distributed import Process, join_processes
+from ..utils.ema import ExponentialMovingAverage
+from ..utils.files import REPOSITORY
+from ..utils.random import generator
+from .pictures import sample_grid
 from .trainer import Trainer, rate_factor
-from .training_pictures import sample_grid
-from .utils.denormals import flushed_denormals
-from .utils.distributed import Process, join_processes
-from .utils.ema import ExponentialMovingAverage
-from .utils.files import REPOSITORY
-from .utils.random import generator
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
 NOISE_LEVEL_BOUNDS = (

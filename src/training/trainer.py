@@ -17,9 +17,8 @@ from omegaconf import OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from .config import Config, TrainingConfig, config_from_dict, config_to_dict
-from .meter import Meter
-from .utils.checkpoint import (
+from ..config import Config, TrainingConfig, config_from_dict, config_to_dict
+from ..utils.checkpoint import (
     FORMAT,
     checkpoint_name,
     load_checkpoint,
@@ -27,14 +26,13 @@ from .utils.checkpoint import (
     prune_checkpoints,
     save_checkpoint,
 )
-from .utils.distributed import Process
-from .utils.files import atomic_path
-from .utils.signals import STOP_SIGNALS, StopSignal
+from ..utils.distributed import Process
+from ..utils.files import atomic_path
+from ..utils.signals import STOP_SIGNALS
+from .meter import Meter
+from .stopping import STOP_FILE, StopRequest
 
 log = logging.getLogger(__name__)
-
-STOP_FILE = "stop"  # in the checkpoints' folder: its presence asks the run to save and end
-STOP_FILE_SECONDS = 2.0  # between two looks for it
 
 
 class Task(Protocol):
@@ -108,7 +106,8 @@ class Trainer:
         if self.step >= self.settings.steps:
             log.info("step %d of %d is done already", self.step, self.settings.steps)
             return
-        stop = StopRequest(self)
+        stop_file = self.checkpoints / STOP_FILE if self.process.leads else None
+        stop = StopRequest(self.settings.minutes, stop_file)
         saved = time.monotonic()
         with Meter(self) as meter:
             self._write_config()
@@ -240,27 +239,3 @@ class NumberedSamples(Dataset):
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         return {**self.dataset[number], "number": torch.tensor(number)}
-
-
-class StopRequest:
-    """True once this process should save and end: after a signal, the time limit, or when the stop file is there."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self.signal, self.started = StopSignal(), time.monotonic()
-        self.minutes = trainer.settings.minutes
-        self.file = trainer.checkpoints / STOP_FILE if trainer.process.leads else None
-        self.looked, self.found = -STOP_FILE_SECONDS, False
-
-    def __bool__(self) -> bool:
-        now = time.monotonic()
-        if self.minutes is not None and now - self.started >= 60 * self.minutes:
-            return True
-        if self.file and now - self.looked >= STOP_FILE_SECONDS:
-            self.looked = now
-            if self.file.exists():
-                log.info("%s is there: saving and ending", self.file)
-                self.file.unlink()
-                self.found = True
-        if self.found:
-            return True
-        return bool(self.signal)

@@ -1,0 +1,1 @@
+"""Training: the loop that all networks share, and what is trained."""
