@@ -1,6 +1,6 @@
 """Convert posed images or a posed video of one's own to RealEstate10K's format."""
 
-from photonvs.datasets.convert import main
-from photonvs.utils.command_line import run
+from photonvs.commands.convert_sequence import main
+from photonvs.commands.options import run
 
 run(main)

@@ -1,6 +1,6 @@
 """Fetch the videos of a RealEstate10K split from the site that hosts them: python download-videos.py train."""
 
 from photonvs.commands.download_videos import main
-from photonvs.utils.command_line import run
+from photonvs.commands.options import run
 
 run(main)

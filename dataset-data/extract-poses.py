@@ -1,7 +1,7 @@
 """Convert RealEstate10K's text files of a split to one poses.npy."""
 
-from photonvs.datasets.extract import main
-from photonvs.utils.command_line import run
+from photonvs.commands.extract_poses import main
+from photonvs.commands.options import run
 
 if __name__ == "__main__":  # processes that it starts may import this file again
     run(main)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .cameras import OPENCV_TO_BLENDER
+from .cameras.geometry import OPENCV_TO_BLENDER
 from .datasets.poses import load_poses, read_realestate10k_text
 from .trajectory import check_poses, number_from_json, poses_from_json, read_json
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from photonvs.evaluate_command import main as evaluate
+from photonvs.commands.evaluate import main as evaluate
 from photonvs.evaluation.image_metrics import read_pair, run_comparison
 from photonvs.evaluation.set_distances import features, frechet_distance, kernel_distance
 from photonvs.evaluation.statistics import CONFIDENCE, mean_over_sequences

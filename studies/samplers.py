@@ -26,10 +26,10 @@ from common import (
 )
 from matplotlib.figure import Figure
 
+from photonvs.commands import options
+from photonvs.commands.make_protocol import main as make_protocol
 from photonvs.diffusion.samplers import DEFAULT_SAMPLER, SAMPLERS
 from photonvs.evaluation.image_table import markdown
-from photonvs.evaluation.make_protocol import main as make_protocol
-from photonvs.utils import command_line
 from photonvs.utils.files import atomic_path
 
 EVALUATIONS = 8, 16, 24, 50, 100
@@ -327,4 +327,4 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    options.run(main)

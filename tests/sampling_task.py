@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from photonvs.cameras import pair_ray_features
+from photonvs.cameras.geometry import pair_ray_features
 from photonvs.config import Config, DenoiserConfig, DiffusionConfig, FirstStageConfig
 from photonvs.models import build_first_stage
 from photonvs.sampling import sample_trajectory

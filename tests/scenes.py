@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from hypothesis import settings
 
-from photonvs.cameras import OPENCV_TO_BLENDER, intrinsic_matrix
+from photonvs.cameras.geometry import OPENCV_TO_BLENDER, intrinsic_matrix
 
 unhurried = settings(deadline=None, max_examples=50)  # a slow machine is no failure
 

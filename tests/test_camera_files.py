@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scenes import random_pose
 
-from photonvs.cameras import OPENCV_TO_BLENDER, to_realestate10k
+from photonvs.cameras.geometry import OPENCV_TO_BLENDER, to_realestate10k
 from photonvs.datasets.camera_files import Camera, find_images, read_cameras
 from photonvs.trajectory import SamplingSpec, write_spec
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scenes import points_before, project, random_pose, unhurried
 
-from photonvs.cameras import (
+from photonvs.cameras.geometry import (
     RAY_FEATURES,
     from_realestate10k,
     fundamental_matrix,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from photonvs.utils.command_line import run
+from photonvs.commands.options import run
 
 
 def raising(error):

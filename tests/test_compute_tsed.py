@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scenes import sideways_poses, write_frames
 
-from photonvs.evaluation.compute_tsed import main
+from photonvs.commands.compute_tsed import main
 from photonvs.evaluation.matching import SiftMatcher
 from photonvs.evaluation.report import build_report, summarize, write_report
 from photonvs.evaluation.scoring import PairScore

@@ -11,8 +11,8 @@ from PIL import Image
 from scenes import random_pose
 from test_camera_files import transforms, write_colmap_text
 
+from photonvs.commands.convert_sequence import main
 from photonvs.datasets import extract
-from photonvs.datasets.convert import main
 from photonvs.datasets.poses import load_poses
 from photonvs.datasets.video import crop_and_resize, read_frames
 

@@ -11,19 +11,14 @@ import torch
 from numbered_video import write_numbered_video
 from torch import nn
 
+from photonvs.commands.encode_latents import default_part, main, parse_part
 from photonvs.config import Config
 from photonvs.datasets.latents import LatentCache, open_dataset
 from photonvs.datasets.poses import Sequence, load_poses, save_poses
 from photonvs.datasets.video import crop_and_resize, find_videos, read_frames
 from photonvs.models import build_first_stage
 from photonvs.training import latents as module
-from photonvs.training.latents import (
-    default_part,
-    encode_latents,
-    first_stage_fingerprint,
-    main,
-    parse_part,
-)
+from photonvs.training.latents import encode_latents, first_stage_fingerprint
 
 SIZE = 16  # pixels
 SEQUENCES = {  # name: (video, first frame, poses, frames between poses); of one video partly at the same times

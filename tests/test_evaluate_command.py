@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_image_metrics import write_sample
 
-from photonvs.evaluate_command import main
+from photonvs.commands.evaluate import main
 from photonvs.utils.pictures import write_png
 
 

@@ -7,6 +7,7 @@ import torch
 from seeded import published
 from torch.testing import assert_close
 
+from photonvs.commands.export_weights import main
 from photonvs.config import (
     Config,
     DataConfig,
@@ -15,7 +16,6 @@ from photonvs.config import (
     TrainingConfig,
     config_to_dict,
 )
-from photonvs.export_weights import main
 from photonvs.models import (
     build_denoiser,
     build_first_stage,

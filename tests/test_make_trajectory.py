@@ -9,8 +9,9 @@ import pytest
 from numbered_video import write_numbered_video
 
 from photonvs import trajectory_presets as presets
+from photonvs.cameras.plot import describe
+from photonvs.commands.make_trajectory import main
 from photonvs.datasets.video import crop_and_resize, read_frames
-from photonvs.make_trajectory import describe, main
 from photonvs.trajectory import conditioning, given_images, read_spec
 from photonvs.utils.files import REPOSITORY
 from photonvs.utils.pictures import png_bytes, read_frame

@@ -10,7 +10,7 @@ import pytest
 from scenes import sideways_poses, write_frames
 from test_compute_tsed import write_sample_spec
 
-from photonvs.evaluation.compute_tsed import main
+from photonvs.commands.compute_tsed import main
 from photonvs.utils.files import atomic_path
 
 CHROMIUM = next(

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photonvs.cameras import from_realestate10k, to_realestate10k
+from photonvs.cameras.geometry import from_realestate10k, to_realestate10k
+from photonvs.commands.extract_poses import main
 from photonvs.datasets.download.manifest import Entry, open_manifest
-from photonvs.datasets.extract import main
 from photonvs.datasets.poses import (
     Sequence,
     load_poses,

@@ -6,10 +6,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from photonvs.cameras import from_realestate10k
+from photonvs.cameras.geometry import from_realestate10k
+from photonvs.commands.make_protocol import main
 from photonvs.datasets.poses import Sequence, load_poses, save_poses
 from photonvs.datasets.rooms.clips import Clip, make_scene
-from photonvs.evaluation.make_protocol import main
 from photonvs.evaluation.protocol import (
     PROTOCOLS,
     Protocol,

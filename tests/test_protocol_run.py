@@ -8,11 +8,11 @@ import torch
 from sampling_task import CONFIG
 from training_task import write_footage
 
+from photonvs.commands.evaluate import main
 from photonvs.datasets.poses import load_poses
-from photonvs.evaluate_command import main
 from photonvs.evaluation.protocol import Protocol, choose_sequences, read_protocol, write_protocol
+from photonvs.evaluation.protocol_run import make_samples
 from photonvs.models import build_denoiser, save_weights
-from photonvs.protocol_run import make_samples
 from photonvs.trajectory import read_spec
 
 SAMPLING = ["--", "--steps", "2", "--device", "cpu"]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from photonvs.cameras import OPENCV_TO_BLENDER, from_realestate10k, intrinsic_matrix
+from photonvs.cameras.geometry import OPENCV_TO_BLENDER, from_realestate10k, intrinsic_matrix
 from photonvs.commands.make_rooms import main
 from photonvs.datasets.rooms import clips, render, textures
 from photonvs.datasets.rooms.clips import Clip, make_clip, make_scene

@@ -9,10 +9,10 @@ import pytest
 import torch
 from sampling_task import CONFIG, write_task
 
+from photonvs.commands.options import run
+from photonvs.commands.sample_trajectory import main
 from photonvs.models import build_denoiser, save_weights
-from photonvs.sampling import main
 from photonvs.utils import checkpoint
-from photonvs.utils.command_line import run
 from photonvs.utils.files import REPOSITORY
 
 COMMAND = [sys.executable, str(REPOSITORY / "src/scripts/sample-trajectory.py")]

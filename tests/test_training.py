@@ -13,9 +13,10 @@ import torch
 import training_task
 from torch.testing import assert_close
 
+from photonvs.commands.train import main
 from photonvs.config import load_config
+from photonvs.evaluation.validation import Validation
 from photonvs.models import build_denoiser, load_denoiser, save_weights
-from photonvs.train_command import Validation, main
 from photonvs.training.score import ScoreTask, train
 from photonvs.training.trainer import Trainer, rate_factor
 from photonvs.utils.checkpoint import list_checkpoints, load_checkpoint, load_newest_checkpoint

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photonvs import trajectory_presets as presets
-from photonvs.cameras import OPENCV_TO_BLENDER, to_realestate10k
+from photonvs.cameras.geometry import OPENCV_TO_BLENDER, to_realestate10k
 from photonvs.datasets.poses import read_realestate10k_text, save_poses
 from photonvs.trajectory import SamplingSpec, check_poses, conditioning, write_spec
 

@@ -1,6 +1,6 @@
 """Cameras of anyone's frames: our sampling-spec.json, COLMAP models, transforms.json (nerfstudio, Blender), RealEstate10K.
 
-Whatever the file, poses come out in our convention (`photonvs.cameras`); how the world is turned does not matter, for
+Whatever the file, poses come out in our convention (`photonvs.cameras.geometry`); how the world is turned does not matter, for
 training as for the metrics. Cameras are pinholes: a file with lens distortion is refused.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..cameras import OPENCV_TO_BLENDER
+from ..cameras.geometry import OPENCV_TO_BLENDER
 from ..trajectory import IMAGE_SUFFIXES, check_poses, read_spec
 from .poses import read_realestate10k_text
 

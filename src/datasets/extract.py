@@ -1,6 +1,5 @@
 """RealEstate10K text files of a split -> one `poses.npy`, without the sequences whose video is not there."""
 
-import argparse
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -17,27 +16,6 @@ DATA = REPOSITORY / "dataset-data" / "data"
 LAYOUT = "expected DIR/RealEstate10K-original/SPLIT/*.txt and DIR/SPLIT/videos/<video>.mp4 (or .mkv, .webm)"
 NAMES_SHOWN = 5  # of every reason; all are in the file of skipped sequences
 FILES_A_TASK = 64
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Convert one split and report what was skipped; raises ValueError or FileNotFoundError if nothing can be written."""
-    parser = argparse.ArgumentParser(
-        description="Convert the RealEstate10K text files of a split to DIR/SPLIT/poses.npy. Sequences that cannot be used "
-        "(no video, fewer than two poses, a malformed or empty file) are left out, counted and listed in DIR/SPLIT/skipped.txt,"
-        " a missing video with the answer that download-videos.py got."
-    )
-    parser.add_argument(
-        "split", metavar="SPLIT", help="train, test, or another folder's name; " + LAYOUT
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=DATA,
-        metavar="DIR",
-        help="folder of all data (default: dataset-data/data)",
-    )
-    options = parser.parse_args(arguments)
-    extract(options.data, options.split)
 
 
 def extract(data: Path, split: str) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
-from ..cameras import from_realestate10k
+from ..cameras.geometry import from_realestate10k
 from ..utils.files import atomic_path
 
 POSE_FIELDS = (

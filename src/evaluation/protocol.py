@@ -16,9 +16,9 @@ from ..datasets.poses import PoseFile, Sequence
 from ..trajectory import conditioning
 from ..trajectory_presets import CameraPath
 from ..utils.files import atomic_path
-from .compute_tsed import FIRST_FRAMES
 from .image_results import METRICS, SHORT_TERM
 from .matching import MATCHERS
+from .sequences import FIRST_FRAMES
 from .tsed import T_ERROR, T_MATCHES
 
 FORMAT = 1

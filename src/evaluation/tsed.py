@@ -13,14 +13,14 @@ What the definition leaves open is decided here:
 - *Fewer than T_matches matches, or none*: the pair is inconsistent, however small the median.
 - *No pair that can be scored*: the sequence has no TSED (NaN).
 
-All is numpy float64. Pixels have their origin at the image's top left corner (`photonvs.cameras`).
+All is numpy float64. Pixels have their origin at the image's top left corner (`photonvs.cameras.geometry`).
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from ..cameras import fundamental_matrix, intrinsic_matrix
+from ..cameras.geometry import fundamental_matrix, intrinsic_matrix
 
 T_ERROR = 2.0  # pixels; the median distance must be below
 T_MATCHES = 10  # matches at least

@@ -1,7 +1,7 @@
 """Train a first stage, the image autoencoder."""
 
-from photonvs.training.first_stage import main
-from photonvs.utils.command_line import run
+from photonvs.commands.options import run
+from photonvs.commands.train_first_stage import main
 
 if __name__ == "__main__":
     run(main)

@@ -1,7 +1,7 @@
 """Train the score network on frame pairs."""
 
-from photonvs.train_command import main
-from photonvs.utils.command_line import run
+from photonvs.commands.options import run
+from photonvs.commands.train import main
 
 if __name__ == "__main__":
     run(main)

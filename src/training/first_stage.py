@@ -4,7 +4,6 @@ Per step, from one pass of the autoencoder: reconstruction (mean absolute error 
 commitment, and after `discriminator_start` steps the adversarial losses of both sides.
 """
 
-import argparse
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,13 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..config import Config, config_to_dict, load_config
+from ..config import Config, config_to_dict
 from ..datasets.frames import FrameDataset
 from ..models import build_first_stage, load_first_stage, save_weights
 from ..models.discriminator import PatchDiscriminator, generator_loss, patches
 from ..models.perceptual import load_perceptual
 from ..utils.checkpoint import OWN_FIRST_STAGE, list_checkpoints, save_checkpoint
-from ..utils.command_line import add_instance_data
 from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
@@ -302,27 +300,3 @@ def train_first_stage(config: Config, instance_data: Path, device: str | None = 
             )
             log.info("wrote %s; held-out frames: %s", exported, quality or "none (data.validation)")
     return exported
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line of scripts/train-first-stage.py."""
-    parser = argparse.ArgumentParser(
-        description="Train a first stage (the image autoencoder) and write first-stage.safetensors, which train.py and "
-        "sample-trajectory.py then find. Run the same command again to go on after a stop. SIGTERM, SIGUSR1, Ctrl-C or a "
-        "file first-stage/checkpoints/stop: save and end."
-    )
-    parser.add_argument(
-        "--config",
-        default="first-stage-small",
-        help="a preset's name or a YAML file (default: %(default)s)",
-    )
-    parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
-    parser.add_argument(
-        "settings", nargs="*", metavar="key=value", help="settings that replace the preset's"
-    )
-    add_instance_data(parser)
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train_first_stage(
-        load_config(options.config, options.settings), options.instance_data, options.device
-    )

@@ -4,10 +4,7 @@ The cache's format is in `datasets.latents`. Videos are decoded by the DataLoade
 start to its end, and encoded here.
 """
 
-import argparse
 import logging
-import os
-import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -23,7 +20,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from ..config import Config, load_config
+from ..config import Config
 from ..datasets.latents import (
     SHARD_BYTES,
     LatentCache,
@@ -33,10 +30,7 @@ from ..datasets.latents import (
 )
 from ..datasets.poses import PoseFile, load_poses
 from ..datasets.video import VideoReader, crop_and_resize, find_videos
-from ..models import open_first_stage
 from ..models.first_stage import latent_shape
-from ..utils.command_line import add_instance_data
-from ..utils.distributed import choose_device
 from ..utils.files import REPOSITORY, atomic_path
 
 log = logging.getLogger(__name__)
@@ -224,27 +218,6 @@ def _write_shard(
     return missing
 
 
-def default_part(environment: Mapping[str, str]) -> tuple[int, int]:
-    """This process's part (i of n, i from 1) of a Slurm array job, of torchrun's processes, or of both together."""
-    task, tasks = 0, int(environment.get("SLURM_ARRAY_TASK_COUNT", 1))
-    if "SLURM_ARRAY_TASK_ID" in environment:
-        first, step = (
-            environment.get("SLURM_ARRAY_TASK_MIN", 0),
-            environment.get("SLURM_ARRAY_TASK_STEP", 1),
-        )
-        task = (int(environment["SLURM_ARRAY_TASK_ID"]) - int(first)) // int(step)
-    rank, ranks = int(environment.get("RANK", 0)), int(environment.get("WORLD_SIZE", 1))
-    return task * ranks + rank + 1, tasks * ranks
-
-
-def parse_part(text: str) -> tuple[int, int]:
-    """`I/N` -> (I, N), 1 <= I <= N; raises ValueError."""
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
-    if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise ValueError(f"--part {text}: expected I/N with I from 1 to N, for example 1/8")
-    return int(match[1]), int(match[2])
-
-
 def _report_videos(cache: LatentCache, poses: PoseFile, videos: Mapping[str, Path]) -> None:
     """Say what the cache leaves out."""
     left_out = [
@@ -275,68 +248,3 @@ def _progress_bar(total: int) -> tqdm:
         maxinterval=slowest,
         bar_format=form,
     )
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line of scripts/encode-latents.py."""
-    parser = argparse.ArgumentParser(
-        description="Encode all frames of the training data once, for training with data.latents=DIR. Run the same command "
-        "again to go on after a stop; several processes, each with its part, share the work."
-    )
-    parser.add_argument(
-        "--config",
-        default="realestate10k",
-        help="a preset's name or a YAML file (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--latents",
-        metavar="DIR",
-        help="folder to write, relative to the repository (default: data.latents)",
-    )
-    parser.add_argument(
-        "--part",
-        metavar="I/N",
-        help="the part that this process does, from 1 (default: from a Slurm array or torchrun, else all)",
-    )
-    parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
-    parser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="float32",
-        help="of the arithmetic (default: %(default)s)",
-    )
-    parser.add_argument(
-        "settings", nargs="*", metavar="key=value", help="settings that replace the preset's"
-    )
-    add_instance_data(parser)
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    config = load_config(options.config, options.settings)
-    latents = options.latents or config.data.latents
-    if latents is None:
-        raise ValueError("nowhere to write: give --latents DIR")
-    part = parse_part(options.part or "{}/{}".format(*default_part(os.environ)))
-    first_stage = open_first_stage(config, options.instance_data).to(choose_device(options.device))
-    done = encode_latents(config, REPOSITORY / latents, first_stage, part, options.precision)
-    _report(done, LatentCache(REPOSITORY / latents), part)
-
-
-def _report(done: Encoded, cache: LatentCache, part: tuple[int, int]) -> None:
-    """Say what this run did, and how the whole cache stands."""
-    log.info(
-        "part %d of %d: %d frames written, %d shards were there already",
-        *part,
-        done.frames,
-        done.skipped,
-    )
-    absent = cache.absent_shards()
-    missing = sum(
-        (cache.missing(shard) for shard in range(cache.shards) if shard not in absent), Counter()
-    )
-    if missing:
-        names = ", ".join(list(missing)[:10]) + (", ..." if len(missing) > 10 else "")
-        log.warning(
-            "%d frames of %d videos could not be read: %s", missing.total(), len(missing), names
-        )
-    state = f"{len(absent)} of {cache.shards} shards to go" if absent else "complete"
-    log.info("%s: %s", cache.folder, state)

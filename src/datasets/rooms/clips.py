@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ...cameras import to_realestate10k
+from ...cameras.geometry import to_realestate10k
 from ...utils.files import atomic_path
 from .render import Renderer
 from .scene import Room, furnish

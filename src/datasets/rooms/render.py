@@ -1,6 +1,6 @@
 """Pictures of rooms made of textured boxes: light baked into the textures, exact perspective views.
 
-World: z up, metres, the room's floor centred on the origin; poses as in `photonvs.cameras`. All surfaces are matt, so a point
+World: z up, metres, the room's floor centred on the origin; poses as in `photonvs.cameras.geometry`. All surfaces are matt, so a point
 has the same colour in all views. Colours are RGB in [0, 1], or uint8 in textures and frames.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ...cameras import OPENCV_TO_BLENDER, intrinsic_matrix
+from ...cameras.geometry import OPENCV_TO_BLENDER, intrinsic_matrix
 from .scene import Box, Material, Room
 from .textures import texture
 

@@ -9,32 +9,24 @@ from pathlib import Path
 
 import numpy as np
 
-from . import __version__
-from .datasets.poses import PoseFile, load_poses
-from .datasets.video import find_videos
-from .evaluation.compute_tsed import (
-    PAGE,
-    Job,
-    Outcome,
-    Settings,
-    page_sequence,
-    sample_jobs,
-    score_jobs,
-)
-from .evaluation.efficientnet_lite import weights_path
-from .evaluation.image_metrics import run_comparison
-from .evaluation.image_results import ImageResults, evaluate_images, write_rows
-from .evaluation.image_table import horizon_names, markdown, metric_rows, plain_table
-from .evaluation.matching import MATCHERS
-from .evaluation.page import write_page
-from .evaluation.protocol import PinnedSequence, Protocol, path_of
-from .evaluation.published_metrics import ALEXNET_URL, INCEPTION_URL, weight_file
-from .evaluation.report import mean_text, summarize, table
-from .make_trajectory import frames_of, write_sample
-from .sampling import main as sample
-from .sampling_outputs import fingerprint
-from .trajectory import SPEC, TRUE_IMAGES, SamplingSpec, conditioning, find_images, spec_text
-from .utils.files import atomic_path
+from .. import __version__
+from ..commands.make_trajectory import frames_of, write_sample
+from ..commands.sample_trajectory import main as sample
+from ..datasets.poses import PoseFile, load_poses
+from ..datasets.video import find_videos
+from ..sampling_outputs import fingerprint
+from ..trajectory import SPEC, TRUE_IMAGES, SamplingSpec, conditioning, find_images, spec_text
+from ..utils.files import atomic_path
+from .efficientnet_lite import weights_path
+from .image_metrics import run_comparison
+from .image_results import ImageResults, evaluate_images, write_rows
+from .image_table import horizon_names, markdown, metric_rows, plain_table
+from .matching import MATCHERS
+from .page import write_page
+from .protocol import PinnedSequence, Protocol, path_of
+from .published_metrics import ALEXNET_URL, INCEPTION_URL, weight_file
+from .report import mean_text, summarize, table
+from .sequences import PAGE, Job, Outcome, Settings, page_sequence, sample_jobs, score_jobs
 
 SHOWN = 20  # sequences on the page, from the worst to the best
 LIBRARIES = (

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .files import REPOSITORY
+from ..utils.files import REPOSITORY
 
 
 def run(main: Callable[[], object]) -> None:

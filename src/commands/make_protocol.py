@@ -5,11 +5,11 @@ from pathlib import Path
 
 from ..datasets.poses import load_poses
 from ..datasets.video import find_videos
-from .compute_tsed import FIRST_FRAMES
-from .image_results import METRICS, SHORT_TERM
-from .matching import MATCHERS
-from .protocol import EVERY, FRAMES, Protocol, choose_sequences, write_protocol
-from .tsed import T_ERROR, T_MATCHES
+from ..evaluation.image_results import METRICS, SHORT_TERM
+from ..evaluation.matching import MATCHERS
+from ..evaluation.protocol import EVERY, FRAMES, Protocol, choose_sequences, write_protocol
+from ..evaluation.sequences import FIRST_FRAMES
+from ..evaluation.tsed import T_ERROR, T_MATCHES
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,6 +1,5 @@
 """The command draw-epipolar: two frames side by side with their matches and epipolar lines, coloured by distance."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,91 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 
-from ..datasets.camera_files import Camera, find_images, read_cameras
-from ..trajectory import SPEC
-from ..utils.command_line import add_instance_data
-from ..utils.files import atomic_path
-from .matching import MATCHERS, Matcher, Matches, read_grey
+from ..datasets.camera_files import Camera
+from .matching import Matcher, Matches, read_grey
 from .scoring import match_distances, pair_fundamental
 from .tsed import T_ERROR, has_baseline, median_distance
 
 COLORS = "RdYlGn_r"
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Draw one pair of frames and say where the picture is."""
-    options = _parse(arguments)
-    if options.output:
-        folder = options.instance_data / options.output
-        run = f"{options.run:08d}"
-        poses, images, results = (
-            folder / SPEC,
-            folder / "samples" / run / "images",
-            folder / "evaluation" / run,
-        )
-    else:
-        poses, images, results = options.poses, options.images, Path()
-    cameras = read_cameras(poses)
-    paths, _ = find_images(cameras, images)
-    first, second = options.frames
-    if not (0 <= first < len(cameras) and 0 <= second < len(cameras) and first != second):
-        raise ValueError(
-            f"frames {first} and {second}: expected two different ones from 0 to {len(cameras) - 1} ({poses})"
-        )
-    pair = [(paths[k], cameras[k]) for k in (first, second)]
-    figure = draw_pair(pair, MATCHERS[options.matcher](), options.lines)
-    target = options.figure or results / f"epipolar-{first:04d}-{second:04d}.png"
-    with atomic_path(target) as temporary:
-        figure.savefig(temporary, dpi=120)
-    print(target)
-
-
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description="A picture of two frames, their matches and the matches' epipolar lines."
-    )
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="folder samples/<id> in the instance data"
-    )
-    parser.add_argument("--run", type=int, default=0, help="number of the run in it (default: 0)")
-    parser.add_argument(
-        "--images", type=Path, metavar="DIR", help="instead of -o: a folder of anyone's frames"
-    )
-    parser.add_argument(
-        "--poses", type=Path, metavar="FILE", help="the cameras of --images, as for compute-tsed.py"
-    )
-    parser.add_argument(
-        "--frames",
-        type=int,
-        nargs=2,
-        default=(0, 1),
-        metavar="N",
-        help="positions on the path (default: 0 1)",
-    )
-    parser.add_argument(
-        "--matcher",
-        choices=sorted(MATCHERS),
-        default="sift",
-        help="as for compute-tsed.py (default: sift)",
-    )
-    parser.add_argument(
-        "--lines",
-        type=int,
-        default=30,
-        metavar="N",
-        help="matches whose lines are drawn at most (default: 30)",
-    )
-    parser.add_argument(
-        "--figure",
-        type=Path,
-        metavar="FILE",
-        help="picture to write (default: epipolar-NNNN-NNNN.png, with -o in samples/<id>/evaluation/<run>)",
-    )
-    add_instance_data(parser)
-    options = parser.parse_args(arguments)
-    if bool(options.output) == bool(options.images) or bool(options.images) != bool(options.poses):
-        parser.error("expected either -o, or --images and --poses")
-    return options
 
 
 def draw_pair(pair: Sequence[tuple[Path, Camera]], matcher: Matcher, lines: int = 30) -> Figure:

@@ -5,15 +5,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .evaluation.image_metrics import Comparison, folder_comparison, run_comparison
-from .evaluation.image_results import METRICS, SHORT_TERM, ImageResults, evaluate_images, write_rows
-from .evaluation.image_table import aligned, plain_table
-from .evaluation.protocol import find_protocol, read_protocol
-from .evaluation.report import plural
-from .protocol_run import run_protocol
-from .trajectory import SPEC
-from .utils.command_line import add_instance_data
-from .utils.files import REPOSITORY
+from ..evaluation.image_metrics import Comparison, folder_comparison, run_comparison
+from ..evaluation.image_results import (
+    METRICS,
+    SHORT_TERM,
+    ImageResults,
+    evaluate_images,
+    write_rows,
+)
+from ..evaluation.image_table import aligned, plain_table
+from ..evaluation.protocol import find_protocol, read_protocol
+from ..evaluation.protocol_run import run_protocol
+from ..evaluation.report import plural
+from ..trajectory import SPEC
+from ..utils.files import REPOSITORY
+from .options import add_instance_data
 
 BUILT_IN = ("psnr", "ssim")  # which need nothing but photonvs
 

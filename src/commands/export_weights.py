@@ -1,54 +1,14 @@
-"""The command export-weights: a training checkpoint as a small file for others, or in the paper's own layout."""
+"""The command export-weights: a training checkpoint as a small file for others, or in the paper's layout."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from .config import Config, DataConfig
-from .models import first_stage_of, load_denoiser, load_first_stage, save_weights
-from .utils.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
-from .utils.command_line import add_instance_data
-from .utils.files import REPOSITORY
-
-
-def export_published(checkpoint: Path, output: Path) -> None:
-    """Write a training checkpoint as the paper's code saves its own: names of DistributedDataParallel, sampler state.
-
-    Raises ValueError for a model that is not the published one, which that code cannot build.
-    """
-    state = load_checkpoint(checkpoint)
-    config, published = load_denoiser(checkpoint, weights="raw").config, Config()
-    for section in ("first_stage", "denoiser", "diffusion"):
-        if getattr(config, section) != getattr(published, section):
-            raise ValueError(
-                f"{checkpoint}: its settings of {section} are not the published ones, which the paper's code needs"
-            )
-    wrapped = {_wrapped(name): tensor for name, tensor in state["score_sde_model"].items()}
-    sampler = {"index": 0, "epoch": state["epoch"]}
-    kept = {name: state[name] for name in ("epoch", "total_iterations", "optimizer", "ema")}
-    save_checkpoint(output, {**kept, "score_sde_model": wrapped, "training_data_sampler": sampler})
-
-
-def _wrapped(name: str) -> str:
-    module, rest = name.split(".", 1)
-    return f"{module}.module.{rest}"
-
-
-def _without_places(config: Config) -> None:
-    """Take out where the training's data lay: nobody else has it there. How pairs were chosen stays."""
-    data = DataConfig()
-    config.data = replace(
-        config.data, poses=data.poses, videos=data.videos, latents=None, validation=None
-    )
-    config.training.initial_weights = None
-
-
-def _place(path: Path) -> str:
-    """A path as settings name it: relative to the repository where it lies in it."""
-    path = path.resolve()
-    return str(path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path)
+from ..models import first_stage_of, load_denoiser, load_first_stage, save_weights
+from ..models.export import _place, _without_places, export_published
+from ..utils.checkpoint import find_checkpoint
+from .options import add_instance_data
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,27 +1,24 @@
 """The command scripts/train.py: the training, watched by frames sampled along fixed paths and their scores."""
 
-import argparse
-import logging
 import shutil
 from pathlib import Path
 
 import numpy as np
 
-from .config import Config, load_config
-from .datasets.camera_files import find_images, read_cameras
-from .datasets.poses import load_poses
-from .datasets.video import find_videos
-from .evaluation.image_metrics import score_run
-from .evaluation.matching import SiftMatcher
-from .evaluation.scoring import FrameSequence, score_sequence
-from .evaluation.tsed import tsed
-from .make_trajectory import frames_of, write_sample
-from .sampling import sample_trajectory
-from .training.score import ScoreTask, train
-from .trajectory import SPEC, SamplingSpec, conditioning
-from .trajectory_presets import realestate10k
-from .utils.command_line import add_instance_data
-from .utils.files import REPOSITORY
+from ..commands.make_trajectory import frames_of, write_sample
+from ..config import Config
+from ..datasets.camera_files import find_images, read_cameras
+from ..datasets.poses import load_poses
+from ..datasets.video import find_videos
+from ..sampling import sample_trajectory
+from ..training.score import ScoreTask
+from ..trajectory import SPEC, SamplingSpec, conditioning
+from ..trajectory_presets import realestate10k
+from ..utils.files import REPOSITORY
+from .image_metrics import score_run
+from .matching import SiftMatcher
+from .scoring import FrameSequence, score_sequence
+from .tsed import tsed
 
 
 class Validation:
@@ -94,30 +91,3 @@ def _write_samples(config: Config, folder: Path) -> list[Path]:
             force=True,
         )
     return folders
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line of scripts/train.py."""
-    parser = argparse.ArgumentParser(
-        description="Train the score network, alone or under torchrun. Run the same command again to go on after a stop, "
-        "with any number of processes. SIGTERM, SIGUSR1, Ctrl-C or a file checkpoints/stop: save and end."
-    )
-    parser.add_argument(
-        "--config",
-        default="realestate10k",
-        help="a preset's name or a YAML file (default: %(default)s)",
-    )
-    parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
-    parser.add_argument(
-        "settings", nargs="*", metavar="key=value", help="settings that replace the preset's"
-    )
-    add_instance_data(parser)
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    config = load_config(options.config, options.settings)
-    train(
-        config,
-        options.instance_data,
-        options.device,
-        Validation if config.data.validation else None,
-    )
