@@ -3,7 +3,7 @@
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from photonvs.cameras.geometry import RAY_FEATURES
+from photonvs.cameras.rays import RAY_FEATURES
 from photonvs.config import Config
 from photonvs.models import build_denoiser, build_first_stage
 

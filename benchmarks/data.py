@@ -19,10 +19,11 @@ import numpy as np
 import torch
 from video import RATE, make_video
 
+from photonvs.cameras.realestate10k import VideoPoses
 from photonvs.config import Config
 from photonvs.datasets.latents import describe, first_stage_fingerprint, open_dataset
-from photonvs.datasets.poses import Sequence, load_poses, save_poses
-from photonvs.datasets.realestate10k import FramePairs
+from photonvs.datasets.pairs import FramePairs
+from photonvs.datasets.poses import load_poses, save_poses
 from photonvs.datasets.video import crop_and_resize
 from photonvs.training.latents import encode_latents
 
@@ -102,10 +103,10 @@ def check_same_pairs(from_videos: FramePairs, from_latents: FramePairs) -> None:
         torch.testing.assert_close(latent[:3], image[:, ::8, ::8] / 127.5 - 1, rtol=1e-3, atol=1e-3)
 
 
-def sequence(video: str, frames: int) -> Sequence:
+def sequence(video: str, frames: int) -> VideoPoses:
     """Every frame of a video, with cameras that don't matter."""
     times, ones = np.round(np.arange(frames) * 1e6 / RATE).astype(np.int64), np.ones(frames)
-    return Sequence(
+    return VideoPoses(
         video, times, ones, ones, ones, ones, np.broadcast_to(np.eye(3, 4), (frames, 3, 4))
     )
 

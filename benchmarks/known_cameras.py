@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from photonvs.datasets.camera_files import Camera
+from photonvs.cameras.files.camera import Camera
 from photonvs.datasets.video import crop_and_resize, read_frames
 from photonvs.evaluation.matching import Matches, read_grey
 from photonvs.evaluation.scoring import match_distances

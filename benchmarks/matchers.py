@@ -17,10 +17,10 @@ import numpy as np
 from known_cameras import Pair, motorcycle, rendered, stereodemo, triangulated
 from matplotlib.figure import Figure
 
-from photonvs.datasets.camera_files import Camera
+from photonvs.cameras.files.camera import Camera
 from photonvs.evaluation.matching import MATCHERS, Matcher, Matches, SiftMatcher
 from photonvs.evaluation.tsed import T_MATCHES, area_under_curve, median_distance, tsed
-from photonvs.utils.files import REPOSITORY, atomic_path
+from photonvs.utils.files import BASE, atomic_path
 
 THRESHOLDS = (1.0, 0.7, 0.5, 0.35)  # of OpenCV's SIFT, as parts of COLMAP's
 T_ERRORS = (0.5, 1.0, 2.0)  # pixels
@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    default = REPOSITORY.parent / "shared" / "clips"
+    default = BASE.parent / "shared" / "clips"
     parser.add_argument(
         "--clips",
         type=Path,

@@ -24,8 +24,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from photonvs.cameras.files.camera import Camera
 from photonvs.cameras.geometry import OPENCV_TO_BLENDER, fundamental_matrix, intrinsic_matrix
-from photonvs.datasets.camera_files import Camera
 from photonvs.evaluation.matching import MATCHERS, SiftMatcher
 from photonvs.evaluation.scoring import FrameSequence, match_distances, score_sequence
 

@@ -1,6 +1,11 @@
 """Convert posed images or a posed video of one's own to RealEstate10K's format."""
 
-from photonvs.commands.convert_sequence import main
-from photonvs.commands.options import run
+try:
+    from photonvs.commands import run
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"{missing}: first activate the environment: source .venv/bin/activate"
+    ) from None
 
-run(main)
+if __name__ == "__main__":
+    run("convert-sequence")

@@ -1,6 +1,11 @@
 """Fetch the videos of a RealEstate10K split from the site that hosts them: python download-videos.py train."""
 
-from photonvs.commands.download_videos import main
-from photonvs.commands.options import run
+try:
+    from photonvs.commands import run
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"{missing}: first activate the environment: source .venv/bin/activate"
+    ) from None
 
-run(main)
+if __name__ == "__main__":
+    run("download-videos")

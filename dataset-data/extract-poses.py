@@ -1,7 +1,11 @@
 """Convert RealEstate10K's text files of a split to one poses.npy."""
 
-from photonvs.commands.extract_poses import main
-from photonvs.commands.options import run
+try:
+    from photonvs.commands import run
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"{missing}: first activate the environment: source .venv/bin/activate"
+    ) from None
 
-if __name__ == "__main__":  # processes that it starts may import this file again
-    run(main)
+if __name__ == "__main__":
+    run("extract-poses")

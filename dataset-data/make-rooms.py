@@ -1,7 +1,11 @@
 """Make video clips of random furnished rooms, with their cameras in RealEstate10K's format."""
 
-from photonvs.commands.make_rooms import main
-from photonvs.commands.options import run
+try:
+    from photonvs.commands import run
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"{missing}: first activate the environment: source .venv/bin/activate"
+    ) from None
 
-if __name__ == "__main__":  # its worker processes import this file
-    run(main)
+if __name__ == "__main__":
+    run("make-rooms")

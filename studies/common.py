@@ -11,10 +11,10 @@ from photonvs.commands.evaluate import main as evaluate
 from photonvs.evaluation.image_metrics import read_pair, run_comparison
 from photonvs.evaluation.set_distances import features, frechet_distance, kernel_distance
 from photonvs.evaluation.statistics import CONFIDENCE, mean_over_sequences
-from photonvs.sampling_outputs import fingerprint
-from photonvs.trajectory import find_images
-from photonvs.utils.checkpoint import SHIPPED_DENOISER
-from photonvs.utils.files import REPOSITORY, atomic_path
+from photonvs.models.places import SHIPPED_DENOISER
+from photonvs.samples import Sample, numbered_images
+from photonvs.sampling.runs import fingerprint
+from photonvs.utils.files import BASE, atomic_path
 from photonvs.utils.pictures import read_frame
 
 DRAWS = 200  # bootstrap draws of a distance between sets of images
@@ -117,11 +117,7 @@ def _kernel_distance(made: np.ndarray, true: np.ndarray) -> float:
 
 def _features_of(sequence: Path) -> tuple[np.ndarray, np.ndarray]:
     """Features (n, 1280) of the generated frames of all runs, and of the true ones at their size."""
-    pairs = [
-        pair
-        for run in sorted((sequence / "samples").iterdir())
-        for pair in run_comparison(sequence, run).pairs
-    ]
+    pairs = [pair for run in Sample(sequence).runs() for pair in run_comparison(run).pairs]
     made, true = (features(read_pair(pair)[which] for pair in pairs) for which in (0, 1))
     return made, true
 
@@ -131,7 +127,7 @@ def diversity(folder: Path) -> dict:
     values = []
     for sequence in sorted(path.parent for path in folder.glob("*/sampling-spec.json")):
         runs = sorted(sequence.glob("samples/*/images"))
-        frames = np.stack([read_frame(find_images(run)[1][0]).astype(float) for run in runs])
+        frames = np.stack([read_frame(numbered_images(run)[1][0]).astype(float) for run in runs])
         values.append((sequence.name, float(np.sqrt(2 * frames.var(axis=0, ddof=1).mean()))))
     return mean_over_sequences(values)
 
@@ -203,12 +199,12 @@ def add_common(parser: argparse.ArgumentParser, name: str) -> None:
     add(
         "--folder",
         type=Path,
-        default=REPOSITORY / "instance-data" / "studies" / name,
+        default=BASE / "instance-data" / "studies" / name,
         metavar="DIR",
         help=text,
     )
     text = f"where {name}.json, -results.md and plots go; numbers that are there are kept (default: docs)"
-    add("--docs", type=Path, default=REPOSITORY / "docs", metavar="DIR", help=text)
+    add("--docs", type=Path, default=BASE / "docs", metavar="DIR", help=text)
 
 
 def open_record(options: argparse.Namespace, name: str, **made_of: object) -> Record:

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from common import add_common, numbers, open_record, run, text
 
-from photonvs.commands import options
+from photonvs.cameras.conditioning import conditioning
+from photonvs.commands import run_main
 from photonvs.commands.make_protocol import main as make_protocol
-from photonvs.diffusion.samplers import DEFAULT_SAMPLER, SAMPLERS
+from photonvs.diffusion.registry import DEFAULT_SAMPLER, SAMPLERS
 from photonvs.evaluation.image_table import markdown
-from photonvs.trajectory import conditioning
 from photonvs.utils.files import atomic_path
 
 
@@ -133,4 +133,4 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    options.run(main)
+    run_main(main)

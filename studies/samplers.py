@@ -26,9 +26,9 @@ from common import (
 )
 from matplotlib.figure import Figure
 
-from photonvs.commands import options
+from photonvs.commands import run_main
 from photonvs.commands.make_protocol import main as make_protocol
-from photonvs.diffusion.samplers import DEFAULT_SAMPLER, SAMPLERS
+from photonvs.diffusion.registry import DEFAULT_SAMPLER, SAMPLERS
 from photonvs.evaluation.image_table import markdown
 from photonvs.utils.files import atomic_path
 
@@ -327,4 +327,4 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    options.run(main)
+    run_main(main)

@@ -1,16 +1,18 @@
 """A tiny sampling task for the tests: its settings, its folder, and a model whose answers are known exactly."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from photonvs.cameras.geometry import pair_ray_features
+from photonvs.cameras.rays import pair_ray_features
+from photonvs.cameras.spec import SamplingSpec, write_spec
 from photonvs.config import Config, DenoiserConfig, DiffusionConfig, FirstStageConfig
 from photonvs.models import build_first_stage
-from photonvs.sampling import sample_trajectory
-from photonvs.trajectory import SamplingSpec, write_spec
+from photonvs.sampling.method import Method
+from photonvs.sampling.trajectory import sample_trajectory
 from photonvs.utils.pictures import write_png
 
 CONFIG = Config(
@@ -75,5 +77,20 @@ def write_task(directory: Path, dependencies: tuple = CHAIN) -> Path:
 
 def sample(*directories, denoiser=None, **options):
     """Runs of those folders: the exact model (or another) and four ancestral steps, unless `options` say otherwise."""
-    settings = {"sampler": "ancestral", "steps": 4, "progress": False} | options
-    return sample_trajectory(directories, denoiser or GaussianDenoiser(), FIRST_STAGE, **settings)
+    method = {"sampler": "ancestral", "steps": 4}
+    method |= {
+        field.name: options.pop(field.name) for field in fields(Method) if field.name in options
+    }
+    return sample_trajectory(
+        directories,
+        denoiser or GaussianDenoiser(),
+        FIRST_STAGE,
+        Method(**method),
+        progress=False,
+        **options,
+    )
+
+
+def latent_of(run, index):
+    """A frame's latent of a run, as it is stored."""
+    return run.read_latents(LATENT)[index]

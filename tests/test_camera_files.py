@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from scenes import random_pose
 
+from photonvs.cameras.files.camera import Camera
+from photonvs.cameras.files.matching import images_of_cameras
+from photonvs.cameras.files.reading import read_cameras
 from photonvs.cameras.geometry import OPENCV_TO_BLENDER, to_realestate10k
-from photonvs.datasets.camera_files import Camera, find_images, read_cameras
-from photonvs.trajectory import SamplingSpec, write_spec
+from photonvs.cameras.spec import SamplingSpec, write_spec
 
 COUNT = 12
 FOCAL = 0.9
@@ -220,28 +222,28 @@ def touch(folder, *names):
 
 def test_images_are_found_by_name(tmp_path):
     folder = touch(tmp_path / "images", "a_1.jpg", "a_2.png", "rest.png", "notes.txt")
-    images, rest = find_images(cameras_named("./train/a_1", "a_2.png", "gone.png"), folder)
+    images, rest = images_of_cameras(cameras_named("./train/a_1", "a_2.png", "gone.png"), folder)
     assert [path.name for path in images] == ["a_1.jpg", "a_2.png", "gone.png"]
     assert [path.name for path in rest] == ["rest.png"]
     (folder / "left").mkdir()
     (folder / "left" / "a_1.jpg").touch()
-    images, _ = find_images(cameras_named("left/a_1.jpg", "a_1.jpg"), folder)
+    images, _ = images_of_cameras(cameras_named("left/a_1.jpg", "a_1.jpg"), folder)
     assert [path.parent.name for path in images] == ["left", "images"]
 
 
 def test_images_with_other_names_are_taken_in_order(tmp_path):
     folder = touch(tmp_path / "images", "f_10.png", "f_9.png", "f_100.png")
-    images, rest = find_images(cameras_named("0", "1000", "2000"), folder)
+    images, rest = images_of_cameras(cameras_named("0", "1000", "2000"), folder)
     assert [path.name for path in images] == ["f_9.png", "f_10.png", "f_100.png"] and rest == []
     with pytest.raises(ValueError, match="3 images for 2 poses"):
-        find_images(cameras_named("0", "1000"), folder)
+        images_of_cameras(cameras_named("0", "1000"), folder)
 
 
 def test_ambiguous_images_are_named(tmp_path):
     folder = touch(tmp_path / "images", "a.jpg", "a.png")
     with pytest.raises(ValueError, match=r"both a.jpg and a.png"):
-        find_images(cameras_named("a"), folder)
+        images_of_cameras(cameras_named("a"), folder)
     with pytest.raises(ValueError, match=r"a.png: two cameras"):
-        find_images(cameras_named("left/a.png", "right/a.png"), folder)
+        images_of_cameras(cameras_named("left/a.png", "right/a.png"), folder)
     with pytest.raises(FileNotFoundError, match="none: no such folder"):
-        find_images(cameras_named("a"), tmp_path / "none")
+        images_of_cameras(cameras_named("a"), tmp_path / "none")

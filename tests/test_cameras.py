@@ -10,20 +10,22 @@ from hypothesis import strategies as st
 from scenes import points_before, project, random_pose, unhurried
 
 from photonvs.cameras.geometry import (
-    RAY_FEATURES,
     from_realestate10k,
     fundamental_matrix,
     intrinsic_matrix,
+    to_realestate10k,
+)
+from photonvs.cameras.rays import (
+    RAY_FEATURES,
     invert_pose,
     pair_ray_features,
     ray_features,
     ray_map,
     relative_pose,
-    to_realestate10k,
 )
-from photonvs.utils.files import REPOSITORY
+from photonvs.utils.files import BASE
 
-DATA = REPOSITORY / "tests" / "data"
+DATA = BASE / "tests" / "data"
 SEEDS = st.integers(0, 2**32 - 1)
 
 

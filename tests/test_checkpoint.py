@@ -3,13 +3,11 @@
 import pytest
 import torch
 
-from photonvs.utils import checkpoint
+from photonvs.models import places
+from photonvs.models.places import find_checkpoint, find_denoiser, find_first_stage
 from photonvs.utils.checkpoint import (
     FORMAT,
     checkpoint_name,
-    find_checkpoint,
-    find_denoiser,
-    find_first_stage,
     list_checkpoints,
     load_checkpoint,
     load_newest_checkpoint,
@@ -123,7 +121,7 @@ def test_published_weights_are_found_first_and_epochs_by_number(tmp_path):
 
 def test_shipped_weights_stand_in_where_there_are_no_others(tmp_path, monkeypatch):
     shipped = tmp_path / "shipped.safetensors"
-    monkeypatch.setattr(checkpoint, "SHIPPED_DENOISER", shipped)
+    monkeypatch.setattr(places, "SHIPPED_DENOISER", shipped)
     with pytest.raises(FileNotFoundError, match="put the file there"):
         find_denoiser(tmp_path)
     shipped.touch()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from photonvs.commands.options import run
+from photonvs.commands import run_main
 
 
 def raising(error):
@@ -32,7 +32,7 @@ def raising(error):
 )
 def test_mistakes_end_in_one_line(error, line):
     with pytest.raises(SystemExit) as ended:
-        run(raising(error))
+        run_main(raising(error))
     assert str(ended.value).endswith(f"error: {line}")
     assert "\n" not in str(ended.value)
 
@@ -40,9 +40,9 @@ def test_mistakes_end_in_one_line(error, line):
 def test_the_traceback_is_there_on_request(monkeypatch):
     monkeypatch.setenv("PHOTONVS_TRACEBACK", "1")
     with pytest.raises(ValueError, match="why"):
-        run(raising(ValueError("why")))
+        run_main(raising(ValueError("why")))
 
 
 def test_our_own_defects_keep_their_traceback():
     with pytest.raises(ZeroDivisionError):
-        run(raising(ZeroDivisionError()))
+        run_main(raising(ZeroDivisionError()))

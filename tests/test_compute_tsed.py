@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from scenes import sideways_poses, write_frames
 
+from photonvs.cameras.spec import SamplingSpec, write_spec
 from photonvs.commands.compute_tsed import main
 from photonvs.evaluation.matching import SiftMatcher
 from photonvs.evaluation.report import build_report, summarize, write_report
 from photonvs.evaluation.scoring import PairScore
-from photonvs.trajectory import SamplingSpec, write_spec
-from photonvs.utils.files import REPOSITORY
+from photonvs.samples import Results
+from photonvs.utils.files import BASE
 
 FOCAL = 0.9
 COUNT = 5
@@ -297,7 +298,7 @@ def test_bad_folders(tmp_path):
 
 
 def test_the_script_ends_with_status_1_and_one_line(tmp_path):
-    script = REPOSITORY / "src" / "scripts" / "compute-tsed.py"
+    script = BASE / "src" / "scripts" / "compute-tsed.py"
     ended = subprocess.run(
         [sys.executable, script, "-o", tmp_path / "none"],
         capture_output=True,
@@ -348,7 +349,7 @@ def test_a_report_without_any_scored_pair_is_null():
     "scores", [[], [PairScore((0, 1), None, None, ("gone",))], [PairScore((0, 1), 0, np.array([]))]]
 )
 def test_results_without_numbers_can_be_written(scores, tmp_path):
-    write_report(build_report(scores, SiftMatcher(), 2, 10), tmp_path)
+    write_report(build_report(scores, SiftMatcher(), 2, 10), Results(tmp_path))
     assert (tmp_path / "tsed.png").stat().st_size > 5000
     assert len(read(tmp_path / "tsed.json")["pairs"]) == len(scores)
 

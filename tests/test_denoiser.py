@@ -4,7 +4,7 @@ import pytest
 import torch
 from seeded import reference, seeded_tensor
 
-from photonvs.cameras.geometry import pair_ray_features
+from photonvs.cameras.rays import pair_ray_features
 from photonvs.config import Config, DenoiserConfig, DiffusionConfig, FirstStageConfig
 from photonvs.models import build_denoiser, load_denoiser
 

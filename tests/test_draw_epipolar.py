@@ -6,8 +6,8 @@ from PIL import Image
 from scenes import sideways_poses, write_frames
 from test_compute_tsed import write_sample_spec
 
+from photonvs.cameras.files.camera import Camera
 from photonvs.commands.draw_epipolar import main
-from photonvs.datasets.camera_files import Camera
 from photonvs.evaluation.epipolar import _lines_of, _segment
 from photonvs.evaluation.scoring import match_distances
 

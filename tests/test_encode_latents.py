@@ -11,10 +11,11 @@ import torch
 from numbered_video import write_numbered_video
 from torch import nn
 
+from photonvs.cameras.realestate10k import VideoPoses
 from photonvs.commands.encode_latents import default_part, main, parse_part
 from photonvs.config import Config
 from photonvs.datasets.latents import LatentCache, open_dataset
-from photonvs.datasets.poses import Sequence, load_poses, save_poses
+from photonvs.datasets.poses import load_poses, save_poses
 from photonvs.datasets.video import crop_and_resize, find_videos, read_frames
 from photonvs.models import build_first_stage
 from photonvs.training import latents as module
@@ -51,7 +52,7 @@ def data(tmp_path_factory) -> Path:
     for name, (video, first, length, step) in SEQUENCES.items():
         times = np.round((first + step * np.arange(length)) * 1e6 / 30).astype(np.int64)
         focal, poses = np.full(length, 0.9), np.broadcast_to(np.eye(3, 4), (length, 3, 4))
-        sequences[name] = Sequence(video, times, focal, focal, focal, focal, poses)
+        sequences[name] = VideoPoses(video, times, focal, focal, focal, focal, poses)
     save_poses(folder / "poses.npy", sequences)
     return folder
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch.utils.data import default_collate
 
+from photonvs.commands import train_first_stage
 from photonvs.config import (
     Config,
     FirstStageConfig,
@@ -431,16 +432,12 @@ def test_settings_that_do_not_fit_are_refused(config, message):
 
 def test_the_command_trains_and_exports(tmp_path, monkeypatch):
     """Two steps, then two more from the checkpoint; another's weights are not replaced."""
-    monkeypatch.setattr(
-        first_stage,
-        "load_config",
-        lambda name, changes: settings_for_command(name, changes),
-    )
+    monkeypatch.setattr(train_first_stage, "load_config", settings_for_command)
     arguments = ["--instance-data", str(tmp_path), "--device", "cpu"]
-    first_stage.main([*arguments, "training.steps=2"])
+    train_first_stage.main([*arguments, "training.steps=2"])
     weights = tmp_path / "first-stage.safetensors"
     first = load_file(weights)
-    first_stage.main([*arguments, "training.steps=4"])
+    train_first_stage.main([*arguments, "training.steps=4"])
     second = load_file(weights)
     assert any(not torch.equal(first[name], second[name]) for name in first)
     assert (
@@ -453,7 +450,7 @@ def test_the_command_trains_and_exports(tmp_path, monkeypatch):
     other.mkdir()
     (other / "first-stage.safetensors").write_text("somebody's")
     with pytest.raises(ValueError, match="exists and no checkpoint .* goes with it"):
-        first_stage.main(["--instance-data", str(other), "--device", "cpu"])
+        train_first_stage.main(["--instance-data", str(other), "--device", "cpu"])
     assert (other / "first-stage.safetensors").read_text() == "somebody's"
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from numbered_video import numbers_of, write_numbered_video
 
+from photonvs.cameras.realestate10k import VideoPoses
 from photonvs.datasets.frames import FrameDataset
-from photonvs.datasets.poses import Sequence, save_poses
+from photonvs.datasets.poses import save_poses
 
 LENGTHS = {"a": 6, "b": 4, "gone": 5}  # poses of each sequence, three frames of the video apart
 
@@ -23,7 +24,7 @@ def data(tmp_path_factory) -> Path:
         frames = start + 3 * np.arange(length)
         fractions, poses = np.full(length, 0.5), np.broadcast_to(np.eye(3, 4), (length, 3, 4))
         times = np.round(frames * 1e6 / 30).astype(np.int64)
-        sequences[name] = Sequence(name, times, fractions, fractions, fractions, fractions, poses)
+        sequences[name] = VideoPoses(name, times, fractions, fractions, fractions, fractions, poses)
         if name != "gone":
             write_numbered_video(
                 folder / "videos" / f"{name}.mp4", range(0, 512 * 30, 512), size=(90, 90)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from photonvs import trajectory_presets as presets
+from photonvs.cameras import paths as presets
+from photonvs.cameras.conditioning import conditioning
+from photonvs.cameras.spec import SamplingSpec, write_spec
 from photonvs.evaluation.image_metrics import (
     compare,
     folder_comparison,
@@ -15,7 +17,7 @@ from photonvs.evaluation.image_metrics import (
     score_run,
     ssim,
 )
-from photonvs.trajectory import SamplingSpec, conditioning, write_spec
+from photonvs.samples import Sample
 from photonvs.utils.pictures import write_png
 
 
@@ -33,11 +35,8 @@ def write_sample(directory, count=3, rule="previous", skip=()):
     for index in range(count):
         write_png(directory / "true-ims" / f"{index:04d}.png", grey(50 + 10 * index, 32))
         if index not in skip:
-            write_png(
-                directory / "samples" / "00000000" / "images" / f"{index:04d}.png",
-                grey(51 + 10 * index),
-            )
-    return directory / "samples" / "00000000"
+            write_png(Sample(directory).run(0).image(index), grey(51 + 10 * index))
+    return Sample(directory).run(0)
 
 
 def test_psnr_of_known_errors():
@@ -63,21 +62,21 @@ def test_ssim_is_that_of_torchmetrics_where_its_windows_lie_inside():
 
 def test_a_run_is_compared_with_the_true_frames(tmp_path):
     run = write_sample(tmp_path)
-    comparison = run_comparison(tmp_path, run)
+    comparison = run_comparison(run)
     rows, problems = compare(comparison, {"psnr": psnr})
     assert problems == [] and comparison.problems == () and comparison.generated == 2
     assert [(row["frame"], row["number"]) for row in rows] == [(1, 1), (2, 2)]
     for row, copied in zip(rows, (10, 20), strict=True):
         assert row["psnr"] == pytest.approx(20 * math.log10(255))
         assert row["psnr_of_copying"] == pytest.approx(20 * math.log10(255 / copied))
-    assert [row["psnr"] for row in score_run(tmp_path, run)] == [row["psnr"] for row in rows]
+    assert [row["psnr"] for row in score_run(run)] == [row["psnr"] for row in rows]
 
 
 def test_frames_are_numbered_along_the_path_whatever_is_missing(tmp_path):
     run = write_sample(tmp_path, count=6, rule="keyframes-3", skip=(2,))
     (tmp_path / "true-ims" / "0004.png").unlink()
-    (run / "images" / "0005.png").write_bytes(b"no image")
-    comparison = run_comparison(tmp_path, run)
+    run.image(5).write_bytes(b"no image")
+    comparison = run_comparison(run)
     rows, problems = compare(comparison, {"psnr": psnr})
     assert comparison.generated == 5
     assert [(row["frame"], row["number"]) for row in rows] == [(1, 1), (3, 3)]
@@ -87,7 +86,7 @@ def test_frames_are_numbered_along_the_path_whatever_is_missing(tmp_path):
     ]
     assert len(problems) == 1 and "0005.png cannot be read" in problems[0]
     with pytest.raises(ValueError, match=r"frame 0005 left out"):
-        score_run(tmp_path, run)
+        score_run(run)
 
 
 def test_anyones_frames_by_name(tmp_path):
@@ -114,7 +113,7 @@ def test_nothing_to_compare_is_said(tmp_path):
     for path in (tmp_path / "true-ims").iterdir():
         path.unlink()
     with pytest.raises(FileNotFoundError, match="nothing to compare.*--video writes them"):
-        run_comparison(tmp_path, run)
+        run_comparison(run)
     with pytest.raises(FileNotFoundError, match="no image is called the same in both"):
         folder_comparison(tmp_path / "init-ims", tmp_path / "true-ims", tmp_path)
     with pytest.raises(FileNotFoundError, match="none: no such folder"):

@@ -23,7 +23,7 @@ from photonvs.utils.pictures import write_png
 def comparisons(tmp_path):
     """Two sequences of 3 and 7 frames."""
     folders = [(tmp_path / "a", 3), (tmp_path / "b", 7)]
-    return [run_comparison(folder, write_sample(folder, count)) for folder, count in folders]
+    return [run_comparison(write_sample(folder, count)) for folder, count in folders]
 
 
 def mean_level(images, network, device):

@@ -11,6 +11,7 @@ import torch
 from numbered_video import write_numbered_video
 from torch import nn
 
+from photonvs.cameras.realestate10k import VideoPoses
 from photonvs.config import Config, FirstStageConfig
 from photonvs.datasets.latents import (
     LatentCache,
@@ -21,8 +22,8 @@ from photonvs.datasets.latents import (
     lay_out,
     open_dataset,
 )
-from photonvs.datasets.poses import PoseFile, Sequence, load_poses, save_poses
-from photonvs.datasets.realestate10k import PairDataset
+from photonvs.datasets.pairs import PairDataset
+from photonvs.datasets.poses import PoseFile, load_poses, save_poses
 from photonvs.models import build_first_stage
 
 LENGTHS = {"a": 7, "b": 4, "c": 9, "d": 5, "e": 3, "short": 2, "gone": 6}
@@ -43,7 +44,7 @@ def make_poses(folder: Path) -> PoseFile:
     for name, length in LENGTHS.items():
         poses = np.broadcast_to(np.eye(3, 4), (length, 3, 4))
         focal = np.full(length, 0.9)
-        sequences[name] = Sequence(
+        sequences[name] = VideoPoses(
             VIDEOS[name], 33_333 * np.arange(length), focal, focal, focal, focal, poses
         )
     save_poses(folder / "poses.npy", sequences)

@@ -12,7 +12,7 @@ from slurm.fake import SCRIPTS, STAND_IN, FakeSlurm, after, starts
 from training_task import settings, write_footage
 
 from photonvs.utils.checkpoint import list_checkpoints
-from photonvs.utils.files import REPOSITORY
+from photonvs.utils.files import BASE
 
 NOT_SCRIPTS = ("common.sh", "on-node.sh")
 SUBMITTED = [path.name for path in sorted(SCRIPTS.glob("*.sh")) if path.name not in NOT_SCRIPTS]
@@ -131,12 +131,12 @@ def test_the_repository_is_found_from_where_the_job_was_submitted(slurm: FakeSlu
     for found in (
         {},
         {"SLURM_SUBMIT_DIR": str(SCRIPTS)},
-        {"SLURM_SUBMIT_DIR": str(REPOSITORY / "src")},
+        {"SLURM_SUBMIT_DIR": str(BASE / "src")},
     ):
         command = {"JOB_COMMAND": "/elsewhere/train-deploy.sh"} if found else {}
         status, said = slurm.run("train-deploy.sh", "--instance-data", "run", **command, **found)
         assert status == 0, said
-        assert str(REPOSITORY / "src/scripts/train.py") in starts(slurm.folder)[-1]["arguments"]
+        assert str(BASE / "src/scripts/train.py") in starts(slurm.folder)[-1]["arguments"]
     status, said = slurm.run("train-deploy.sh", JOB_COMMAND="/elsewhere/train-deploy.sh")
     assert status == 1
     assert (

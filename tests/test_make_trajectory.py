@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 from numbered_video import write_numbered_video
 
-from photonvs import trajectory_presets as presets
+from photonvs.cameras import paths as presets
+from photonvs.cameras.conditioning import conditioning
 from photonvs.cameras.plot import describe
+from photonvs.cameras.spec import read_spec
 from photonvs.commands.make_trajectory import main
 from photonvs.datasets.video import crop_and_resize, read_frames
-from photonvs.trajectory import conditioning, given_images, read_spec
-from photonvs.utils.files import REPOSITORY
+from photonvs.samples import Sample
+from photonvs.utils.files import BASE
 from photonvs.utils.pictures import png_bytes, read_frame
 
-CUSTOM = REPOSITORY / "custom-trajectories"
+CUSTOM = BASE / "custom-trajectories"
 
 
 def photo_bytes(grey):
@@ -63,7 +65,7 @@ def test_a_sample_gets_its_specification_and_images(tmp_path, capsys):
     spec = read_spec(sample / "sampling-spec.json")
     assert np.array_equal(spec.poses, presets.orbit(6, radius=3)) and spec.given == (0, 5)
     assert spec.dependencies == conditioning(6, "keyframes-2", (0, 5))[1]
-    found = given_images(sample, spec)
+    found = Sample(sample).given_images(spec)
     assert {index: path.name for index, path in found.items()} == {0: "0000.png", 5: "0005.jpg"}
     assert [path.read_bytes() for path in found.values()] == [first, second]
     assert describe(spec) in capsys.readouterr().out
@@ -111,7 +113,7 @@ def test_a_video_gives_the_given_and_the_true_images(tmp_path):
     )
     for index, frame in enumerate(expected[[0, 1, 2, 3, 2, 1, 0]]):
         assert np.array_equal(read_frame(sample / "true-ims" / f"{index:04d}.png"), frame)
-    given = given_images(sample, read_spec(sample / "sampling-spec.json"))
+    given = Sample(sample).given_images(read_spec(sample / "sampling-spec.json"))
     assert list(given) == [0] and np.array_equal(read_frame(given[0]), expected[0])
 
 
@@ -249,7 +251,7 @@ def test_the_path_is_drawn(tmp_path):
 
 
 def test_the_script_prints_one_line_for_a_mistake(tmp_path):
-    script = REPOSITORY / "src" / "scripts" / "make-trajectory.py"
+    script = BASE / "src" / "scripts" / "make-trajectory.py"
     command = [sys.executable, script, "orbit", "--frames", "1", "--json", "spec.json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     message = "make-trajectory.py: error: 1 frames; expected at least 2, the given one included\n"

@@ -18,9 +18,9 @@ from photonvs.evaluation.matching import (
     read_grey,
 )
 from photonvs.evaluation.tsed import symmetric_epipolar_distance, tsed
-from photonvs.utils.files import REPOSITORY
+from photonvs.utils.files import BASE
 
-CLIPS = REPOSITORY.parent / "shared" / "clips"
+CLIPS = BASE.parent / "shared" / "clips"
 needs_pycolmap = pytest.mark.skipif(find_spec("pycolmap") is None, reason="needs pycolmap")
 MATCHER_CLASSES = [
     pytest.param(SiftMatcher, id="sift"),

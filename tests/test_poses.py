@@ -8,18 +8,13 @@ import numpy as np
 import pytest
 
 from photonvs.cameras.geometry import from_realestate10k, to_realestate10k
+from photonvs.cameras.realestate10k import VideoPoses, read_realestate10k_text, video_name
 from photonvs.commands.extract_poses import main
 from photonvs.datasets.download.manifest import Entry, open_manifest
-from photonvs.datasets.poses import (
-    Sequence,
-    load_poses,
-    read_realestate10k_text,
-    save_poses,
-    video_name,
-)
-from photonvs.utils.files import REPOSITORY
+from photonvs.datasets.poses import load_poses, save_poses
+from photonvs.utils.files import BASE
 
-CLIPS = REPOSITORY.parent / "shared" / "clips"
+CLIPS = BASE.parent / "shared" / "clips"
 URL = "https://www.youtube.com/watch?v=abcDEF-_123"
 IDENTITY = "1 0 0 0.5 0 1 0 0 0 0 1 0"
 
@@ -38,15 +33,15 @@ def text_file(path: Path, *lines: str, url: str = URL) -> Path:
     return path
 
 
-def random_sequence(generator: np.random.Generator, length: int, video: str) -> Sequence:
+def random_sequence(generator: np.random.Generator, length: int, video: str) -> VideoPoses:
     """A sequence of arbitrary numbers."""
     timestamps = np.sort(generator.integers(0, 2**40, length))
-    return Sequence(
+    return VideoPoses(
         video, timestamps, *generator.random((4, length)), generator.normal(size=(length, 3, 4))
     )
 
 
-def assert_equal(first: Sequence, second: Sequence) -> None:
+def assert_equal(first: VideoPoses, second: VideoPoses) -> None:
     assert first.video == second.video
     for name in ("timestamps", "focal_x", "focal_y", "principal_x", "principal_y", "poses"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)

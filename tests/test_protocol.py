@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from photonvs.cameras.geometry import from_realestate10k
+from photonvs.cameras.realestate10k import VideoPoses
 from photonvs.commands.make_protocol import main
-from photonvs.datasets.poses import Sequence, load_poses, save_poses
+from photonvs.datasets.poses import load_poses, save_poses
 from photonvs.datasets.rooms.clips import Clip, make_scene
 from photonvs.evaluation.protocol import (
     PROTOCOLS,
@@ -23,12 +24,12 @@ from photonvs.evaluation.protocol import (
 
 def sequence(
     length: int, video: str = "video", step: float = 0.1, focal_y: float = 0.9
-) -> Sequence:
+) -> VideoPoses:
     extrinsics = np.tile(np.eye(4)[:3], (length, 1, 1))
     extrinsics[:, 0, 3] = -step * np.arange(length)
     ones = np.ones(length)
     poses = from_realestate10k(extrinsics)[:, :3]
-    return Sequence(
+    return VideoPoses(
         video, 40_000 * np.arange(length), 0.5 * ones, focal_y * ones, 0.5 * ones, 0.5 * ones, poses
     )
 

@@ -8,12 +8,12 @@ import torch
 from sampling_task import CONFIG
 from training_task import write_footage
 
+from photonvs.cameras.spec import read_spec
 from photonvs.commands.evaluate import main
 from photonvs.datasets.poses import load_poses
 from photonvs.evaluation.protocol import Protocol, choose_sequences, read_protocol, write_protocol
 from photonvs.evaluation.protocol_run import make_samples
 from photonvs.models import build_denoiser, save_weights
-from photonvs.trajectory import read_spec
 
 SAMPLING = ["--", "--steps", "2", "--device", "cpu"]
 

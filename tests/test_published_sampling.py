@@ -6,7 +6,7 @@ from seeded import reference, seeded_tensor
 from torch import Tensor
 from torch.testing import assert_close
 
-from photonvs.cameras.geometry import pair_ray_features
+from photonvs.cameras.rays import pair_ray_features
 from photonvs.config import Config
 from photonvs.diffusion.samplers import predictor_corrector
 from photonvs.diffusion.sde import VarianceExploding, score_matching_loss

@@ -11,8 +11,9 @@ import torch
 from numbered_video import numbers_of, write_numbered_video
 from torch.utils.data import DataLoader, Subset
 
-from photonvs.datasets.poses import Sequence, save_poses
-from photonvs.datasets.realestate10k import PairDataset, VideoCache, choose_pair
+from photonvs.cameras.realestate10k import VideoPoses
+from photonvs.datasets.pairs import PairDataset, VideoCache, choose_pair
+from photonvs.datasets.poses import save_poses
 
 SIZE = 36
 LENGTHS = {"a": 12, "b": 3, "c": 20, "gone": 5, "short": 2}  # poses of each sequence
@@ -41,7 +42,7 @@ def data(tmp_path_factory) -> Path:
         poses[:, 0, 3], poses[:, 1, 3] = numbers, ord(name[0])
         focal = 0.5 + numbers / 100
         video = {"c": "tour2", "gone": "missing"}.get(name, "tour1")
-        sequences[name] = Sequence(
+        sequences[name] = VideoPoses(
             video, np.round(numbers * 1e6 / 30).astype(np.int64), focal, focal, focal, focal, poses
         )
     save_poses(folder / "poses.npy", sequences)

@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from photonvs.models import load_denoiser
-from photonvs.utils.files import REPOSITORY
+from photonvs.utils.files import BASE
 
 
 def run(script: str, *words: object) -> None:
     subprocess.run(
-        [sys.executable, REPOSITORY / script, *map(str, words)],
+        [sys.executable, BASE / script, *map(str, words)],
         check=True,
-        cwd=REPOSITORY / "src",
+        cwd=BASE / "src",
         timeout=600,
     )
 

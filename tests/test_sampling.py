@@ -6,12 +6,13 @@ import av
 import numpy as np
 import pytest
 import torch
-from sampling_task import CHAIN, CONFIG, FIRST_STAGE, LATENT, GaussianDenoiser, sample
+from sampling_task import CHAIN, CONFIG, FIRST_STAGE, LATENT, GaussianDenoiser, latent_of, sample
 
 from photonvs.config import FirstStageConfig
 from photonvs.models import build_denoiser, build_first_stage
-from photonvs.sampling import sample_trajectory
-from photonvs.sampling_batch import Frame, choose_method, gather_views
+from photonvs.sampling.draw import Drawing, Frame, gather_views
+from photonvs.sampling.method import Method
+from photonvs.sampling.trajectory import sample_trajectory
 from photonvs.utils.pictures import read_frame, write_png
 
 
@@ -60,8 +61,9 @@ def test_frames_have_the_distribution_of_the_model(make_task):
     runs = sample(
         directory, denoiser=denoiser, sampler="heun", steps=40, runs=range(16), batch_size=16
     )
-    views = gather_views([Frame(runs[0], 1)], [(0,)], denoiser, choose_method(), 1)
-    drawn = torch.stack([run.read_latent(1, LATENT) for run in runs]) - denoiser.mean(
+    drawing = Drawing(runs[0].spec, runs[0].read_latents(LATENT))
+    views = gather_views([Frame(drawing, 1)], [(0,)], denoiser, Method(), 1)
+    drawn = torch.stack([latent_of(run, 1) for run in runs]) - denoiser.mean(
         views.latents, views.rays
     )
     # 16 * 768 numbers: standard errors 0.0027 of the mean, 0.0019 of the deviation
@@ -72,9 +74,9 @@ def test_frames_have_the_distribution_of_the_model(make_task):
 def test_options_reach_the_sampler_and_the_record(make_task):
     (plain,), (tuned,) = (
         sample(make_task("a")),
-        sample(make_task("b"), sampler_options={"rho": 2.0, "eta": 0.5}),
+        sample(make_task("b"), options={"rho": 2.0, "eta": 0.5}),
     )
-    assert not torch.equal(plain.read_latent(4, LATENT), tuned.read_latent(4, LATENT))
+    assert not torch.equal(latent_of(plain, 4), latent_of(tuned, 4))
     assert json.loads((tuned.folder / "run.json").read_text())["options"] == {
         "rho": 2.0,
         "eta": 0.5,
@@ -83,7 +85,7 @@ def test_options_reach_the_sampler_and_the_record(make_task):
         ValueError,
         match="sampler ancestral: found the option snr, expected eta, sigma_min, sigma_max, rho",
     ):
-        sample(make_task("c"), sampler_options={"snr": 1.0})
+        sample(make_task("c"), options={"snr": 1.0})
 
 
 def test_seeds_and_runs(make_task):
@@ -126,7 +128,7 @@ def test_reduced_precision_is_close(make_task):
     denoiser = build_denoiser(CONFIG).eval()
     (exact,) = sample(make_task("a"), denoiser=denoiser)
     (reduced,) = sample(make_task("b"), denoiser=denoiser, precision="bfloat16")
-    latents = reduced.read_latent(4, LATENT), exact.read_latent(4, LATENT)
+    latents = latent_of(reduced, 4), latent_of(exact, 4)
     torch.testing.assert_close(*latents, rtol=0.05, atol=0.05)
     assert not torch.equal(*latents)
 

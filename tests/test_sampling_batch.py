@@ -1,29 +1,32 @@
 """What frames are drawn from: batches of them, their conditioning views, their noise."""
 
+import numpy as np
 import pytest
 import torch
-from sampling_task import LATENT, GaussianDenoiser, sample
+from sampling_task import FIRST_STAGE, LATENT, GaussianDenoiser, latent_of, sample
 
-from photonvs.sampling_batch import (
+from photonvs.samples import Sample
+from photonvs.sampling.draw import (
+    Drawing,
     Frame,
     Views,
-    choose_method,
+    decode,
+    draw,
     frame_noise,
     gather_views,
     mean_score,
     next_batch,
 )
-from photonvs.sampling_outputs import open_runs
+from photonvs.sampling.method import Method
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])
 def test_views_are_seen_from_the_right_side(make_task, batch_size):
     directory = make_task(dependencies=(None, None, (0, 1)))
     denoiser = GaussianDenoiser()
-    (run,) = open_runs([directory], [0])
-    for index in run.given:
-        run.write_latent(index, torch.full(LATENT, float(index)))
-    views = gather_views([Frame(run, 2)], [(0, 1)], denoiser, choose_method(), batch_size)
+    latents = {index: torch.full(LATENT, float(index)) for index in (0, 1)}
+    drawing = Drawing(Sample(directory).spec(), latents)
+    views = gather_views([Frame(drawing, 2)], [(0, 1)], denoiser, Method(), batch_size)
     assert views.counts == [2] and views.latents[:, 0, 0, 0].tolist() == [0, 1]
     ref, target, cond = (embedding[:, 3:6, 0, 0] for embedding in views.rays)  # camera centres
     torch.testing.assert_close(ref, torch.zeros(2, 3))
@@ -35,7 +38,7 @@ def test_views_are_seen_from_the_right_side(make_task, batch_size):
 
 @pytest.mark.parametrize("batch_size", [1, 2, 100])
 def test_several_views_are_averaged(batch_size):
-    counts, denoiser, method = [1, 3, 2], GaussianDenoiser(), choose_method()
+    counts, denoiser, method = [1, 3, 2], GaussianDenoiser(), Method()
     x, latents = torch.randn(3, *LATENT), torch.randn(6, *LATENT)
     rays = tuple(torch.randn(6, 6, 8, 8) for _ in range(3))
     sigma = torch.tensor(0.7)
@@ -68,7 +71,7 @@ def test_random_views_are_one_of_each_frame_in_turn(make_task):
         sampler="ancestral",
         steps=30,
     )
-    latents = [run.read_latent(index, LATENT) for index in range(3)]
+    latents = [latent_of(run, index) for index in range(3)]
     for frame, evaluations in ((2, seen[:30]), (3, seen[30:])):
         views = dependencies[frame]
         used = [
@@ -79,9 +82,9 @@ def test_random_views_are_one_of_each_frame_in_turn(make_task):
     (again,) = sample(
         make_task("b", dependencies), views="random", sampler="ancestral", steps=30, batch_size=1
     )
-    assert torch.equal(again.read_latent(3, LATENT), run.read_latent(3, LATENT))
+    assert torch.equal(latent_of(again, 3), latent_of(run, 3))
     (averaged,) = sample(make_task("c", dependencies), sampler="ancestral", steps=30)
-    assert not torch.equal(averaged.read_latent(3, LATENT), run.read_latent(3, LATENT))
+    assert not torch.equal(latent_of(averaged, 3), latent_of(run, 3))
 
 
 def test_only_views_that_are_drawn_are_embedded(make_task):
@@ -96,13 +99,16 @@ def test_only_views_that_are_drawn_are_embedded(make_task):
 
 
 def test_order_of_batches(make_task):
-    runs = open_runs([make_task("a"), make_task("b", (None, (0,), (0, 1), (0, 1, 2)))], [0, 1])
-    waiting = [Frame(run, index) for run in runs for index in run.spec.generation_order]
-    batches, method = [], choose_method()
+    tasks = [make_task("a"), make_task("b", (None, (0,), (0, 1), (0, 1, 2)))]
+    drawings = [Drawing(Sample(task).spec(), {0: None}, run) for task in tasks for run in (0, 1)]
+    waiting = [frame for drawing in drawings for frame in drawing.waiting()]
+    batches, method = [], Method()
     while waiting:
         batches.append(next_batch(waiting, method, 3))
         waiting = [frame for frame in waiting if frame not in batches[-1]]
-    assert [[(runs.index(run), index) for run, index in batch] for batch in batches] == [
+        for drawing, index in batches[-1]:
+            drawing.latents[index] = None
+    assert [[(drawings.index(one), index) for one, index in batch] for batch in batches] == [
         [(0, 1), (1, 1), (2, 1)],
         [(0, 2), (1, 2), (3, 1)],  # frame 2 of run 2 has two views and would be one too much
         [(0, 3), (1, 3)],
@@ -112,15 +118,16 @@ def test_order_of_batches(make_task):
         [(3, 2)],
         [(3, 3)],
     ]
-    frame = Frame(runs[2], 3)
+    frame = Frame(drawings[2], 3)
     assert next_batch([frame], method, 1) == [frame]  # more views than fit: one frame all the same
     assert (
-        next_batch([frame] * 3, choose_method(views="random"), 2) == [frame] * 2
+        next_batch([frame] * 3, Method(views="random"), 2) == [frame] * 2
     )  # one view an evaluation each
 
 
 def test_noise_depends_on_seed_run_and_frame_only(make_task):
-    first, second = open_runs([make_task()], [0, 1])
+    spec = Sample(make_task()).spec()
+    first, second = Drawing(spec, {}, 0), Drawing(spec, {}, 1)
     frames = [Frame(first, 1), Frame(first, 2), Frame(second, 1)]
     shape = (3, *LATENT)
     noise = frame_noise(frames, 5)
@@ -132,3 +139,40 @@ def test_noise_depends_on_seed_run_and_frame_only(make_task):
     torch.testing.assert_close(
         draws @ draws.T / draws.shape[1], torch.eye(9), atol=0.2, rtol=0
     )  # 5 standard errors
+
+
+def drawing_of(make_task):
+    """Five frames in a chain, the first one given."""
+    return Drawing(Sample(make_task()).spec(), {0: torch.zeros(LATENT)})
+
+
+def test_frames_come_as_they_are_drawn_and_so_do_their_estimates(make_task):
+    drawing, seen = drawing_of(make_task), []
+    method = Method("dpm-solver", 6)
+    frames = draw([drawing], GaussianDenoiser(), FIRST_STAGE, method, watch=seen.append)
+    for number, drawn in enumerate(frames, start=1):
+        assert drawn.frame == (drawing, number) and list(drawing.latents) == list(range(number + 1))
+        assert torch.equal(drawn.latent, drawing.latents[number])
+        assert np.array_equal(drawn.image, decode(FIRST_STAGE, drawn.latent))
+        steps = seen[6 * (number - 1) :]
+        assert [progress.step.number for progress in steps] == [1, 2, 3, 4, 5, 6]
+        assert all(progress.frames == [(drawing, number)] for progress in steps)
+        assert {(progress.steps, progress.pairs) for progress in steps} == {(6, 1)}
+        torch.testing.assert_close(
+            steps[-1].step.denoised[0], drawn.latent
+        )  # the last is the frame
+    assert number == 4
+
+
+def test_drawing_stops_between_evaluations_and_goes_on(make_task):
+    denoiser, method = GaussianDenoiser(), Method("heun", 4)
+    whole, stopped = drawing_of(make_task), drawing_of(make_task)
+    list(draw([whole], denoiser, FIRST_STAGE, method))
+    before = len(denoiser.batches)
+    made = draw(
+        [stopped], denoiser, FIRST_STAGE, method, stop=lambda: len(denoiser.batches) >= before + 10
+    )
+    assert [drawn.frame.index for drawn in made] == [1]  # 7 evaluations each
+    assert len(denoiser.batches) == before + 10
+    list(draw([stopped], denoiser, FIRST_STAGE, method))
+    assert all(torch.equal(stopped.latents[k], whole.latents[k]) for k in range(5))

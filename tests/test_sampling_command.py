@@ -9,13 +9,12 @@ import pytest
 import torch
 from sampling_task import CONFIG, write_task
 
-from photonvs.commands.options import run
+from photonvs.commands import run_main
 from photonvs.commands.sample_trajectory import main
-from photonvs.models import build_denoiser, save_weights
-from photonvs.utils import checkpoint
-from photonvs.utils.files import REPOSITORY
+from photonvs.models import build_denoiser, places, save_weights
+from photonvs.utils.files import BASE
 
-COMMAND = [sys.executable, str(REPOSITORY / "src/scripts/sample-trajectory.py")]
+COMMAND = [sys.executable, str(BASE / "src/scripts/sample-trajectory.py")]
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +87,12 @@ def test_report(tmp_path, weights, capsys):
 
 
 def test_mistakes_are_told_in_one_line(tmp_path, weights, monkeypatch):
-    monkeypatch.setattr(checkpoint, "SHIPPED_DENOISER", tmp_path / "none shipped")
+    monkeypatch.setattr(places, "SHIPPED_DENOISER", tmp_path / "none shipped")
     write_task(tmp_path / "samples/a", (None, (0,)))
     with pytest.raises(
         SystemExit, match=r"error: no weights 2000-00000000\.pth in .*checkpoints"
     ) as ended:
-        run(lambda: main(arguments(tmp_path, "a")))
+        run_main(lambda: main(arguments(tmp_path, "a")))
     assert len(ended.value.code.splitlines()) == 1
     with pytest.raises(
         FileNotFoundError, match=r"b.sampling-spec\.json"

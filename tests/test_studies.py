@@ -10,9 +10,9 @@ from sampling_task import CONFIG
 from training_task import write_footage
 
 from photonvs.models import build_denoiser, save_weights
-from photonvs.utils.files import REPOSITORY
+from photonvs.utils.files import BASE
 
-sys.path.append(str(REPOSITORY / "studies"))
+sys.path.append(str(BASE / "studies"))
 import conditioning
 import samplers
 from common import fine_detail

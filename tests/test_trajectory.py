@@ -9,18 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photonvs import trajectory_presets as presets
-from photonvs.trajectory import (
-    SamplingSpec,
-    conditioning,
-    given_images,
-    read_spec,
-    spec_text,
-    write_spec,
-)
-from photonvs.utils.files import REPOSITORY
+from photonvs.cameras import paths as presets
+from photonvs.cameras.conditioning import conditioning
+from photonvs.cameras.spec import SamplingSpec, read_spec, spec_text, write_spec
+from photonvs.samples import Sample
+from photonvs.utils.files import BASE
 
-EXAMPLE = REPOSITORY.parent / "shared" / "example" / "584f2fc6d686aebc"
+EXAMPLE = BASE.parent / "shared" / "example" / "584f2fc6d686aebc"
 RULES = st.one_of(
     st.sampled_from(["previous", "all"]),
     st.builds("{}-{}".format, st.sampled_from(["last", "keyframes"]), st.integers(1, 30)),
@@ -91,7 +86,7 @@ def test_the_published_example_is_read():
         and spec.generation_order == tuple(range(1, 21))
     )
     assert spec.dependencies == (None, *((index,) for index in range(20)))
-    assert given_images(EXAMPLE, spec) == {0: EXAMPLE / "init-ims" / "0000.png"}
+    assert Sample(EXAMPLE).given_images(spec) == {0: EXAMPLE / "init-ims" / "0000.png"}
 
 
 def changed(path: str, value: object) -> dict:
@@ -213,7 +208,7 @@ def images_in(directory, *names):
 
 def test_given_images_are_found_whatever_their_format(tmp_path):
     images_in(tmp_path, "0000.png", "0002.JPEG", ".DS_Store", "notes.txt", "photo.png")
-    found = given_images(tmp_path, spec_of(presets.orbit(4), given_frames=(0, 2)))
+    found = Sample(tmp_path).given_images(spec_of(presets.orbit(4), given_frames=(0, 2)))
     assert found == {0: tmp_path / "init-ims" / "0000.png", 2: tmp_path / "init-ims" / "0002.JPEG"}
 
 
@@ -236,13 +231,13 @@ def test_given_images_are_found_whatever_their_format(tmp_path):
 def test_missing_double_and_unused_images_are_named(tmp_path, names, error, expected):
     images_in(tmp_path, *names)
     with pytest.raises(error) as caught:
-        given_images(tmp_path, spec_of(presets.orbit(4), given_frames=(0, 2, 3)))
+        Sample(tmp_path).given_images(spec_of(presets.orbit(4), given_frames=(0, 2, 3)))
     assert expected in str(caught.value)
 
 
 def test_a_missing_image_folder_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"init-ims: no 0000\.png"):
-        given_images(tmp_path, spec_of(presets.orbit(4)))
+        Sample(tmp_path).given_images(spec_of(presets.orbit(4)))
 
 
 # --- conditioning rules

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photonvs import trajectory_presets as presets
-from photonvs.cameras.geometry import OPENCV_TO_BLENDER, to_realestate10k
-from photonvs.datasets.poses import read_realestate10k_text, save_poses
-from photonvs.trajectory import SamplingSpec, check_poses, conditioning, write_spec
+from photonvs.cameras import paths as presets
+from photonvs.cameras.conditioning import conditioning
+from photonvs.cameras.files.matrices import matrices
+from photonvs.cameras.geometry import OPENCV_TO_BLENDER, check_poses, to_realestate10k
+from photonvs.cameras.realestate10k import read_realestate10k_text, sequence_path
+from photonvs.cameras.spec import SamplingSpec, write_spec
+from photonvs.datasets.poses import find_sequence, save_poses
 
 
 @settings(max_examples=60, deadline=None)
@@ -114,14 +117,13 @@ def sequence_text(tmp_path):
 
 
 def test_a_realestate10k_text_gives_its_poses_and_focal_length(sequence_text):
-    poses, focal_y, timestamps = presets.realestate10k(
-        str(sequence_text), frames=10, every=3, start=2
-    )
-    assert timestamps.tolist() == read_realestate10k_text(sequence_text).timestamps[2::3].tolist()
+    found = read_realestate10k_text(sequence_text)
+    poses, focal_y, timestamps = sequence_path(found, "text", frames=10, every=3, start=2)
+    assert timestamps.tolist() == found.timestamps[2::3].tolist()
     np.testing.assert_allclose(poses, presets.truck(30, distance=2.9)[2::3], atol=1e-6)
     assert focal_y == pytest.approx(1.2)
-    with pytest.raises(ValueError, match="need 33 poses; it has 30"):
-        presets.realestate10k(str(sequence_text), frames=11, every=3, start=2)
+    with pytest.raises(ValueError, match="text: .* need 33 poses; it has 30"):
+        sequence_path(found, "text", frames=11, every=3, start=2)
 
 
 def test_a_zoom_is_refused(sequence_text):
@@ -129,23 +131,20 @@ def test_a_zoom_is_refused(sequence_text):
         sequence_text.read_text().replace("1500000 0.675 1.2", "1500000 0.675 1.3")
     )
     with pytest.raises(ValueError, match=r"focal_y changes from 1\.2 to 1\.3"):
-        presets.realestate10k(str(sequence_text), frames=30)
-    assert presets.realestate10k(str(sequence_text), frames=15)[1] == pytest.approx(1.2)
+        sequence_path(read_realestate10k_text(sequence_text), sequence_text, frames=30)
+    path = sequence_path(read_realestate10k_text(sequence_text), sequence_text, frames=15)
+    assert path.focal_y == pytest.approx(1.2)
 
 
 def test_a_sequence_of_poses_npy_is_found_by_its_id(sequence_text, tmp_path):
     archive = tmp_path / "poses.npy"
     save_poses(archive, {"0123456789abcdef": read_realestate10k_text(sequence_text)})
-    from_archive, from_text = (
-        presets.realestate10k(*where)
-        for where in [("0123456789abcdef", archive), (str(sequence_text),)]
-    )
-    np.testing.assert_allclose(from_archive[0], from_text[0], atol=1e-6)
-    assert from_archive[1] == pytest.approx(1.2)
+    from_archive = sequence_path(find_sequence("0123456789abcdef", archive), archive)
+    from_text = sequence_path(read_realestate10k_text(sequence_text), sequence_text)
+    np.testing.assert_allclose(from_archive.poses, from_text.poses, atol=1e-6)
+    assert from_archive.focal_y == pytest.approx(1.2)
     with pytest.raises(ValueError, match="no sequence fedcba9876543210 among its 1"):
-        presets.realestate10k("fedcba9876543210", archive)
-    with pytest.raises(FileNotFoundError, match="--poses"):
-        presets.realestate10k("0123456789abcdef")
+        find_sequence("fedcba9876543210", archive)
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".json"])
@@ -155,15 +154,15 @@ def test_plain_matrices_are_a_path_too(tmp_path, suffix):
         np.save(path, poses @ OPENCV_TO_BLENDER)
     else:
         path.write_text(json.dumps((poses @ OPENCV_TO_BLENDER).tolist()))
-    read, focal_y, _ = presets.matrices(path, axes="opencv")
+    read, focal_y, _ = matrices(path, axes="opencv")
     np.testing.assert_allclose(read, poses, atol=1e-14)
-    np.testing.assert_allclose(presets.matrices(path)[0], poses @ OPENCV_TO_BLENDER, atol=1e-14)
+    np.testing.assert_allclose(matrices(path)[0], poses @ OPENCV_TO_BLENDER, atol=1e-14)
     assert focal_y is None
 
 
 def test_another_specification_gives_its_poses_and_focal_length(tmp_path):
     write_spec(tmp_path / "other.json", SamplingSpec(0.8, presets.hop(), *conditioning(10)))
-    poses, focal_y, _ = presets.matrices(tmp_path / "other.json")
+    poses, focal_y, _ = matrices(tmp_path / "other.json")
     assert np.array_equal(poses, presets.hop()) and focal_y == 0.8
 
 
@@ -177,7 +176,7 @@ def test_files_without_rigid_matrices_are_refused(tmp_path):
     ]:
         np.save(path, array)
         with pytest.raises(ValueError, match=f"poses.npy: .*{expected}"):
-            presets.matrices(path)
+            matrices(path)
     path.write_bytes(b"")
     with pytest.raises(ValueError, match=r"poses.npy: "):
-        presets.matrices(path)
+        matrices(path)

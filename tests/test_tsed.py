@@ -16,7 +16,7 @@ from photonvs.evaluation.tsed import (
     tsed,
     tsed_curve,
 )
-from photonvs.utils.files import REPOSITORY
+from photonvs.utils.files import BASE
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIZE = 256
@@ -24,7 +24,7 @@ SIZE = 256
 
 @pytest.fixture(scope="module")
 def reference():
-    with np.load(REPOSITORY / "tests" / "data" / "geometry.npz") as arrays:
+    with np.load(BASE / "tests" / "data" / "geometry.npz") as arrays:
         return dict(arrays)
 
 

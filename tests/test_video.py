@@ -11,11 +11,11 @@ import torchvision
 from numbered_video import decode_all, numbers_of, picture, write_numbered_video
 from torchvision.transforms import InterpolationMode
 
-from photonvs.datasets.poses import read_realestate10k_text
+from photonvs.cameras.realestate10k import read_realestate10k_text
 from photonvs.datasets.video import VideoReader, crop_and_resize, find_videos, read_frames
-from photonvs.utils.files import REPOSITORY
+from photonvs.utils.files import BASE
 
-CLIPS = REPOSITORY.parent / "shared" / "clips"
+CLIPS = BASE.parent / "shared" / "clips"
 COUNT = 100  # frames of a test video
 IRREGULAR = np.cumsum(
     np.random.default_rng(5).choice([1, 17, 33, 34, 40, 200], COUNT)

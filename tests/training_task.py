@@ -9,7 +9,7 @@ from pathlib import Path
 from numbered_video import write_numbered_video
 
 from photonvs.datasets.extract import extract
-from photonvs.utils.files import REPOSITORY
+from photonvs.utils.files import BASE
 
 SEQUENCES, POSES = 3, 8
 
@@ -68,7 +68,7 @@ def command(instance_data: Path, arguments: list[str], processes: int = 1) -> li
         launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     return [
         *launcher,
-        str(REPOSITORY / "src/scripts/train.py"),
+        str(BASE / "src/scripts/train.py"),
         "--instance-data",
         str(instance_data),
         "--device",

@@ -7,81 +7,12 @@ pixel is (0.5, 0.5), as in COLMAP. The network's inputs are torch tensors in the
 reading data and for evaluation is numpy float64.
 """
 
-import math
-
 import numpy as np
-import torch
-from torch import Tensor
-
-RAY_FREQUENCIES = 4
-RAY_FEATURES = 2 + 6 * (1 + 2 * RAY_FREQUENCIES)  # 56: 54 and a zero channel at each end
 
 # Camera axes: OpenCV's (x right, y down, z forward) <-> Blender's (x right, y up, z backward).
 OPENCV_TO_BLENDER = np.diag([1.0, -1.0, -1.0, 1.0])
 # World axes: y down -> z up, (x, y, z) -> (x, z, -y).
 Y_DOWN_TO_Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
-
-
-def invert_pose(pose: Tensor) -> Tensor:
-    """Inverse of rigid transforms (..., 4, 4): the rotation transposed, exact where a general inverse rounds."""
-    rotation = pose[..., :3, :3].transpose(-1, -2)
-    translation = -rotation @ pose[..., :3, 3:]
-    return torch.cat([torch.cat([rotation, translation], dim=-1), pose[..., 3:, :]], dim=-2)
-
-
-def relative_pose(pose: Tensor, reference: Tensor) -> Tensor:
-    """`pose` seen from the camera `reference`: inv(reference) @ pose; both (..., 4, 4) camera-to-world."""
-    return invert_pose(reference) @ pose
-
-
-def ray_map(pose: Tensor, focal_y: float | Tensor, size: int) -> Tensor:
-    """Ray of every pixel, (..., 6, size, size): unit direction, then camera centre, in the frame that `pose` maps to.
-
-    pose: (..., 4, 4). focal_y: fraction of the image's height, scalar or (...). The grid is `size` points from -1 to 1
-    *inclusive* (the outermost rays pass through the image's edges), as in the published system.
-    """
-    line = torch.linspace(-1, 1, size, dtype=pose.dtype, device=pose.device)
-    y, x = torch.meshgrid(-line, line, indexing="ij")
-    scale = (
-        1 / (2 * torch.as_tensor(focal_y, dtype=pose.dtype, device=pose.device))[..., None, None]
-    )
-    x, y = torch.broadcast_tensors(x * scale, y * scale)
-    direction = torch.nn.functional.normalize(
-        torch.stack([x, y, -torch.ones_like(x)], dim=-3), dim=-3
-    )
-    direction = torch.einsum("...ij,...jhw->...ihw", pose[..., :3, :3], direction)
-    centre = pose[..., :3, 3, None, None].expand_as(direction)
-    return torch.cat([direction, centre], dim=-3)
-
-
-def ray_features(rays: Tensor) -> Tensor:
-    """Frequency encoding of ray maps: (..., 6, size, size) -> (..., 56, size, size).
-
-    A zero channel, the six raw channels, then sin and then cos of channel * pi * 2^k / 6, frequency-major for
-    k = 0..3, and a zero channel (56 divides by 8, which the published network's group normalization needs).
-    """
-    sines, cosines = [(rays * (math.pi / 6)).sin()], [(rays * (math.pi / 6)).cos()]
-    for _ in range(RAY_FREQUENCIES - 1):  # the double angle's: much cheaper than more sines
-        sines.append(2 * sines[-1] * cosines[-1])
-        cosines.append(1 - 2 * sines[-2].square())
-    zero = torch.zeros_like(rays[..., :1, :, :])
-    return torch.cat([zero, rays, *sines, *cosines, zero], dim=-3)
-
-
-def pair_ray_features(
-    target: Tensor, cond: Tensor, focal_y: float | Tensor, size: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Ray features (ref, target, cond) of a target and a conditioning camera, each (..., 56, size, size).
-
-    `ref` is the identity pose, `target` the target's pose in the conditioning camera's frame, `cond` the reverse.
-    """
-    poses = (
-        torch.eye(4).to(target).expand_as(target),
-        relative_pose(target, cond),
-        relative_pose(cond, target),
-    )
-    ref, target_rays, cond_rays = (ray_features(ray_map(pose, focal_y, size)) for pose in poses)
-    return ref, target_rays, cond_rays
 
 
 def from_realestate10k(extrinsics: np.ndarray) -> np.ndarray:
@@ -139,3 +70,47 @@ def fundamental_matrix(
     return (
         np.linalg.inv(intrinsics_2).T @ cross @ camera_1_to_2[:3, :3] @ np.linalg.inv(intrinsics_1)
     )
+
+
+ROTATION_TOLERANCE = 1e-3  # largest entry of |R^T R - I|; float32 rounding makes about 1e-7
+LARGEST_FOCAL_Y = 20.0  # a field of view of 3 degrees; beyond it, somebody gave pixels
+
+
+def check_focal_y(focal_y: float) -> None:
+    """Raise ValueError unless `focal_y` can be a fraction of the frame's height."""
+    if not 0 < focal_y < LARGEST_FOCAL_Y:
+        raise ValueError(
+            f"focal_y is {focal_y:g}; expected a fraction of the frame's height above 0 and below {LARGEST_FOCAL_Y:g} "
+            "(divide a focal length in pixels by the square frame's height)"
+        )
+
+
+def check_poses(poses: np.ndarray) -> None:
+    """Raise ValueError unless `poses` are rigid camera-to-world matrices (n, 4, 4), n > 0; names the first that is not."""
+    if poses.ndim != 3 or poses.shape[1:] != (4, 4) or len(poses) == 0:
+        raise ValueError(f"poses have the shape {poses.shape}; expected (n, 4, 4), n at least 1")
+    finite = np.isfinite(poses).all(axis=(1, 2))
+    if not finite.all():
+        raise ValueError(f"pose {finite.argmin()} holds NaN or infinity; expected finite numbers")
+    last_row = np.abs(poses[:, 3] - [0, 0, 0, 1]).max(axis=1) <= 1e-6
+    if not last_row.all():
+        index = last_row.argmin()
+        row = " ".join(f"{value:g}" for value in poses[index, 3])
+        raise ValueError(
+            f"pose {index}: the last row is {row}; expected 0 0 0 1 (camera-to-world, translation in the last column)"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        rotation = poses[:, :3, :3]
+        deviation = np.abs(rotation.transpose(0, 2, 1) @ rotation - np.eye(3)).max(axis=(1, 2))
+    orthogonal = deviation <= ROTATION_TOLERANCE
+    if not orthogonal.all():
+        index = orthogonal.argmin()
+        raise ValueError(
+            f"pose {index}: its 3x3 part R is not a rotation: R^T R differs from the identity by {deviation[index]:.3g}; "
+            f"expected at most {ROTATION_TOLERANCE:g} (no scale, no shear)"
+        )
+    mirrored = np.linalg.det(rotation) < 0
+    if mirrored.any():
+        raise ValueError(
+            f"pose {mirrored.argmax()}: its 3x3 part mirrors (determinant -1); expected a rotation (determinant +1)"
+        )

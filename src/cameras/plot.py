@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..trajectory import SamplingSpec
 from ..utils.files import atomic_path
+from .spec import SamplingSpec
 
 
 def describe(spec: SamplingSpec) -> str:

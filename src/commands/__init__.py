@@ -1,1 +1,65 @@
-"""The commands, one file each: parse, call one function, print."""
+"""The commands, one file each: parse, call one function, print. Nothing else parses arguments.
+
+A command's file imports at its top only what its options need. The function that it calls comes with networks and
+video libraries; it is imported when the command runs, so that --help answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+# Name -> what it does. The file has the same name, with underscores.
+COMMANDS = {
+    "make-trajectory": "write a camera path beside a photo",
+    "sample-trajectory": "make the frames that a camera moving along a path sees",
+    "compute-tsed": "score how well frames agree with their cameras",
+    "draw-epipolar": "draw two frames with their matches and epipolar lines",
+    "evaluate": "compare frames with true ones, or carry out a protocol",
+    "make-protocol": "pin the sequences and frames of an evaluation",
+    "make-rooms": "render video clips of made-up rooms, with their cameras",
+    "download-videos": "fetch the videos of RealEstate10K",
+    "convert-sequence": "convert posed images or a posed video of your own",
+    "extract-poses": "convert RealEstate10K's text files to one poses.npy",
+    "encode-latents": "encode all frames of a data set once",
+    "train": "train the score network",
+    "train-first-stage": "train the image autoencoder",
+    "export-weights": "export a checkpoint's weights for others",
+}
+
+
+def find_command(name: str) -> Callable[[list[str] | None], None]:
+    """The `main` of a command in COMMANDS."""
+    return import_module(f".{name.replace('-', '_')}", __name__).main
+
+
+def run(name: str) -> None:
+    """Run the command in COMMANDS of this name with the process's arguments, and end the process."""
+    run_main(find_command(name))
+
+
+def run_main(main: Callable[[], object]) -> None:
+    """Run a program's `main` and end the process: status 0, or 1 after one line on standard error.
+
+    ValueError and OSError carry messages meant for users (a bad file, a missing one). With the environment variable
+    PHOTONVS_TRACEBACK set, their traceback is shown instead. Anything else is a defect of ours and
+    keeps its traceback.
+    """
+    program = Path(sys.argv[0]).name
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        if os.environ.get("PHOTONVS_TRACEBACK"):
+            raise
+        sys.exit(f"{program}: error: {_message(error)}")
+    except KeyboardInterrupt:
+        sys.exit(f"{program}: interrupted; run the same command again to go on")
+
+
+def _message(error: Exception) -> str:
+    """The error as one line; an operating system's error names its file."""
+    if isinstance(error, OSError) and error.strerror:
+        name = error.filename2 or error.filename  # of a renaming: the new name
+        return f"{name}: {error.strerror}" if name else error.strerror
+    return " ".join(str(error).split())

@@ -10,7 +10,6 @@ from ..evaluation.page import write_page
 from ..evaluation.report import plural, summarize, table
 from ..evaluation.sequences import (
     FIRST_FRAMES,
-    PAGE,
     Job,
     Outcome,
     Settings,
@@ -19,6 +18,7 @@ from ..evaluation.sequences import (
     score_jobs,
 )
 from ..evaluation.tsed import T_ERROR, T_MATCHES
+from ..samples import Results
 from ..utils.files import atomic_path
 from .options import add_instance_data
 
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
         MATCHERS[options.matcher](), options.t_error, options.t_matches, options.first_frame
     )
     jobs = (
-        sample_jobs(options.instance_data, options.output)
+        [job for name in options.output for job in sample_jobs(options.instance_data / name)]
         if options.output
         else _frame_jobs(options)
     )
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     for outcome in outcomes:
         if outcome.report is not None and not options.no_page:
             write_page(
-                outcome.job.result / PAGE,
+                outcome.job.results.page,
                 outcome.job.name,
                 [page_sequence(outcome, settings)],
                 settings.matcher,
@@ -119,12 +119,13 @@ def _frame_jobs(options: argparse.Namespace) -> list[Job]:
         images = images.resolve()
         if true is not None and not true.is_dir():
             raise FileNotFoundError(f"{true}: no such folder; expected the true frames of {images}")
-        result = (options.results or images.parent / "evaluation") / images.name
-        if result in [job.result for job in jobs]:
+        results = Results((options.results or images.parent / "evaluation") / images.name)
+        if results in [job.results for job in jobs]:
             raise ValueError(
-                f"{images}: results of two sequences would go to {result}; expected folders with different names"
+                f"{images}: results of two sequences would go to {results.folder}; "
+                "expected folders with different names"
             )
-        jobs.append(Job(str(images), images.name, images, poses, result, true=true))
+        jobs.append(Job(str(images), images.name, images, poses, results, true=true))
     return jobs
 
 
@@ -135,8 +136,8 @@ def _print_results(outcomes: list[Outcome], summary_file: Path | None) -> None:
     summary = summarize([(outcome.job.sequence, outcome.report) for outcome in scored])
     print(table([(outcome.job.name, outcome.report) for outcome in scored], summary))
     for outcome in scored:
-        page = outcome.job.result / PAGE
-        print(page if page.is_file() else outcome.job.result / "tsed.json")
+        page = outcome.job.results.page
+        print(page if page.is_file() else outcome.job.results.tsed)
     if summary_file:
         each = {outcome.job.name: outcome.report["tsed"] for outcome in scored}
         with atomic_path(summary_file) as temporary:

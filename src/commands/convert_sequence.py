@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.camera_files import read_cameras
+from ..cameras.files.reading import read_cameras
 from ..datasets.convert import Place, convert_images, convert_video
 from ..datasets.extract import DATA
-from ..datasets.realestate10k import MINIMUM_POSES
+from ..datasets.pairs import MINIMUM_POSES
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..datasets.download.batch import download_videos, read_urls, summary
 from ..datasets.download.fetching import Settings
 from ..datasets.download.manifest import STATUSES
-from ..utils.files import REPOSITORY
+from ..utils.files import BASE
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data",
         type=Path,
-        default=REPOSITORY / "dataset-data" / "data",
+        default=BASE / "dataset-data" / "data",
         metavar="DIR",
         help="data folder (default: %(default)s)",
     )

@@ -3,10 +3,11 @@
 import argparse
 from pathlib import Path
 
-from ..datasets.camera_files import find_images, read_cameras
+from ..cameras.files.matching import images_of_cameras
+from ..cameras.files.reading import read_cameras
 from ..evaluation.epipolar import draw_pair
 from ..evaluation.matching import MATCHERS
-from ..trajectory import SPEC
+from ..samples import Sample
 from ..utils.files import atomic_path
 from .options import add_instance_data
 
@@ -15,17 +16,12 @@ def main(arguments: list[str] | None = None) -> None:
     """Draw one pair of frames and say where the picture is."""
     options = _parse(arguments)
     if options.output:
-        folder = options.instance_data / options.output
-        run = f"{options.run:08d}"
-        poses, images, results = (
-            folder / SPEC,
-            folder / "samples" / run / "images",
-            folder / "evaluation" / run,
-        )
+        run = Sample(options.instance_data / options.output).run(options.run)
+        poses, images, results = run.sample.spec_file, run.images, run.results.folder
     else:
         poses, images, results = options.poses, options.images, Path()
     cameras = read_cameras(poses)
-    paths, _ = find_images(cameras, images)
+    paths, _ = images_of_cameras(cameras, images)
     first, second = options.frames
     if not (0 <= first < len(cameras) and 0 <= second < len(cameras) and first != second):
         raise ValueError(

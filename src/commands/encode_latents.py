@@ -12,7 +12,7 @@ from ..datasets.latents import LatentCache
 from ..models import open_first_stage
 from ..training.latents import PRECISIONS, Encoded, encode_latents, log
 from ..utils.distributed import choose_device
-from ..utils.files import REPOSITORY
+from ..utils.files import BASE
 from .options import add_instance_data
 
 
@@ -77,8 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
         raise ValueError("nowhere to write: give --latents DIR")
     part = parse_part(options.part or "{}/{}".format(*default_part(os.environ)))
     first_stage = open_first_stage(config, options.instance_data).to(choose_device(options.device))
-    done = encode_latents(config, REPOSITORY / latents, first_stage, part, options.precision)
-    _report(done, LatentCache(REPOSITORY / latents), part)
+    done = encode_latents(config, BASE / latents, first_stage, part, options.precision)
+    _report(done, LatentCache(BASE / latents), part)
 
 
 def _report(done: Encoded, cache: LatentCache, part: tuple[int, int]) -> None:

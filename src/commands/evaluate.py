@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from ..evaluation.image_metrics import Comparison, folder_comparison, run_comparison
@@ -17,8 +16,8 @@ from ..evaluation.image_table import aligned, plain_table
 from ..evaluation.protocol import find_protocol, read_protocol
 from ..evaluation.protocol_run import run_protocol
 from ..evaluation.report import plural
-from ..trajectory import SPEC
-from ..utils.files import REPOSITORY
+from ..samples import RunFolder, Sample, find_samples
+from ..utils.files import BASE
 from .options import add_instance_data
 
 BUILT_IN = ("psnr", "ssim")  # which need nothing but photonvs
@@ -73,7 +72,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add(
         "--data",
         type=Path,
-        default=REPOSITORY / "dataset-data" / "data" / "test",
+        default=BASE / "dataset-data" / "data" / "test",
         metavar="DIR",
         help=text,
     )
@@ -107,13 +106,19 @@ def _comparisons(options: argparse.Namespace) -> tuple[list[Comparison], list[st
             folder_comparison(images, options.true, images.parent / "evaluation" / images.name)
         ], []
     comparisons, problems = [], []
-    for directory in _sample_folders(options.instance_data, options.output):
-        runs = sorted(path.parent for path in directory.glob("samples/*/images"))
-        if not runs:
-            problems.append(f"{directory}: no frames; sample-trajectory.py makes them")
+    for name in options.output:
+        try:
+            runs = [
+                run
+                for sample in find_samples(options.instance_data / name)
+                for run in _runs(sample)
+            ]
+        except FileNotFoundError as error:
+            problems.append(str(error))
+            continue
         for run in runs:
             try:
-                comparisons.append(run_comparison(directory, run))
+                comparisons.append(run_comparison(run))
             except (FileNotFoundError, ValueError) as error:
                 problems.append(str(error))
     if not comparisons:
@@ -121,14 +126,12 @@ def _comparisons(options: argparse.Namespace) -> tuple[list[Comparison], list[st
     return comparisons, problems
 
 
-def _sample_folders(instance_data: Path, outputs: Sequence[Path]) -> list[Path]:
-    """Folders with a specification: those given, and in others those inside."""
-    folders = []
-    for output in outputs:
-        folder = instance_data / output
-        inside = sorted(path.parent for path in folder.glob(f"*/{SPEC}"))
-        folders += inside if inside and not (folder / SPEC).is_file() else [folder]
-    return folders
+def _runs(sample: Sample) -> list[RunFolder]:
+    """The runs of a sample; FileNotFoundError if there is none."""
+    runs = sample.runs()
+    if not runs:
+        raise FileNotFoundError(f"{sample.directory}: no frames; sample-trajectory.py makes them")
+    return runs
 
 
 def _print(results: ImageResults, short_term: int) -> None:

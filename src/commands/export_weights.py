@@ -7,7 +7,7 @@ import torch
 
 from ..models import first_stage_of, load_denoiser, load_first_stage, save_weights
 from ..models.export import _place, _without_places, export_published
-from ..utils.checkpoint import find_checkpoint
+from ..models.places import find_checkpoint
 from .options import add_instance_data
 
 

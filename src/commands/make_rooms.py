@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..datasets.rooms.clips import Clip, make_clips
-from ..utils.files import REPOSITORY
+from ..utils.files import BASE
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count(), help="processes (default: one a core)"
     )
-    folder = REPOSITORY / "dataset-data" / "data"
+    folder = BASE / "dataset-data" / "data"
     parser.add_argument(
         "--data",
         type=Path,

@@ -4,27 +4,27 @@ import argparse
 import inspect
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from .. import trajectory_presets as presets
+from ..cameras import paths as presets
+from ..cameras.conditioning import conditioning
+from ..cameras.files.matrices import matrices
 from ..cameras.plot import describe, plot_path
-from ..datasets.video import crop_and_resize, read_frames
-from ..trajectory import (
+from ..cameras.realestate10k import read_realestate10k_text, sequence_path
+from ..cameras.spec import SamplingSpec, write_spec
+from ..datasets.poses import find_sequence
+from ..datasets.video import sample_images
+from ..samples import (
     GIVEN_IMAGES,
-    IMAGE_SUFFIXES,
-    SPEC,
-    TRUE_IMAGES,
-    SamplingSpec,
-    conditioning,
-    find_images,
-    spec_text,
-    write_spec,
+    Sample,
+    differs,
+    numbered_images,
+    refuse_overwriting,
 )
-from ..utils.files import atomic_path
-from ..utils.pictures import png_bytes, read_frame
+from ..utils.pictures import IMAGE_SUFFIXES, read_frame
 from .options import add_instance_data
 
 OPTION_HELP = {
@@ -59,14 +59,15 @@ def main(arguments: list[str] | None = None) -> None:
     if options.output:
         given = options.given
         images = (
-            frames_of(options.video, path, given)
+            sample_images(options.video, path.timestamps, given)
             if options.video
             else _photos(given, options.image or [])
         )
-        write_sample(options.instance_data / options.output, spec, images, options.force)
-        _print_sample(options.instance_data / options.output, spec, images)
+        sample = Sample(options.instance_data / options.output)
+        sample.write(spec, images, options.force)
+        _print_sample(sample, spec, images)
     if options.json:
-        _refuse_overwriting([options.json] if _differs(options.json, spec) else [], options.force)
+        refuse_overwriting([options.json] if differs(options.json, spec) else [], options.force)
         write_spec(options.json, spec)
         print(options.json)
     print(describe(spec))
@@ -106,68 +107,13 @@ def _photos(given: list[int], images: list[Path]) -> dict[Path, bytes]:
     return photos
 
 
-def frames_of(
-    video: Path, path: presets.CameraPath, given: Sequence[int] = (0,)
-) -> dict[Path, bytes]:
-    """The video's frames along a path with timestamps, as PNG files by where they go in a sample's folder.
-
-    All of them are there to compare with, the `given` ones also as given images.
-    """
-    frames = [png_bytes(frame) for frame in crop_and_resize(read_frames(video, path.timestamps))]
-    true = {TRUE_IMAGES / f"{index:04d}.png": frame for index, frame in enumerate(frames)}
-    return true | {
-        GIVEN_IMAGES / f"{index:04d}.png": frames[index] for index in given if index < len(frames)
-    }
-
-
-def write_sample(
-    directory: Path, spec: SamplingSpec, images: dict[Path, bytes], force: bool = False
-) -> None:
-    """Write a sample's specification, and images by their place in its folder; raises ValueError before anything is lost."""
-    spec_path = directory / SPEC
-    existing = {folder: find_images(directory / folder) for folder in (GIVEN_IMAGES, TRUE_IMAGES)}
-    of_same_frame = {
-        other for image in images for other in existing[image.parent].get(int(image.stem), [])
-    }
-    replaced = [
-        path
-        for path in of_same_frame
-        if path.read_bytes() != images.get(path.relative_to(directory))
-    ]
-    _refuse_overwriting(
-        ([spec_path] if _differs(spec_path, spec) else []) + sorted(replaced), force
-    )
-    for image, content in images.items():
-        with atomic_path(directory / image) as temporary:
-            temporary.write_bytes(content)
-    for path in replaced:
-        if path.relative_to(directory) not in images:  # the same frame under another suffix
-            path.unlink()
-    write_spec(spec_path, spec)
-
-
-def _print_sample(directory: Path, spec: SamplingSpec, images: dict[Path, bytes]) -> None:
+def _print_sample(sample: Sample, spec: SamplingSpec, images: dict[Path, bytes]) -> None:
     for folder, count in Counter(image.parent for image in images).items():
-        print(f"{directory / folder}: {count} images")
-    print(directory / SPEC)
-    if not set(spec.given) <= set(find_images(directory / GIVEN_IMAGES)):
+        print(f"{sample.directory / folder}: {count} images")
+    print(sample.spec_file)
+    if not set(spec.given) <= set(numbered_images(sample.given_folder)):
         names = ", ".join(f"{index:04d}.png" for index in spec.given)
-        print(
-            f"next: put the given image into {directory / GIVEN_IMAGES} as {names} (or jpg, webp, …)"
-        )
-
-
-def _differs(path: Path, spec: SamplingSpec) -> bool:
-    """Whether there is a file that writing the specification would change."""
-    return path.exists() and path.read_bytes() != spec_text(spec).encode()
-
-
-def _refuse_overwriting(paths: list[Path], force: bool) -> None:
-    if paths and not force:
-        names = ", ".join(str(path) for path in paths)
-        raise ValueError(
-            f"{names}: exists with another content, which would be lost; choose another name, or --force to replace it"
-        )
+        print(f"next: put the given image into {sample.given_folder} as {names} (or jpg, webp, …)")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -208,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
         default="blender",
         help=f"{text} (default: blender)",
     )
-    kind.set_defaults(build=lambda options: presets.matrices(options.file, options.axes))
+    kind.set_defaults(build=lambda options: matrices(options.file, options.axes))
     return parser
 
 
@@ -251,10 +197,22 @@ def _add_realestate10k(kinds: argparse._SubParsersAction) -> None:
     text = "the sequence's video: its frames become the given images, and, in true-ims, what evaluation compares with"
     kind.add_argument("--video", type=Path, metavar="FILE", help=text)
     kind.set_defaults(
-        build=lambda options: presets.realestate10k(
+        build=lambda options: _realestate10k_path(
             options.sequence, options.poses, options.frames, options.every, options.start
         )
     )
+
+
+def _realestate10k_path(sequence: str, poses: Path | None, *which: int) -> presets.CameraPath:
+    """sequence: a text file, or with `poses`, a poses.npy, an id in it. which: frames, every, start."""
+    if poses is not None:
+        where = f"sequence {sequence} of {poses}"
+        return sequence_path(find_sequence(sequence, poses), where, *which)
+    if not Path(sequence).is_file():
+        raise FileNotFoundError(
+            f"{sequence}: no such RealEstate10K text file; with an id, give its poses.npy by --poses"
+        )
+    return sequence_path(read_realestate10k_text(Path(sequence)), sequence, *which)
 
 
 def _add_kind(

@@ -1,44 +1,110 @@
-"""What every command shares: one clear line for a mistake, and the folder that `-o` is relative to."""
+"""Options that several commands share, each declared once."""
 
 import argparse
-import os
-import sys
-from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
-from ..utils.files import REPOSITORY
-
-
-def run(main: Callable[[], object]) -> None:
-    """Run a command's `main` and end the process: status 0, or 1 after one line on standard error.
-
-    `ValueError` and `OSError` carry messages meant for users (a bad file, a missing one). With the environment variable
-    PHOTONVS_TRACEBACK set, their traceback is shown instead. Anything else is a defect of ours and keeps its traceback.
-    """
-    try:
-        main()
-    except (ValueError, OSError) as error:
-        if os.environ.get("PHOTONVS_TRACEBACK"):
-            raise
-        sys.exit(f"{Path(sys.argv[0]).name}: error: {_message(error)}")
-    except KeyboardInterrupt:
-        sys.exit(f"{Path(sys.argv[0]).name}: interrupted; run the same command again to go on")
-
-
-def _message(error: Exception) -> str:
-    """The error as one line; an operating system's error names its file."""
-    if isinstance(error, OSError) and error.strerror:
-        name = error.filename2 or error.filename  # of a renaming: the new name
-        return f"{name}: {error.strerror}" if name else error.strerror
-    return " ".join(str(error).split())
+from ..diffusion.registry import SAMPLERS
+from ..sampling.method import VIEWS, Method
+from ..utils.files import BASE
+from ..utils.precision import PRECISIONS
 
 
 def add_instance_data(parser: argparse.ArgumentParser) -> None:
-    """Add the option --instance-data, which all commands share."""
+    """--instance-data, which all commands have."""
     parser.add_argument(
         "--instance-data",
         type=Path,
-        default=REPOSITORY / "instance-data",
+        default=BASE / "instance-data",
         metavar="DIR",
-        help="folder of samples, checkpoints and logs (default: the repository's instance-data)",
+        help="folder of samples, checkpoints and logs (default: %(default)s)",
     )
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """--data, of the commands that make or convert training data."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=BASE / "dataset-data" / "data",
+        metavar="DIR",
+        help="folder of all data (default: %(default)s)",
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """--device."""
+    parser.add_argument("--device", help="for example cpu or cuda (default: a GPU if there is one)")
+
+
+def add_settings(parser: argparse.ArgumentParser, preset: str) -> None:
+    """--config and key=value, of the commands that follow settings."""
+    text = "a preset's name or a YAML file (default: %(default)s)"
+    parser.add_argument("--config", default=preset, help=text)
+    text = "settings that replace the preset's"
+    parser.add_argument("settings", nargs="*", metavar="key=value", help=text)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Which weights to sample with: --checkpoint, --epoch, --first-stage, --weights."""
+    group = parser.add_argument_group("weights")
+    which = group.add_mutually_exclusive_group()
+    text = "use the checkpoint of this epoch (default: published, else newest, else shipped)"
+    which.add_argument("-e", "--epoch", type=int, help=text)
+    text = "score network's weights (default: found in checkpoints/)"
+    which.add_argument("--checkpoint", type=Path, metavar="FILE", help=text)
+    text = "first stage's weights (default: found in --instance-data)"
+    group.add_argument("--first-stage", type=Path, metavar="FILE", help=text)
+    text = "averaged or last weights of the checkpoint (default: ema)"
+    group.add_argument("--weights", choices=("ema", "raw"), default="ema", help=text)
+
+
+def add_method(parser: argparse.ArgumentParser, seed: bool = True) -> None:
+    """How frames are drawn; `method_of` makes a `Method` of the options."""
+    group = parser.add_argument_group("method")
+    defaults = {field.name: field.default for field in fields(Method)}
+    text = "default: %(default)s; published: predictor-corrector"
+    group.add_argument("--sampler", choices=SAMPLERS, default=defaults["sampler"], help=text)
+    steps = ", ".join(f"{name} {sampler.steps}" for name, sampler in SAMPLERS.items())
+    text = f"noise levels of the sampler (default: {steps})"
+    group.add_argument("-s", "--steps", type=int, metavar="N", help=text)
+    text = "a sampler's own option, such as rho=5; may be given several times (docs/samplers.md)"
+    group.add_argument(
+        "--sampler-option",
+        type=_option,
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help=text,
+    )
+    if seed:
+        text = "of the noise; same seed, same frames (default: %(default)s)"
+        group.add_argument("--seed", type=int, default=defaults["seed"], help=text)
+    text = "of the score network (default: %(default)s)"
+    group.add_argument("--precision", choices=PRECISIONS, default=defaults["precision"], help=text)
+    text = (
+        "how several conditioning views of a frame enter: the average of their scores, as "
+        "published, or for each evaluation a view drawn at random, at the cost of one "
+        "(default: %(default)s)"
+    )
+    group.add_argument("--views", choices=VIEWS, default=defaults["views"], help=text)
+    text = "pairs of frame and conditioning frame at once (default: %(default)s)"
+    group.add_argument("--batch-size", type=int, default=8, metavar="N", help=text)
+
+
+def method_of(options: argparse.Namespace, seed: int | None = None) -> Method:
+    """The method that the options of `add_method` describe; raises ValueError for what cannot be."""
+    return Method(
+        options.sampler,
+        options.steps,
+        options.seed if seed is None else seed,
+        options.precision,
+        options.views,
+        dict(options.sampler_option),
+    )
+
+
+def _option(text: str) -> tuple[str, float]:
+    """NAME=NUMBER; ValueError, which argparse reports, for anything else."""
+    name, number = text.split("=")
+    return name, float(number)

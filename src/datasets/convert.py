@@ -18,12 +18,12 @@ import av
 import numpy as np
 from PIL import Image
 
-from ..cameras.geometry import to_realestate10k
-from ..trajectory import IMAGE_SUFFIXES
+from ..cameras.files.camera import Camera
+from ..cameras.files.matching import images_of_cameras
+from ..cameras.realestate10k import VIDEO_SUFFIXES, realestate10k_text
 from ..utils.files import atomic_path
-from ..utils.pictures import read_frame
-from .camera_files import Camera, find_images
-from .poses import VIDEO_SUFFIXES
+from ..utils.pictures import IMAGE_SUFFIXES, read_frame
+from ..utils.video_writing import encode_h264
 from .video import CROP, MICROSECONDS, read_frames
 
 PRINCIPAL_TOLERANCE = 0.02  # fraction of the side, off the centre
@@ -136,18 +136,18 @@ def pose_text(
     size: tuple[int, int],
     kept: float = 1.0,
 ) -> str:
-    """RealEstate10K's text: the address, then a line for each pose, numbers kept to the last bit.
+    """RealEstate10K's text, numbers kept to the last bit.
 
-    size: (height, width) of the cameras' images, of which the video shows the middle, `kept` of the width. The address leads
-    nowhere (RFC 2606), so that the downloader cannot fetch a stranger's video under this identifier.
+    size: (height, width) of the cameras' images, of which the video shows the middle, `kept` of the width.
+    The address leads nowhere (RFC 2606), so that the downloader cannot fetch a stranger's video under this identifier.
     """
-    lines = [f"https://own-footage.invalid/{quote(place.name, safe='')}?v={place.video_id}"]
-    extrinsics = to_realestate10k(np.stack([camera.pose for camera in cameras]))
-    for camera, timestamp, matrix in zip(cameras, timestamps, extrinsics, strict=True):
+    lenses = []
+    for camera in cameras:
         (focal_y, focal_x), (x, y) = camera.focal_lengths(size), camera.principal
-        numbers = (focal_x / kept, focal_y, 0.5 + (x - 0.5) / kept, y, 0.0, 0.0, *matrix.ravel())
-        lines.append(" ".join([str(timestamp), *(repr(float(number)) for number in numbers)]))
-    return "\n".join(lines) + "\n"
+        lenses.append((focal_x / kept, focal_y, 0.5 + (x - 0.5) / kept, y))
+    url = f"https://own-footage.invalid/{quote(place.name, safe='')}?v={place.video_id}"
+    poses = np.stack([camera.pose for camera in cameras])
+    return realestate10k_text(url, timestamps, np.array(lenses), poses)
 
 
 def convert_images(
@@ -157,7 +157,7 @@ def convert_images(
 
     Raises ValueError or FileNotFoundError: cameras or images that don't suit, or other files of this name without `force`.
     """
-    paths, others = find_images(cameras, folder)
+    paths, others = images_of_cameras(cameras, folder)
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
         raise FileNotFoundError(
@@ -195,25 +195,20 @@ def _target(height: int, width: int) -> tuple[tuple[int, int], tuple[float, floa
 def _encode(path: Path, images: list[Path], size: tuple[int, int], rate: Fraction) -> None:
     """Write H.264 of images that all have `size` (height, width); else ValueError."""
     (height, width), box = _target(*size)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "18", "threads": "1"})
-        stream.height, stream.width = height, width
-        stream.pix_fmt = "yuv420p"
-        stream.gop_size = max(
-            1, round(rate)
-        )  # a key frame a second, so that single frames are quick to reach
-        for image in images:
-            frame = read_frame(image)
-            if frame.shape[:2] != size:
-                found, expected = (f"{shape[1]}x{shape[0]}" for shape in (frame.shape, size))
-                raise ValueError(
-                    f"{image}: {found} pixels; expected {expected} as the first image: all of one size"
-                )
-            scaled = Image.fromarray(frame).resize(
-                (width, height), Image.Resampling.BICUBIC, box=box
-            )  # antialiased
-            container.mux(stream.encode(av.VideoFrame.from_image(scaled)))
-        container.mux(stream.encode())
+
+    def scaled(image: Path) -> np.ndarray:
+        frame = read_frame(image)
+        if frame.shape[:2] != size:
+            found, expected = (f"{shape[1]}x{shape[0]}" for shape in (frame.shape, size))
+            raise ValueError(
+                f"{image}: {found} pixels; expected {expected} as the first image: all of one size"
+            )
+        picture = Image.fromarray(frame)
+        return np.asarray(
+            picture.resize((width, height), Image.Resampling.BICUBIC, box=box)
+        )  # antialiased
+
+    encode_h264(path, map(scaled, images), (height, width), rate)
 
 
 def convert_video(

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..utils.files import REPOSITORY, atomic_path
+from ..cameras.realestate10k import VideoPoses, read_realestate10k_text
+from ..utils.files import BASE, atomic_path
 from .download.manifest import MANIFEST, Entry, read_manifest
-from .poses import Sequence, read_realestate10k_text, save_poses
+from .poses import save_poses
 from .video import find_videos
 
-DATA = REPOSITORY / "dataset-data" / "data"
+DATA = BASE / "dataset-data" / "data"
 LAYOUT = "expected DIR/RealEstate10K-original/SPLIT/*.txt and DIR/SPLIT/videos/<video>.mp4 (or .mkv, .webm)"
 NAMES_SHOWN = 5  # of every reason; all are in the file of skipped sequences
 FILES_A_TASK = 64
@@ -26,7 +27,7 @@ def extract(data: Path, split: str) -> None:
         manifest = read_manifest(data / split / "videos" / MANIFEST)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error}; {LAYOUT}") from None
-    sequences: dict[str, Sequence] = {}
+    sequences: dict[str, VideoPoses] = {}
     skipped: dict[str, list[str]] = {}  # reason -> one entry a sequence
     for text, result in tqdm(_read_all(texts), total=len(texts), desc=split, unit=" files"):
         reason, entry = _refusal(text, result, videos, manifest)
@@ -58,7 +59,7 @@ def _find_texts(folder: Path) -> list[Path]:
     return texts
 
 
-def _read_all(texts: list[Path]) -> Iterator[tuple[Path, Sequence | str]]:
+def _read_all(texts: list[Path]) -> Iterator[tuple[Path, VideoPoses | str]]:
     """Every text file with what `_read` makes of it, in order, read by as many processes as there are cores."""
     with ProcessPoolExecutor(
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
@@ -66,7 +67,7 @@ def _read_all(texts: list[Path]) -> Iterator[tuple[Path, Sequence | str]]:
         yield from zip(texts, pool.map(_read, texts, chunksize=FILES_A_TASK), strict=True)
 
 
-def _read(text: Path) -> Sequence | str:
+def _read(text: Path) -> VideoPoses | str:
     """A text file's sequence, or what is wrong with it."""
     try:
         return read_realestate10k_text(text)
@@ -75,7 +76,7 @@ def _read(text: Path) -> Sequence | str:
 
 
 def _refusal(
-    text: Path, result: Sequence | str, videos: set[str], manifest: dict[str, Entry]
+    text: Path, result: VideoPoses | str, videos: set[str], manifest: dict[str, Entry]
 ) -> tuple[str | None, str]:
     """Why a sequence cannot be used, and its entry in the list of those; None if it can.
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..utils.random import generator
-from .realestate10k import Pair, PairDataset
+from .pairs import Pair, PairDataset
 
 
 class FrameDataset(PairDataset):

@@ -25,10 +25,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..cameras.realestate10k import VideoPoses
 from ..config import Config
-from ..utils.files import REPOSITORY, atomic_path
-from .poses import PoseFile, Sequence, load_poses
-from .realestate10k import FramePairs, PairDataset
+from ..utils.files import BASE, atomic_path
+from .pairs import FramePairs, PairDataset
+from .poses import PoseFile, load_poses
 
 FORMAT = 1  # of the folder
 SHARD_BYTES = 2**30  # about; a shard ends with the video that fills it
@@ -37,7 +38,7 @@ MANIFEST = "manifest.json"
 
 
 def open_dataset(config: Config, fingerprint: str) -> FramePairs:
-    """The training's frame pairs: from `data.latents` where it is set, else from videos; relative paths start at REPOSITORY.
+    """The training's frame pairs: from `data.latents` where it is set, else from videos; relative paths start at BASE.
 
     fingerprint: that of the training's first stage, which a cache must have been made with. Raises ValueError or
     FileNotFoundError for data that is absent, unfinished, or made of something else.
@@ -45,11 +46,9 @@ def open_dataset(config: Config, fingerprint: str) -> FramePairs:
     data, seed = config.data, config.training.seed
     if data.latents is None:
         size = config.first_stage.image_size
-        return PairDataset(
-            REPOSITORY / data.poses, REPOSITORY / data.videos, size, seed, data.max_gap
-        )
+        return PairDataset(BASE / data.poses, BASE / data.videos, size, seed, data.max_gap)
     return LatentPairDataset(
-        REPOSITORY / data.poses, REPOSITORY / data.latents, fingerprint, seed, data.max_gap
+        BASE / data.poses, BASE / data.latents, fingerprint, seed, data.max_gap
     )
 
 
@@ -100,7 +99,7 @@ class LatentPairDataset(FramePairs):
             )
         super().__init__(poses, self._cache.index["shard"] >= 0, Path(folder), seed, max_gap)
 
-    def read(self, number: int, sequence: Sequence, frames: list[int]) -> Tensor:
+    def read(self, number: int, sequence: VideoPoses, frames: list[int]) -> Tensor:
         """The frames' latents, (n, c, L, L) float32; raises ValueError if one is missing."""
         latents = self._cache.read(number, frames)
         if np.isnan(latents[:, 0, 0, 0]).any():

@@ -8,7 +8,7 @@ are wanted, and leaves out those in between that no other frame is predicted fro
 """
 
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +18,9 @@ import numpy as np
 import torch
 from torchvision.transforms.functional import InterpolationMode, resize
 
-from .poses import VIDEO_SUFFIXES
+from ..cameras.realestate10k import VIDEO_SUFFIXES
+from ..samples import image_places
+from ..utils.pictures import png_bytes
 
 OUTSIDE_TOLERANCE = (
     1_000_000  # microseconds that a timestamp may lie before the first or after the last frame
@@ -65,6 +67,17 @@ def crop_and_resize(frames: np.ndarray, size: int = 256) -> np.ndarray:
     left = round((scaled_width - CROP) / 2)
     images = _resize(images[..., left : left + CROP], (size, size))
     return images.permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def sample_images(
+    video: str | Path, timestamps: Iterable[int], given: Sequence[int] = (0,)
+) -> dict[Path, bytes]:
+    """A video's frames as the images of a sample, PNG files by their place in its folder.
+
+    All of them are there to compare with, the `given` ones also as given images. Raises as `read_frames`.
+    """
+    frames = crop_and_resize(read_frames(video, timestamps))
+    return image_places([png_bytes(frame) for frame in frames], given)
 
 
 class VideoReader:

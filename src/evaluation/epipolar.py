@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 
-from ..datasets.camera_files import Camera
+from ..cameras.files.camera import Camera
 from .matching import Matcher, Matches, read_grey
 from .scoring import match_distances, pair_fundamental
 from .tsed import T_ERROR, has_baseline, median_distance

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..datasets.camera_files import natural_order
-from ..trajectory import IMAGE_SUFFIXES, SPEC, TRUE_IMAGES, find_images, given_images, read_spec
+from ..samples import RunFolder, numbered_images
+from ..utils.files import natural_order
 from ..utils.image_quality import WINDOW
 from ..utils.image_quality import ssim as ssim_of_tensors
-from ..utils.pictures import read_frame, read_square
+from ..utils.pictures import IMAGE_SUFFIXES, read_frame, read_square
 from .published_metrics import load_lpips
 
 PairMetric = Callable[[np.ndarray, np.ndarray], float]  # of two frames (height, width, 3) uint8
@@ -65,39 +65,37 @@ class Comparison:
     problems: tuple[str, ...] = ()
 
 
-def run_comparison(directory: Path, run: Path) -> Comparison:
-    """The frames of a run, samples/<id>/samples/<run>, and those of samples/<id>/true-ims; FileNotFoundError if there are none.
+def run_comparison(run: RunFolder) -> Comparison:
+    """The frames of a run and the true ones of its sample; FileNotFoundError if there are none.
 
     Frames are numbered along the path, whatever order they were made in.
     """
-    spec = read_spec(directory / SPEC)
-    true, made = find_images(directory / TRUE_IMAGES), find_images(run / "images")
+    sample = run.sample
+    spec = sample.spec()
+    true, made = sample.true_images(), numbered_images(run.images)
     indices = sorted(spec.generation_order)
     present = [index for index in indices if index in true and index in made]
     if not present:
         raise FileNotFoundError(
-            f"{run}: nothing to compare: expected frames in {run / 'images'} and true ones in {directory / TRUE_IMAGES} "
-            "(make-trajectory.py realestate10k --video writes them)"
+            f"{run.folder}: nothing to compare: expected frames in {run.images} and true ones in "
+            f"{sample.true_folder} (make-trajectory.py realestate10k --video writes them)"
         )
     problems = [
-        f"frame {index:04d}: no generated image in {run / 'images'}"
+        f"frame {index:04d}: no {kind} image in {folder}"
+        for kind, there, folder in (
+            ("generated", made, run.images),
+            ("true", true, sample.true_folder),
+        )
         for index in indices
-        if index not in made
-    ]
-    problems += [
-        f"frame {index:04d}: no true image in {directory / TRUE_IMAGES}"
-        for index in indices
-        if index not in true
+        if index not in there
     ]
     pairs = tuple(
-        FramePair(index, indices.index(index) + 1, made[index][0], true[index][0])
-        for index in present
+        FramePair(index, indices.index(index) + 1, made[index][0], true[index]) for index in present
     )
-    given = given_images(directory, spec)[spec.given[0]]
-    name = directory.resolve().name
-    result = directory / "evaluation" / run.name
+    given = sample.given_images(spec)[spec.given[0]]
+    name = f"{sample.name}/{run.name}"
     return Comparison(
-        name, f"{name}/{run.name}", pairs, len(indices), given, result, tuple(problems)
+        sample.name, name, pairs, len(indices), given, run.results.folder, tuple(problems)
     )
 
 
@@ -161,14 +159,14 @@ def read_pair(pair: FramePair) -> tuple[np.ndarray, np.ndarray]:
     return frame, _read_as(pair.true, frame.shape)
 
 
-def score_run(directory: Path, run: Path) -> list[dict]:
+def score_run(run: RunFolder) -> list[dict]:
     """PSNR of each generated frame of a run whose true frame is known, and that of copying the given photo: see `compare`.
 
     Raises FileNotFoundError where there is nothing to compare, ValueError for an unreadable frame.
     """
-    rows, problems = compare(run_comparison(directory, run), {"psnr": psnr})
+    rows, problems = compare(run_comparison(run), {"psnr": psnr})
     if problems:
-        raise ValueError(f"{run}: {problems[0]}")
+        raise ValueError(f"{run.folder}: {problems[0]}")
     return rows
 
 

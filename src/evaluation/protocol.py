@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from ..datasets.poses import PoseFile, Sequence
-from ..trajectory import conditioning
-from ..trajectory_presets import CameraPath
+from ..cameras.conditioning import conditioning
+from ..cameras.paths import CameraPath
+from ..cameras.realestate10k import VideoPoses
+from ..datasets.poses import PoseFile
 from ..utils.files import atomic_path
 from .image_results import METRICS, SHORT_TERM
 from .matching import MATCHERS
@@ -220,7 +221,7 @@ def _increases(pinned: PinnedSequence) -> bool:
     return len(pinned.timestamps) > 1 and bool(np.all(np.diff(pinned.timestamps) > 0))
 
 
-def _pin(name: str, sequence: Sequence, positions: np.ndarray) -> PinnedSequence:
+def _pin(name: str, sequence: VideoPoses, positions: np.ndarray) -> PinnedSequence:
     steps = np.linalg.norm(np.diff(sequence.poses[positions, :, 3], axis=0), axis=1)
     timestamps = tuple(int(time) for time in sequence.timestamps[positions])
     return PinnedSequence(

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..commands.make_trajectory import frames_of, write_sample
+from ..cameras.conditioning import conditioning
+from ..cameras.spec import SamplingSpec, spec_text
 from ..commands.sample_trajectory import main as sample
 from ..datasets.poses import PoseFile, load_poses
-from ..datasets.video import find_videos
-from ..sampling_outputs import fingerprint
-from ..trajectory import SPEC, TRUE_IMAGES, SamplingSpec, conditioning, find_images, spec_text
+from ..datasets.video import find_videos, sample_images
+from ..samples import Results, Sample
+from ..sampling.runs import fingerprint
 from ..utils.files import atomic_path
 from .efficientnet_lite import weights_path
 from .image_metrics import run_comparison
@@ -26,7 +27,7 @@ from .page import write_page
 from .protocol import PinnedSequence, Protocol, path_of
 from .published_metrics import ALEXNET_URL, INCEPTION_URL, weight_file
 from .report import mean_text, summarize, table
-from .sequences import PAGE, Job, Outcome, Settings, page_sequence, sample_jobs, score_jobs
+from .sequences import Job, Outcome, Settings, page_sequence, sample_jobs, score_jobs
 
 SHOWN = 20  # sequences on the page, from the worst to the best
 LIBRARIES = (
@@ -80,8 +81,8 @@ def run_protocol(name: str, protocol: Protocol, options: argparse.Namespace) -> 
     _print(results, outcomes, protocol)
     print(folder / "results.json", folder / "results.md", sep="\n")
     if results["sequences"]["evaluated"]:
-        _write_page(folder / PAGE, results, outcomes, settings)
-        print(folder / PAGE)
+        _write_page(Results(folder).page, results, outcomes, settings)
+        print(Results(folder).page)
     return problems
 
 
@@ -120,22 +121,16 @@ def _make_sample(
     spec = SamplingSpec(
         path.focal_y, path.poses, *conditioning(len(path.poses), protocol.condition)
     )
-    spec_file = directory / SPEC
-    whole = len(find_images(directory / TRUE_IMAGES)) == len(path.poses)
-    if not (
-        whole and spec_file.is_file() and spec_file.read_text(encoding="utf-8") == spec_text(spec)
-    ):
-        write_sample(directory, spec, frames_of(videos[pinned.video], path))
+    sample = Sample(directory)
+    whole = len(sample.true_images()) == len(path.poses) and sample.spec_file.is_file()
+    if not (whole and sample.spec_file.read_text(encoding="utf-8") == spec_text(spec)):
+        sample.write(spec, sample_images(videos[pinned.video], path.timestamps))
 
 
 def _jobs(directory: Path, protocol: Protocol, problems: list[str]) -> list[Job]:
     """The runs of a sequence that the protocol counts; a line for each that has no frames."""
     runs = {f"{number:08d}" for number in range(protocol.runs)}
-    jobs = [
-        job
-        for job in sample_jobs(directory.parent, [Path(directory.name)])
-        if job.images.parent.name in runs
-    ]
+    jobs = [job for job in sample_jobs(directory) if job.images.parent.name in runs]
     present = [job for job in jobs if job.images.is_dir()]
     missing = sorted(runs - {job.images.parent.name for job in present})
     problems += [
@@ -151,7 +146,7 @@ def _compare(
     comparisons = []
     for job in jobs:
         try:
-            comparisons.append(run_comparison(job.sample, job.images.parent))
+            comparisons.append(run_comparison(job.run))
         except (FileNotFoundError, ValueError) as error:
             problems.append(str(error))
     images = evaluate_images(

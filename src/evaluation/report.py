@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from .. import __version__
+from ..samples import Results
 from ..utils.files import atomic_path
 from .matching import Matcher
 from .scoring import PairScore
@@ -79,11 +79,11 @@ def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def write_report(report: dict, folder: Path) -> None:
+def write_report(report: dict, results: Results) -> None:
     """Write tsed.json and tsed.png, each whole or not at all."""
-    with atomic_path(folder / "tsed.json") as temporary:
+    with atomic_path(results.tsed) as temporary:
         temporary.write_text(_report_text(report), encoding="utf-8")
-    with atomic_path(folder / "tsed.png") as temporary:
+    with atomic_path(results.plot) as temporary:
         _plot(report).savefig(temporary, format="png", dpi=120)
 
 

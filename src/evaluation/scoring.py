@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..cameras.files.camera import Camera
 from ..cameras.geometry import fundamental_matrix, intrinsic_matrix
-from ..datasets.camera_files import Camera
 from .matching import Matcher, Matches, cached_match, read_grey
 from .tsed import has_baseline, symmetric_epipolar_distance
 

@@ -1,4 +1,4 @@
-"""The command compute-tsed: TSED of our samples, or of anyone's frames with known cameras."""
+"""Many sequences scored: our samples, or anyone's frames with known cameras."""
 
 import os
 import sys
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..commands.compute_tsed import main
-from ..commands.options import run
-from ..datasets.camera_files import find_images, read_cameras
-from ..trajectory import GIVEN_IMAGES, SPEC, TRUE_IMAGES, given_images, read_json, read_spec
-from ..trajectory import find_images as find_indexed
+from ..cameras.files.matching import images_of_cameras
+from ..cameras.files.reading import read_cameras
+from ..cameras.spec import read_spec
+from ..samples import Results, RunFolder, find_samples, numbered_images
+from ..utils.json_files import read_json
 from ..utils.pictures import read_frame, read_square, write_png
 from .matching import Matcher
 from .page import PageSequence
@@ -20,7 +20,6 @@ from .report import build_report, plural, write_report
 from .scoring import FrameSequence, PairScore, score_sequence
 from .tsed import T_ERROR, T_MATCHES
 
-PAGE = "report.html"
 FIRST_FRAMES = ("reconstruction", "original")
 
 
@@ -44,8 +43,8 @@ class Job:
     name: str
     images: Path  # folder
     poses: Path
-    result: Path  # folder
-    sample: Path | None = None  # samples/<id>, where it is one of ours
+    results: Results
+    run: RunFolder | None = None  # where it is one of ours
     true: Path | None = None  # folder of true frames, for the report's page
 
 
@@ -60,11 +59,6 @@ class Outcome:
     complete: bool
 
 
-def command() -> None:
-    """The program photonvs-compute-tsed, which pip installs: scripts/compute-tsed.py without the repository."""
-    run(main)
-
-
 def score_jobs(jobs: list[Job], settings: Settings, workers: int | None = None) -> list[Outcome]:
     """Score sequences in parallel with progress, write each one's results, and say on standard error what is missing."""
     settings.matcher.settings()  # a missing library is said at once
@@ -76,7 +70,7 @@ def score_jobs(jobs: list[Job], settings: Settings, workers: int | None = None) 
         for outcome in tqdm(running, total=len(jobs), unit="sequence", disable=len(jobs) < 2):
             if outcome.report is not None:
                 write_report(
-                    outcome.report, outcome.job.result
+                    outcome.report, outcome.job.results
                 )  # here, as matplotlib wants a single thread
             outcomes.append(outcome)
     for outcome in outcomes:
@@ -85,42 +79,14 @@ def score_jobs(jobs: list[Job], settings: Settings, workers: int | None = None) 
     return outcomes
 
 
-def sample_jobs(instance_data: Path, outputs: list[Path]) -> list[Job]:
-    """A job for each run of each sequence; a folder without a specification stands for the sequences in it."""
+def sample_jobs(folder: Path) -> list[Job]:
+    """A job for each run of each sample in a folder; a sample without runs has a job for its first one."""
     jobs = []
-    for output in outputs:
-        folder = instance_data / output
-        if not folder.is_dir():
-            raise FileNotFoundError(f"{folder}: no such folder; expected samples/<id> with {SPEC}")
-        if (folder / SPEC).is_file():
-            sequences = [folder]
-        else:
-            sequences = sorted(path.parent for path in folder.glob(f"*/{SPEC}"))
-        if not sequences:
-            raise FileNotFoundError(
-                f"{folder}: no {SPEC} in it or in a folder in it; scripts/make-trajectory.py writes one"
-            )
-        for sequence in sequences:
-            jobs += _run_jobs(sequence)
+    for sample in find_samples(folder):
+        for run in sample.runs() or [sample.run(0)]:
+            name = f"{sample.name}/{run.name}"
+            jobs.append(Job(sample.name, name, run.images, sample.spec_file, run.results, run))
     return jobs
-
-
-def _run_jobs(sequence: Path) -> list[Job]:
-    name = sequence.resolve().name
-    runs = sorted(path.parent for path in sequence.glob("samples/*/images")) or [
-        sequence / "samples" / "00000000"
-    ]
-    return [
-        Job(
-            name,
-            f"{name}/{run.name}",
-            run / "images",
-            sequence / SPEC,
-            sequence / "evaluation" / run.name,
-            sequence,
-        )
-        for run in runs
-    ]
 
 
 def _score(job: Job, settings: Settings) -> Outcome:
@@ -128,13 +94,13 @@ def _score(job: Job, settings: Settings) -> Outcome:
     matcher = settings.matcher
     try:
         cameras = read_cameras(job.poses)
-        images, without_pose = find_images(cameras, job.images)
-        if job.sample is not None and settings.first_frame == "original":
+        images, without_pose = images_of_cameras(cameras, job.images)
+        if job.run is not None and settings.first_frame == "original":
             images = _with_originals(images, job)
         frames = FrameSequence(images, cameras)
-        scores = score_sequence(frames, matcher, job.result / f"matches-{matcher.name}.npz")
+        scores = score_sequence(frames, matcher, job.results.matches(matcher.name))
         report = build_report(scores, matcher, settings.t_error, settings.t_matches)
-        if job.sample is not None:
+        if job.run is not None:
             report["first_frame"] = settings.first_frame
     except (ValueError, OSError) as error:
         return Outcome(job, None, None, (f"not scored: {error}",), False)
@@ -153,8 +119,8 @@ def _with_originals(images: list[Path], job: Job) -> list[Path]:
         )
     size = len(read_frame(present[0]))
     replaced = dict(enumerate(images))
-    for index, photo in given_images(job.sample, spec).items():
-        replaced[index] = job.result / f"original-{index:04d}.png"
+    for index, photo in job.run.sample.given_images(spec).items():
+        replaced[index] = job.results.original(index)
         write_png(replaced[index], read_square(photo, size))
     return list(replaced.values())
 
@@ -162,10 +128,10 @@ def _with_originals(images: list[Path], job: Job) -> list[Path]:
 def page_sequence(outcome: Outcome, settings: Settings) -> PageSequence:
     """What the page shows of a scored sequence: also given photos, true frames and image metrics, where they are there."""
     job, frames = outcome.job, outcome.frames
-    cache = job.result / f"matches-{settings.matcher.name}.npz"
-    metrics = job.result / "metrics.json"
+    cache = job.results.matches(settings.matcher.name)
+    metrics = job.results.metrics
     rows = read_json(metrics)["frames"] if metrics.is_file() else []
-    if job.sample is None:
+    if job.run is None:
         by_stem = {path.stem: path for path in (sorted(job.true.iterdir()) if job.true else [])}
         true = {
             position: by_stem[image.stem]
@@ -173,13 +139,11 @@ def page_sequence(outcome: Outcome, settings: Settings) -> PageSequence:
             if image.stem in by_stem
         }
         return PageSequence(job.name, frames, outcome.report, cache, true=true, rows=rows)
-    spec = read_spec(job.poses)
-    true, given = (
-        {k: paths[0] for k, paths in find_indexed(job.sample / part).items()}
-        for part in (TRUE_IMAGES, GIVEN_IMAGES)
-    )
+    sample = job.run.sample
+    spec = sample.spec()
+    photo = numbered_images(sample.given_folder).get(spec.given[0], [None])[0]
     return PageSequence(
-        job.name, frames, outcome.report, cache, spec.given, given.get(spec.given[0]), true, rows
+        job.name, frames, outcome.report, cache, spec.given, photo, sample.true_images(), rows
     )
 
 

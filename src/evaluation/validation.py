@@ -1,20 +1,22 @@
-"""The command scripts/train.py: the training, watched by frames sampled along fixed paths and their scores."""
+"""Watching a training: frames along fixed paths that it does not see, and their scores."""
 
 import shutil
 from pathlib import Path
 
 import numpy as np
 
-from ..commands.make_trajectory import frames_of, write_sample
+from ..cameras.conditioning import conditioning
+from ..cameras.files.matching import images_of_cameras
+from ..cameras.files.reading import read_cameras
+from ..cameras.realestate10k import sequence_path
+from ..cameras.spec import SamplingSpec
 from ..config import Config
-from ..datasets.camera_files import find_images, read_cameras
 from ..datasets.poses import load_poses
-from ..datasets.video import find_videos
-from ..sampling import sample_trajectory
+from ..datasets.video import find_videos, sample_images
+from ..samples import RunFolder, Sample
+from ..sampling.trajectory import sample_trajectory
 from ..training.score import ScoreTask
-from ..trajectory import SPEC, SamplingSpec, conditioning
-from ..trajectory_presets import realestate10k
-from ..utils.files import REPOSITORY
+from ..utils.files import BASE
 from .image_metrics import score_run
 from .matching import SiftMatcher
 from .scoring import FrameSequence, score_sequence
@@ -31,28 +33,26 @@ class Validation:
     def __call__(self, step: int) -> dict[str, float]:
         """Sample every path as run number `step`; mean PSNR (dB), that of copying the given frame, and TSED."""
         for sample in self.samples:  # of an earlier training in this folder
-            shutil.rmtree(sample / "samples" / f"{step:08d}", ignore_errors=True)
+            shutil.rmtree(Sample(sample).run(step).folder, ignore_errors=True)
         with self.task.ema.applied_to(self.task.denoiser):
             runs = sample_trajectory(
                 self.samples, self.task.denoiser, self.task.first_stage, runs=[step], progress=False
             )
-        rows = [row for run in runs for row in score_run(run.directory, run.folder)]
+        rows = [row for run in runs for row in score_run(run.place)]
         scores = {
             key: float(np.mean([row[key] for row in rows])) for key in ("psnr", "psnr_of_copying")
         }
-        return scores | {
-            "tsed": float(np.nanmean([_tsed(run.directory, run.folder) for run in runs]))
-        }
+        return scores | {"tsed": float(np.nanmean([_tsed(run.place) for run in runs]))}
 
 
-def _tsed(directory: Path, run: Path) -> float:
-    cameras = read_cameras(directory / SPEC)
-    images, _ = find_images(cameras, run / "images")
+def _tsed(run: RunFolder) -> float:
+    cameras = read_cameras(run.sample.spec_file)
+    images, _ = images_of_cameras(cameras, run.images)
     return tsed(
         [
             score.distances
             for score in score_sequence(
-                FrameSequence(images, cameras), SiftMatcher(), run / "matches.npz"
+                FrameSequence(images, cameras), SiftMatcher(), run.folder / "matches.npz"
             )
         ]
     )
@@ -60,7 +60,7 @@ def _tsed(directory: Path, run: Path) -> float:
 
 def _write_samples(config: Config, folder: Path) -> list[Path]:
     """A sample's folder for each validation path, with given and true frames."""
-    split = REPOSITORY / config.data.validation
+    split = BASE / config.data.validation
     sequences, videos = load_poses(split / "poses.npy"), find_videos(split / "videos")
     frames, every = config.data.validation_frames, config.data.validation_every
     if frames < 2 or every < 1 or config.data.validation_sequences < 1:
@@ -81,13 +81,10 @@ def _write_samples(config: Config, folder: Path) -> list[Path]:
     folders = []
     for number in chosen:
         name = sequences.id_of(number)
-        path = realestate10k(name, split / "poses.npy", frames, every)
+        sequence = sequences.sequence(number)
+        path = sequence_path(sequence, f"sequence {name} of {split}/poses.npy", frames, every)
+        spec = SamplingSpec(path.focal_y, path.poses, *conditioning(frames))
         folders.append(folder / name)
-        images = frames_of(videos[sequences[name].video], path)
-        write_sample(
-            folders[-1],
-            SamplingSpec(path.focal_y, path.poses, *conditioning(frames)),
-            images,
-            force=True,
-        )
+        images = sample_images(videos[sequence.video], path.timestamps)
+        Sample(folders[-1]).write(spec, images, force=True)
     return folders

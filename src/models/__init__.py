@@ -2,7 +2,8 @@
 
 from .denoiser import Denoiser, build_denoiser
 from .first_stage import build_first_stage
-from .weights import first_stage_of, load_denoiser, load_first_stage, open_first_stage, save_weights
+from .places import first_stage_of
+from .weights import load_denoiser, load_first_stage, open_first_stage, save_weights
 
 __all__ = [
     "Denoiser",

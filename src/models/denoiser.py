@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..cameras.geometry import RAY_FEATURES, pair_ray_features
+from ..cameras.rays import RAY_FEATURES, pair_ray_features
 from ..config import Config, DenoiserConfig
 from .blocks import ResidualBlock
 from .first_stage import latent_shape

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..config import Config, DataConfig
 from ..utils.checkpoint import load_checkpoint, save_checkpoint
-from ..utils.files import REPOSITORY
+from ..utils.files import BASE
 from . import load_denoiser
 
 
@@ -44,4 +44,4 @@ def _without_places(config: Config) -> None:
 def _place(path: Path) -> str:
     """A path as settings name it: relative to the repository where it lies in it."""
     path = path.resolve()
-    return str(path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path)
+    return str(path.relative_to(BASE) if path.is_relative_to(BASE) else path)

@@ -18,10 +18,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..config import Config, config_from_dict
-from ..utils.checkpoint import FORMAT, find_first_stage, first_line, read_checkpoint
-from ..utils.files import REPOSITORY, atomic_path
+from ..utils.checkpoint import FORMAT, first_line, read_checkpoint
+from ..utils.files import atomic_path
 from .denoiser import Denoiser, build_denoiser
 from .first_stage import build_first_stage
+from .places import first_stage_of
 
 OTHER = {
     "denoiser": "load_first_stage (a first stage)",
@@ -91,15 +92,6 @@ def open_first_stage(config: Config, instance_data: Path) -> nn.Module:
             "the score network was trained with"
         )
     return first_stage
-
-
-def first_stage_of(config: Config, instance_data: Path) -> Path:
-    """The first stage's weights that a training's settings name, or where they are found by default."""
-    return (
-        REPOSITORY / config.data.first_stage
-        if config.data.first_stage
-        else find_first_stage(instance_data)
-    )
 
 
 def save_weights(path: str | Path, module: nn.Module, dtype: torch.dtype | None = None) -> None:

@@ -1,7 +1,11 @@
 """Draw two frames with their matches and epipolar lines."""
 
-from photonvs.commands.draw_epipolar import main
-from photonvs.commands.options import run
+try:
+    from photonvs.commands import run
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"{missing}: first activate the environment: source .venv/bin/activate"
+    ) from None
 
 if __name__ == "__main__":
-    run(main)
+    run("draw-epipolar")

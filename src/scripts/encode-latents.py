@@ -1,7 +1,11 @@
 """Encode all frames of a data set once, for training from latents."""
 
-from photonvs.commands.encode_latents import main
-from photonvs.commands.options import run
+try:
+    from photonvs.commands import run
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"{missing}: first activate the environment: source .venv/bin/activate"
+    ) from None
 
 if __name__ == "__main__":
-    run(main)
+    run("encode-latents")

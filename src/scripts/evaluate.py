@@ -1,7 +1,11 @@
 """Compare generated frames with true ones, or run a whole evaluation protocol."""
 
-from photonvs.commands.evaluate import main
-from photonvs.commands.options import run
+try:
+    from photonvs.commands import run
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"{missing}: first activate the environment: source .venv/bin/activate"
+    ) from None
 
 if __name__ == "__main__":
-    run(main)
+    run("evaluate")

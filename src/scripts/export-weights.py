@@ -1,7 +1,11 @@
 """Export a training checkpoint's weights for others."""
 
-from photonvs.commands.export_weights import main
-from photonvs.commands.options import run
+try:
+    from photonvs.commands import run
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"{missing}: first activate the environment: source .venv/bin/activate"
+    ) from None
 
 if __name__ == "__main__":
-    run(main)
+    run("export-weights")

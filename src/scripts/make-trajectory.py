@@ -1,6 +1,11 @@
 """Write a camera path as sampling-spec.json: a preset, a RealEstate10K sequence, or your own matrices."""
 
-from photonvs.commands.make_trajectory import main
-from photonvs.commands.options import run
+try:
+    from photonvs.commands import run
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"{missing}: first activate the environment: source .venv/bin/activate"
+    ) from None
 
-run(main)
+if __name__ == "__main__":
+    run("make-trajectory")

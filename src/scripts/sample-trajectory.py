@@ -1,7 +1,11 @@
 """Make the frames that a camera moving along a path sees."""
 
-from photonvs.commands.options import run
-from photonvs.commands.sample_trajectory import main
+try:
+    from photonvs.commands import run
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"{missing}: first activate the environment: source .venv/bin/activate"
+    ) from None
 
 if __name__ == "__main__":
-    run(main)
+    run("sample-trajectory")

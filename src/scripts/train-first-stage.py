@@ -1,7 +1,11 @@
 """Train a first stage, the image autoencoder."""
 
-from photonvs.commands.options import run
-from photonvs.commands.train_first_stage import main
+try:
+    from photonvs.commands import run
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"{missing}: first activate the environment: source .venv/bin/activate"
+    ) from None
 
 if __name__ == "__main__":
-    run(main)
+    run("train-first-stage")

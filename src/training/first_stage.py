@@ -18,11 +18,12 @@ from ..datasets.frames import FrameDataset
 from ..models import build_first_stage, load_first_stage, save_weights
 from ..models.discriminator import PatchDiscriminator, generator_loss, patches
 from ..models.perceptual import load_perceptual
-from ..utils.checkpoint import OWN_FIRST_STAGE, list_checkpoints, save_checkpoint
+from ..models.places import OWN_FIRST_STAGE
+from ..utils.checkpoint import list_checkpoints, save_checkpoint
 from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
-from ..utils.files import REPOSITORY
+from ..utils.files import BASE
 from .first_stage_losses import (
     AdversarialLoss,
     Autoencoding,
@@ -261,7 +262,7 @@ def _first_weights(config: Config) -> nn.Module:
     """The first stage before its first step: random, or with the weights of `training.initial_weights`."""
     if config.training.initial_weights is None:
         return build_first_stage(config.first_stage)
-    path = REPOSITORY / config.training.initial_weights
+    path = BASE / config.training.initial_weights
     first_stage = load_first_stage(path)
     if first_stage.config != config.first_stage:
         raise ValueError(
@@ -272,7 +273,7 @@ def _first_weights(config: Config) -> nn.Module:
 
 def _frames(config: Config, poses: str, videos: str, flip: bool = False) -> FrameDataset:
     size = config.first_stage.image_size
-    return FrameDataset(REPOSITORY / poses, REPOSITORY / videos, size, config.training.seed, flip)
+    return FrameDataset(BASE / poses, BASE / videos, size, config.training.seed, flip)
 
 
 def train_first_stage(config: Config, instance_data: Path, device: str | None = None) -> Path:

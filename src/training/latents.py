@@ -31,7 +31,7 @@ from ..datasets.latents import (
 from ..datasets.poses import PoseFile, load_poses
 from ..datasets.video import VideoReader, crop_and_resize, find_videos
 from ..models.first_stage import latent_shape
-from ..utils.files import REPOSITORY, atomic_path
+from ..utils.files import BASE, atomic_path
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +63,8 @@ def encode_latents(
     first_stage: on the device that shall encode. precision: of its arithmetic, float32, bfloat16 or float16. A frame that
     cannot be read is marked and counted. Raises ValueError or FileNotFoundError for a folder, poses or videos that do not fit.
     """
-    poses = load_poses(REPOSITORY / config.data.poses)
-    videos = find_videos(REPOSITORY / config.data.videos)
+    poses = load_poses(BASE / config.data.poses)
+    videos = find_videos(BASE / config.data.videos)
     channels, size = latent_shape(first_stage.config)
     made_of = describe(poses.path, first_stage_fingerprint(first_stage)) | {"precision": precision}
     cache = create_cache(
@@ -128,7 +128,7 @@ class ShardFrames(IterableDataset):
             config.first_stage.image_size,
             config.data.workers,
         )
-        self.folder = REPOSITORY / config.data.videos
+        self.folder = BASE / config.data.videos
         self.paths = paths
         self.sequences: dict[str, list[int]] = defaultdict(list)  # by video
         for number in sequences.tolist():

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..diffusion.samplers import DEFAULT_SAMPLER, SAMPLERS
+from ..diffusion.registry import DEFAULT_SAMPLER, SAMPLERS
 from ..diffusion.sde import VarianceExploding
 from ..models import Denoiser
 from ..utils.random import generator

@@ -14,7 +14,7 @@ from ..models import Denoiser, build_denoiser, load_denoiser, open_first_stage
 from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
-from ..utils.files import REPOSITORY
+from ..utils.files import BASE
 from ..utils.random import generator
 from .pictures import sample_grid
 from .trainer import Trainer, rate_factor
@@ -178,7 +178,7 @@ def _first_denoiser(config: Config) -> Denoiser:
     denoiser = build_denoiser(config)
     if config.training.initial_weights is None:
         return denoiser
-    path = REPOSITORY / config.training.initial_weights
+    path = BASE / config.training.initial_weights
     weights = load_denoiser(path)
     for section in ("first_stage", "denoiser"):
         found, wanted = getattr(weights.config, section), getattr(config, section)

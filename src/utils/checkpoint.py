@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from .files import REPOSITORY, atomic_path
+from .files import atomic_path
 from .inert_pickle import RefusedName, read_tensors
 
 FORMAT = 1  # of our checkpoints and safetensors files; a change that older versions cannot read raises it
@@ -24,11 +24,6 @@ DAMAGED += (
     ValueError,
 )  # a pickle without sense
 
-PUBLISHED_DENOISER = "2000-00000000.pth"
-PUBLISHED_FIRST_STAGE = "taming-32-4-realestate-256.ckpt"
-OWN_FIRST_STAGE = "first-stage.safetensors"
-SHIPPED_DENOISER = REPOSITORY / "instance-data" / "rooms-denoiser.safetensors"
-WHERE_TO_GET_WEIGHTS = "the README of https://github.com/YorkUCVIL/Photoconsistent-NVS links the published files; or train your own"
 
 _NAME = re.compile(r"(\d{4,})-(\d{8,})\.pth")
 
@@ -44,58 +39,11 @@ def list_checkpoints(directory: Path) -> list[Path]:
     Files that are no training of ours (the published weights) or are damaged come first; other names are left out.
     """
     numbered = [
-        (_own_step(path) or -1, int(match[1]), int(match[2]), path)
+        (own_step(path) or -1, int(match[1]), int(match[2]), path)
         for path in directory.glob("*.pth")
         if (match := _NAME.fullmatch(path.name))
     ]
     return [path for *_, path in sorted(numbered)]
-
-
-def find_denoiser(instance_data: Path, epoch: int | None = None) -> Path:
-    """The score network's weights: a checkpoint of `find_checkpoint`, else those that the repository ships.
-
-    Raises FileNotFoundError saying where to get weights and put them.
-    """
-    try:
-        return find_checkpoint(instance_data, epoch)
-    except FileNotFoundError:
-        if epoch is None and SHIPPED_DENOISER.is_file():
-            return SHIPPED_DENOISER
-        raise
-
-
-def find_checkpoint(instance_data: Path, epoch: int | None = None) -> Path:
-    """The published weights if they are there, else the newest training checkpoint; with `epoch`, the last one of it.
-
-    Raises FileNotFoundError saying where to get weights and put them.
-    """
-    directory = instance_data / "checkpoints"
-    checkpoints = list_checkpoints(directory)
-    if epoch is not None:
-        checkpoints = [path for path in checkpoints if path.name.startswith(f"{epoch:04d}-")]
-    else:
-        published = directory / PUBLISHED_DENOISER
-        if (
-            published.is_file() and _own_step(published) is None
-        ):  # a small data set reaches that epoch too
-            checkpoints = [published]
-    if not checkpoints:
-        wanted = PUBLISHED_DENOISER if epoch is None else f"{epoch:04d}-*.pth"
-        raise FileNotFoundError(
-            f"no weights {wanted} in {directory}; {WHERE_TO_GET_WEIGHTS}: scripts/train.py; then put the file there"
-        )
-    return checkpoints[-1]
-
-
-def find_first_stage(instance_data: Path) -> Path:
-    """The first stage's weights: the published file, or one of ours; raises FileNotFoundError as above."""
-    for name in (PUBLISHED_FIRST_STAGE, OWN_FIRST_STAGE):
-        if (instance_data / name).is_file():
-            return instance_data / name
-    raise FileNotFoundError(
-        f"no first-stage weights {PUBLISHED_FIRST_STAGE} or {OWN_FIRST_STAGE} in {instance_data}; {WHERE_TO_GET_WEIGHTS}: "
-        "scripts/train-first-stage.py; then put the file there"
-    )
 
 
 def save_checkpoint(path: Path, state: dict) -> None:
@@ -167,12 +115,12 @@ def prune_checkpoints(directory: Path, keep_last: int, keep_every: int) -> None:
     `keep_every` 0 keeps none for good. Files that are not ours (the published weights) are never touched.
     """
     for path in list_checkpoints(directory)[:-keep_last]:
-        step = _own_step(path)
+        step = own_step(path)
         if step is not None and not (keep_every and step % keep_every == 0):
             path.unlink()
 
 
-def _own_step(path: Path) -> int | None:
+def own_step(path: Path) -> int | None:
     """The optimizer step of a training checkpoint of ours, without reading its tensors; None for other files."""
     try:
         status = path.stat()

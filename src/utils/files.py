@@ -1,12 +1,17 @@
 """Writing files whole or not at all, and finding the repository's folders."""
 
+import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[2]
+# Where default folders and the relative paths of settings start: the clone that this file lies in,
+# or else, installed elsewhere, the current folder.
+BASE = _ROOT if (_ROOT / "pyproject.toml").is_file() else Path.cwd()
 
 
 @contextmanager
@@ -28,3 +33,16 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def natural_order(path: Path | str) -> list[tuple[int, str]]:
+    """A sort key in which frame_2 comes before frame_10."""
+    return [
+        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))
+    ]
+
+
+def fingerprint(path: Path) -> str:
+    """The first 16 hexadecimal digits of the file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 
 from .files import atomic_path
+from .video_writing import encode_h264
 
 VIDEO_SIZE = 256  # pixels; smaller frames are enlarged to at least this, since players show thumbnails otherwise
 TILE_SIZES = 96, 256  # pixels; a contact sheet's tiles are enlarged or reduced into this range
@@ -100,21 +100,11 @@ def write_png(path: Path, frame: np.ndarray) -> None:
 
 
 def write_video(path: Path, frames: Sequence[np.ndarray], frames_per_second: float) -> None:
-    """Write frames of one size as an H.264 MP4 that common players show (yuv420p, even sides), whole or not at all."""
+    """Write frames of one size as an H.264 MP4 that common players show (even sides), whole or not at all."""
     frames = [_for_video(frame) for frame in frames]
-    with (
-        atomic_path(path) as temporary,
-        av.open(str(temporary), "w", options={"movflags": "faststart"}) as container,
-    ):
-        stream = container.add_stream(
-            "libx264", rate=Fraction(frames_per_second).limit_denominator(1001)
-        )
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": "16"}
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
+    rate = Fraction(frames_per_second).limit_denominator(1001)
+    with atomic_path(path) as temporary:
+        encode_h264(temporary, frames, frames[0].shape[:2], rate, for_players=True)
 
 
 def _for_video(frame: np.ndarray) -> np.ndarray:
@@ -157,3 +147,6 @@ def _tile(frame: np.ndarray) -> Image.Image:
     tile = Image.fromarray(_enlarge(frame, TILE_SIZES[0]))
     tile.thumbnail((TILE_SIZES[1], TILE_SIZES[1]), Image.Resampling.BICUBIC)
     return tile
+
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")

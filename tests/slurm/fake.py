@@ -6,9 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from photonvs.utils.files import REPOSITORY
+from photonvs.utils.files import BASE
 
-SCRIPTS = REPOSITORY / "src" / "launch-scripts"
+SCRIPTS = BASE / "src" / "launch-scripts"
 STAND_IN = Path(__file__).with_name("stand-in.py")
 
 SRUN = """#!/bin/bash

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..poses import video_name
+from ...cameras.realestate10k import video_name
 from ..video import find_videos
 from .fetching import Settings, VideoFetcher, entry_of_file
 from .manifest import MANIFEST, STATUSES, Entry, open_manifest

@@ -7,20 +7,20 @@ from these and the clip's number. World: z up, metres, the room's floor centred 
 import base64
 import hashlib
 import multiprocessing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ...cameras.geometry import to_realestate10k
+from ...cameras.realestate10k import realestate10k_text
 from ...utils.files import atomic_path
+from ...utils.video_writing import encode_h264
 from .render import Renderer
 from .scene import Room, furnish
 from .walk import camera_path
@@ -148,30 +148,25 @@ def _write_video(
 ) -> np.ndarray:
     """Write H.264 from (image, depth) pairs; the depths, (n, height, width) float16."""
     depths = []
-    with atomic_path(path) as temporary, av.open(str(temporary), "w") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "18", "threads": "1"})
-        stream.height, stream.width = FRAME_SIZE
-        stream.pix_fmt = "yuv420p"
-        stream.gop_size = max(
-            1, round(rate)
-        )  # a key frame a second, so that single frames are quick to reach
+
+    def images() -> Iterator[np.ndarray]:
         for image, depth in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             depths.append(depth.astype(np.float16))
-        container.mux(stream.encode())
+            yield image
+
+    with atomic_path(path) as temporary:
+        encode_h264(temporary, images(), FRAME_SIZE, rate)
     return np.stack(depths)
 
 
 def _pose_text(clip: Clip, poses: np.ndarray, focal_y: float) -> str:
-    """RealEstate10K's text: the address, then timestamp, intrinsics, two zeros and the extrinsics of a frame a line."""
-    focal_x = focal_y * FRAME_SIZE[0] / FRAME_SIZE[1]
-    lines = [f"https://made-up-rooms.invalid/watch?v={clip.video}"]
-    for timestamp, extrinsics in zip(
-        clip.timestamps(), to_realestate10k(poses[:: clip.pose_every]), strict=True
-    ):
-        numbers = (focal_x, focal_y, 0.5, 0.5, 0, 0, *extrinsics.ravel())
-        lines.append(" ".join([str(timestamp), *(f"{number:.9f}" for number in numbers)]))
-    return "\n".join(lines) + "\n"
+    """RealEstate10K's text of the frames that have a pose."""
+    times = clip.timestamps()
+    lens = focal_y * FRAME_SIZE[0] / FRAME_SIZE[1], focal_y, 0.5, 0.5
+    url = f"https://made-up-rooms.invalid/watch?v={clip.video}"
+    return realestate10k_text(
+        url, times, np.tile(lens, (len(times), 1)), poses[:: clip.pose_every], decimals=9
+    )
 
 
 def make_clips(clips: list[Clip], data: Path, depth: bool = False, workers: int = 1) -> int:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..cameras.realestate10k import VideoPoses
 from ..utils.random import generator
-from .poses import PoseFile, Sequence, load_poses
+from .poses import PoseFile, load_poses
 from .video import VideoReader, crop_and_resize, find_videos
 
 logger = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ class FramePairs(Dataset):
             "cond_frame": torch.tensor(pair.cond),
         }
 
-    def read(self, number: int, sequence: Sequence, frames: list[int]) -> Tensor:
+    def read(self, number: int, sequence: VideoPoses, frames: list[int]) -> Tensor:
         """The frames of a sequence, (n, ...); number: the sequence's in the poses file. Raises ValueError or OSError."""
         raise NotImplementedError
 
@@ -172,7 +173,7 @@ class PairDataset(FramePairs):
         present = np.array([video in self._video_paths for video in poses.videos()])
         super().__init__(poses, present, Path(videos_dir), seed, max_gap)
 
-    def read(self, number: int, sequence: Sequence, frames: list[int]) -> Tensor:
+    def read(self, number: int, sequence: VideoPoses, frames: list[int]) -> Tensor:
         """The frames' centre squares, (n, 3, image_size, image_size) uint8."""
         path = self._video_paths[sequence.video]
         try:

@@ -7,14 +7,9 @@ to 0.29 from frame to frame and by 4.7 in all; in the paper's three custom paths
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-
-from .cameras.geometry import OPENCV_TO_BLENDER
-from .datasets.poses import load_poses, read_realestate10k_text
-from .trajectory import check_poses, number_from_json, poses_from_json, read_json
 
 RIGHT, UP = np.array([1.0, 0, 0]), np.array([0, 1.0, 0])
 PAPER_FOCAL_Y = 0.9727365374565125  # of the paper's three custom trajectories
@@ -102,72 +97,6 @@ PRESETS: dict[str, Callable[..., np.ndarray]] = {
     preset.__name__: preset
     for preset in (orbit, spin, hop, dolly, truck, pedestal, spiral, pan, tilt)
 }
-
-
-def realestate10k(
-    sequence: str, poses: str | Path | None = None, frames: int = 20, every: int = 1, start: int = 0
-) -> CameraPath:
-    """The path of a RealEstate10K sequence: `frames` of its poses from number `start`, every `every`-th.
-
-    sequence: a RealEstate10K text file, or with `poses` (a poses.npy) the id of a sequence in it. ValueError when the
-    sequence is too short, unknown, or its focal length changes (a specification has only one).
-    """
-    if poses is None:
-        if not Path(sequence).is_file():
-            raise FileNotFoundError(
-                f"{sequence}: no such RealEstate10K text file; with an id, give its poses.npy by --poses"
-            )
-        found, where = read_realestate10k_text(Path(sequence)), sequence
-    else:
-        sequences, where = load_poses(poses), f"sequence {sequence} of {poses}"
-        if sequence not in sequences:
-            raise ValueError(f"{poses}: no sequence {sequence} among its {len(sequences)}")
-        found = sequences[sequence]
-    length = len(found.timestamps)
-    if frames < 1 or every < 1 or start < 0 or start + (frames - 1) * every >= length:
-        raise ValueError(
-            f"{where}: {frames} frames from {start}, every {every}, need {start + (frames - 1) * every + 1} poses; "
-            f"it has {length}: start from 0 or later and use fewer frames or a smaller step"
-        )
-    chosen = slice(start, start + (frames - 1) * every + 1, every)
-    focal_y = np.asarray(found.focal_y[chosen], dtype=np.float64)
-    if np.ptp(focal_y) > 1e-3 * focal_y[0]:
-        raise ValueError(
-            f"{where}: focal_y changes from {focal_y.min():g} to {focal_y.max():g}; expected one for all frames"
-        )
-    camera_to_world = np.tile(np.eye(4), (frames, 1, 1))
-    camera_to_world[:, :3] = found.poses[chosen]
-    return CameraPath(camera_to_world, float(focal_y[0]), found.timestamps[chosen])
-
-
-def matrices(path: str | Path, axes: str = "blender") -> CameraPath:
-    """The path in a file of camera-to-world matrices: .npy (n, 4, 4), or .json (a list of 4x4 lists or an object's `poses`).
-
-    axes: of the file's cameras: blender (x right, y up, looking along -z) or opencv (x right, y down, looking along +z).
-    Also the object's focal_y, if it has one. Raises ValueError for anything that is not rigid.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected .npy or .json with 4x4 matrices")
-    content = None if path.suffix == ".npy" else read_json(path)
-    named = content if isinstance(content, dict) else {"poses": content}
-    try:
-        poses = _load_array(path) if path.suffix == ".npy" else poses_from_json(named.get("poses"))
-        check_poses(poses)
-        focal_y = number_from_json(named["focal_y"], "focal_y") if "focal_y" in named else None
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    return CameraPath(poses @ OPENCV_TO_BLENDER if axes == "opencv" else poses, focal_y)
-
-
-def _load_array(path: Path) -> np.ndarray:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except EOFError as error:
-        raise ValueError("an empty file") from error
-    if array.dtype.kind not in "iuf":
-        raise ValueError(f"an array of {array.dtype}; expected real numbers (n, 4, 4)")
-    return array.astype(np.float64)
 
 
 def _steps(frames: int) -> np.ndarray:

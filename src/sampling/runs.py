@@ -1,16 +1,9 @@
-"""The folder of a sampling run: what is there, what is missing, and whether both belong together.
+"""Storing a run of a path: what is there, what is missing, and whether both belong together.
 
-    samples/<id>/sampling-spec.json, init-ims/NNNN.png                   the task: cameras and given images
-    samples/<id>/samples/<run, 8 digits>/run.json                        the settings that made the run
-                                        /latents/NNNN.npy                (channels, size, size) float32, the result
-                                        /images/NNNN.png                 the same, decoded
-                                        /video.mp4, contact-sheet.png    once the run is complete
-
-NNNN is a pose's index. Given frames are there as well, as the first stage sees them. A latent that is there is final: it is
-what later frames are conditioned on, whether they are made in the same process or after an interruption.
+`samples` says what lies where. Given frames are stored as well, as the first stage sees them. A latent that is there
+is final: later frames are conditioned on it, in the same process or after an interruption.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,45 +13,56 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .trajectory import SPEC, SamplingSpec, given_images, read_spec
-from .utils.files import atomic_path
-from .utils.pictures import read_frame, write_contact_sheet, write_png, write_video
+from ..cameras.spec import SamplingSpec
+from ..samples import SPEC, RunFolder, Sample
+from ..utils.files import atomic_path, fingerprint
+from ..utils.pictures import read_frame, write_contact_sheet, write_png, write_video
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One drawing of a trajectory's frames; `made` holds the frames that this process wrote."""
+    """One drawing of a path's frames, stored in its folder."""
 
-    directory: Path  # samples/<id>
+    place: RunFolder
     number: int
     spec: SamplingSpec
     given: dict[int, Path]  # pose index -> photo
-    made: set[int] = field(default_factory=set)
+    made: set[int] = field(default_factory=set)  # frames that this process wrote
 
     @property
     def folder(self) -> Path:
         """samples/<id>/samples/<run>."""
-        return self.directory / "samples" / f"{self.number:08d}"
-
-    def latent_path(self, index: int) -> Path:
-        """File of a frame's latent."""
-        return self.folder / "latents" / f"{index:04d}.npy"
-
-    def image_path(self, index: int) -> Path:
-        """File of a frame's image."""
-        return self.folder / "images" / f"{index:04d}.png"
+        return self.place.folder
 
     def frames(self) -> list[int]:
         """All pose indices, in the order in which the frames are made: given ones first."""
         return [*self.given, *self.spec.generation_order]
 
+    def has_latent(self, index: int) -> bool:
+        """Whether a frame's latent is there."""
+        return self.place.latent(index).is_file()
+
+    def has_image(self, index: int) -> bool:
+        """Whether a frame's image is there."""
+        return self.place.image(index).is_file()
+
     def complete(self) -> bool:
         """Whether all images are there."""
-        return all(self.image_path(index).is_file() for index in self.frames())
+        return all(self.has_image(index) for index in self.frames())
 
-    def read_latent(self, index: int, shape: tuple[int, ...]) -> Tensor:
-        """A frame's latent, float32, or ValueError if the file doesn't hold finite numbers of that shape."""
-        path = self.latent_path(index)
+    def read_latents(self, shape: tuple[int, ...]) -> dict[int, Tensor]:
+        """The latents that are there, float32, by pose index.
+
+        Raises ValueError for a file that doesn't hold finite numbers of that shape.
+        """
+        return {
+            index: self._read_latent(index, shape)
+            for index in self.frames()
+            if self.has_latent(index)
+        }
+
+    def _read_latent(self, index: int, shape: tuple[int, ...]) -> Tensor:
+        path = self.place.latent(index)
         try:
             latent = np.load(path, allow_pickle=False)
         except (ValueError, EOFError) as error:
@@ -67,8 +71,8 @@ class Run:
             ) from error
         if latent.shape != shape or latent.dtype != np.float32 or not np.isfinite(latent).all():
             raise ValueError(
-                f"latent {path}: found {latent.dtype} {latent.shape}; expected finite float32 {shape}; "
-                "delete it to have the frame made again"
+                f"latent {path}: found {latent.dtype} {latent.shape}; expected finite float32 "
+                f"{shape}; delete it to have the frame made again"
             )
         return torch.from_numpy(latent)
 
@@ -76,25 +80,25 @@ class Run:
         """Save a frame's latent, whole or not at all; ValueError, and nothing saved, if it holds NaN or infinity."""
         if not latent.isfinite().all():
             raise ValueError(
-                f"{self.folder}: the latent of frame {index:04d} came out with NaN or infinite numbers and is not saved; "
-                "try --precision float32, more steps, or other weights"
+                f"{self.folder}: the latent of frame {index:04d} came out with NaN or infinite "
+                "numbers and is not saved; try --precision float32, more steps, or other weights"
             )
-        with atomic_path(self.latent_path(index)) as temporary:
-            np.save(temporary, latent.float().cpu().numpy())
+        with atomic_path(self.place.latent(index)) as temporary:
+            np.save(temporary, latent.numpy())
         self.made.add(index)
 
     def write_image(self, index: int, frame: np.ndarray) -> None:
         """Save a frame's image, whole or not at all."""
-        write_png(self.image_path(index), frame)
+        write_png(self.place.image(index), frame)
         self.made.add(index)
 
     def write_summary(self, frames_per_second: float) -> None:
         """Video and contact sheet of a complete run, unless they are there and no frame was made since."""
-        video, sheet = self.folder / "video.mp4", self.folder / "contact-sheet.png"
-        if not self.made and video.is_file() and sheet.is_file():
+        video, sheet = self.place.video, self.place.contact_sheet
+        if not self.complete() or (not self.made and video.is_file() and sheet.is_file()):
             return
         indices = sorted(self.frames())
-        frames = [read_frame(self.image_path(index)) for index in indices]
+        frames = [read_frame(self.place.image(index)) for index in indices]
         write_video(video, frames, frames_per_second)
         captions = [f"{index:04d}" + (" given" if index in self.given else "") for index in indices]
         write_contact_sheet(sheet, frames, captions, [index in self.given for index in indices])
@@ -104,16 +108,14 @@ class Run:
 
         `settings` holds plain values; the run's own inputs (specification, given images) are added.
         """
+        sample = self.place.sample
         inputs = {
-            str(path.relative_to(self.directory)): fingerprint(path) for path in self.given.values()
+            str(path.relative_to(sample.directory)): fingerprint(path)
+            for path in self.given.values()
         }
-        settings = {**settings, "inputs": {SPEC: fingerprint(self.directory / SPEC), **inputs}}
-        path = self.folder / "run.json"
-        if not any(
-            file.exists()
-            for index in self.frames()
-            for file in (self.latent_path(index), self.image_path(index))
-        ):
+        settings = {**settings, "inputs": {SPEC: fingerprint(sample.spec_file), **inputs}}
+        path = self.place.settings_file
+        if not any(self.has_latent(index) or self.has_image(index) for index in self.frames()):
             with atomic_path(path) as temporary:
                 temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
             return
@@ -123,8 +125,9 @@ class Run:
             key = different[0]
             others = f" (also different: {', '.join(different[1:4])})" if different[1:] else ""
             raise ValueError(
-                f"{path}: this run was made with {key} = {recorded.get(key)}, now it is {wanted.get(key)}{others}; "
-                f"use the former settings, or make a run beside it: --run {_free_number(self.directory)}"
+                f"{path}: this run was made with {key} = {recorded.get(key)}, now it is "
+                f"{wanted.get(key)}{others}; use the former settings, or make a run beside it: "
+                f"--run {sample.free_run_number()}"
             )
 
 
@@ -137,25 +140,20 @@ def open_runs(directories: Iterable[str | Path], numbers: Iterable[int]) -> list
     if not numbers or numbers[0] < 0:
         raise ValueError(f"runs {numbers}: expected run numbers from 0 up")
     runs = []
-    for directory in dict.fromkeys(map(Path, directories)):
-        spec = read_spec(directory / SPEC)
-        given = given_images(directory, spec)
-        runs += [Run(directory, number, spec, given) for number in numbers]
+    for sample in map(Sample, dict.fromkeys(map(Path, directories))):
+        spec = sample.spec()
+        given = sample.given_images(spec)
+        runs += [Run(sample.run(number), number, spec, given) for number in numbers]
     if not runs:
         raise ValueError("no folder to sample: expected one or more samples/<id>")
     return runs
 
 
-def fingerprint(path: Path) -> str:
-    """The first 16 hexadecimal digits of the file's SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
 def _read_settings(path: Path) -> dict:
     if not path.is_file():
         raise ValueError(
-            f"{path.parent}: found frames but no run.json, so their settings are unknown; move the folder away"
+            f"{path.parent}: found frames but no run.json, so their settings are unknown; "
+            "move the folder away"
         )
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
@@ -173,11 +171,3 @@ def _flat(settings: dict, prefix: str = "") -> dict[str, object]:
             else {f"{prefix}{key}": value}
         )
     return flat
-
-
-def _free_number(directory: Path) -> int:
-    """One more than the highest run number in samples/<id>."""
-    return 1 + max(
-        (int(path.name) for path in (directory / "samples").iterdir() if path.name.isdecimal()),
-        default=-1,
-    )

@@ -1,0 +1,1 @@
+"""Camera files of other systems: every format in a file of its own."""

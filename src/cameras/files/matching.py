@@ -1,0 +1,55 @@
+"""Which image belongs to which camera."""
+
+from pathlib import Path
+
+from ...utils.files import natural_order
+from ...utils.pictures import IMAGE_SUFFIXES
+from .camera import Camera
+
+
+def images_of_cameras(cameras: list[Camera], folder: Path) -> tuple[list[Path], list[Path]]:
+    """The image of each camera in `folder`, and the images that no camera names.
+
+    By name, with or without its folders and its suffix; an image that is not there keeps the path where it is expected. If
+    no name fits, images in the order of their names, if there are as many as cameras; else ValueError.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder}: no such folder; expected the frames of {len(cameras)} cameras"
+        )
+    images = sorted(
+        (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES),
+        key=natural_order,
+    )
+    found = [_image_of(camera, folder, images) for camera in cameras]
+    named = [path for path in found if path is not None]
+    if len(set(named)) < len(named):
+        twice = next(path for path in named if named.count(path) > 1)
+        raise ValueError(
+            f"{twice}: two cameras have an image of this name; expected names that differ"
+        )
+    if named:
+        expected = (folder / camera.image_name for camera in cameras)
+        return [path or other for path, other in zip(found, expected, strict=True)], sorted(
+            set(images) - set(named)
+        )
+    if len(images) != len(cameras):
+        raise ValueError(
+            f"{folder}: {len(images)} images for {len(cameras)} poses, and no image is called like the first pose's, "
+            f"{cameras[0].image_name}; expected such names, or as many images as poses"
+        )
+    return images, []
+
+
+def _image_of(camera: Camera, folder: Path, images: list[Path]) -> Path | None:
+    name = Path(camera.image_name)
+    if name.suffix and (folder / name).is_file():
+        return folder / name
+    stem = name.stem if name.suffix.lower() in IMAGE_SUFFIXES else name.name
+    same_name = [path for path in images if path.name == name.name]
+    candidates = same_name or [path for path in images if path.stem == stem]
+    if len(candidates) > 1:
+        raise ValueError(
+            f"{folder}: both {candidates[0].name} and {candidates[1].name}; expected one of them: remove the other"
+        )
+    return candidates[0] if candidates else None

@@ -1,0 +1,40 @@
+"""Plain camera-to-world matrices, .npy or .json."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ...utils.json_files import number_from_json, read_json
+from ..geometry import OPENCV_TO_BLENDER, check_poses
+from ..paths import CameraPath
+from ..spec import poses_from_json
+
+
+def matrices(path: str | Path, axes: str = "blender") -> CameraPath:
+    """The path in a file of camera-to-world matrices: .npy (n, 4, 4), or .json (a list of 4x4 lists or an object's `poses`).
+
+    axes: of the file's cameras: blender (x right, y up, looking along -z) or opencv (x right, y down, looking along +z).
+    Also the object's focal_y, if it has one. Raises ValueError for anything that is not rigid.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; expected .npy or .json with 4x4 matrices")
+    content = None if path.suffix == ".npy" else read_json(path)
+    named = content if isinstance(content, dict) else {"poses": content}
+    try:
+        poses = _load_array(path) if path.suffix == ".npy" else poses_from_json(named.get("poses"))
+        check_poses(poses)
+        focal_y = number_from_json(named["focal_y"], "focal_y") if "focal_y" in named else None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return CameraPath(poses @ OPENCV_TO_BLENDER if axes == "opencv" else poses, focal_y)
+
+
+def _load_array(path: Path) -> np.ndarray:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except EOFError as error:
+        raise ValueError("an empty file") from error
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"an array of {array.dtype}; expected real numbers (n, 4, 4)")
+    return array.astype(np.float64)

@@ -1,0 +1,258 @@
+"""The folder of a sample, instance-data/samples/<id>: every path in it, reading and writing it whole.
+
+sampling-spec.json              the task: cameras, and what each frame is generated from
+init-ims/NNNN.png               given frames; NNNN is a pose's index
+true-ims/NNNN.png               true frames where they are known, for evaluation
+samples/<run>/run.json          the settings that made the run; a run's name has 8 digits
+             /latents/NNNN.npy  (channels, size, size) float32, the result
+             /images/NNNN.png   the same, decoded
+             /video.mp4, contact-sheet.png
+evaluation/<run>/               tsed.json, tsed.png, matches-<matcher>.npz, metrics.json, report.html
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cameras.spec import SamplingSpec, read_spec, spec_text, write_spec
+from .utils.files import atomic_path
+from .utils.json_files import joined
+from .utils.pictures import IMAGE_SUFFIXES
+
+SPEC = "sampling-spec.json"
+GIVEN_IMAGES = Path("init-ims")
+TRUE_IMAGES = Path("true-ims")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The places in samples/<id>. Nothing needs to be there yet."""
+
+    directory: Path
+
+    @property
+    def name(self) -> str:
+        """The <id>."""
+        return self.directory.resolve().name
+
+    @property
+    def spec_file(self) -> Path:
+        """The sampling specification."""
+        return self.directory / SPEC
+
+    @property
+    def given_folder(self) -> Path:
+        """Where given frames lie."""
+        return self.directory / GIVEN_IMAGES
+
+    @property
+    def true_folder(self) -> Path:
+        """Where true frames lie."""
+        return self.directory / TRUE_IMAGES
+
+    def spec(self) -> SamplingSpec:
+        """The specification; raises as `read_spec`."""
+        return read_spec(self.spec_file)
+
+    def true_images(self) -> dict[int, Path]:
+        """The file of each true frame, by pose index."""
+        return {index: paths[0] for index, paths in numbered_images(self.true_folder).items()}
+
+    def run(self, run: int | str) -> "RunFolder":
+        """The folder of a run, by its number or its name."""
+        return RunFolder(self, run if isinstance(run, str) else f"{run:08d}")
+
+    def runs(self) -> list["RunFolder"]:
+        """The runs that have images, in the order of their names."""
+        return [
+            self.run(path.parent.name) for path in sorted(self.directory.glob("samples/*/images"))
+        ]
+
+    def free_run_number(self) -> int:
+        """One more than the highest run number."""
+        names = [path.name for path in (self.directory / "samples").iterdir()]
+        return 1 + max((int(name) for name in names if name.isdecimal()), default=-1)
+
+    def given_images(self, spec: SamplingSpec) -> dict[int, Path]:
+        """The file of each given frame, NNNN.png (or another of IMAGE_SUFFIXES, in any case), by pose index.
+
+        Raises FileNotFoundError naming every missing one. Raises ValueError for two candidates, and for
+        an image of a pose that is not given.
+        """
+        folder = self.given_folder
+        found = numbered_images(folder)
+        for index, candidates in found.items():
+            if len(candidates) > 1:
+                names = " and ".join(candidate.name for candidate in candidates)
+                raise ValueError(
+                    f"{folder}: both {names} for pose {index}; expected one of them: remove the other"
+                )
+            if index not in spec.given:
+                raise ValueError(
+                    f"{candidates[0]}: pose {index} is not given ({joined(spec.given)}); remove the "
+                    "image, or make the pose given (its dependencies null, and without it in "
+                    "generation_order)"
+                )
+        missing = [f"{index:04d}.png" for index in spec.given if index not in found]
+        if missing:
+            raise FileNotFoundError(
+                f"{folder}: no {joined(missing)}; expected the image of each given pose, "
+                "as png, jpg, webp, …"
+            )
+        return {index: found[index][0] for index in spec.given}
+
+    def write(self, spec: SamplingSpec, images: dict[Path, bytes], force: bool = False) -> None:
+        """Write the specification, and images by their place in the folder (`image_place`).
+
+        Without `force` a file with another content is a ValueError, before anything is lost.
+        """
+        replaced = [path for path in self._same_frames(images) if self._differs(path, images)]
+        spec_in_the_way = [self.spec_file] if differs(self.spec_file, spec) else []
+        refuse_overwriting(spec_in_the_way + sorted(replaced), force)
+        for image, content in images.items():
+            with atomic_path(self.directory / image) as temporary:
+                temporary.write_bytes(content)
+        for path in replaced:
+            if path.relative_to(self.directory) not in images:  # the same frame, another suffix
+                path.unlink()
+        write_spec(self.spec_file, spec)
+
+    def _same_frames(self, images: dict[Path, bytes]) -> set[Path]:
+        """Images that are there of the frames that `images` has, whatever their suffix."""
+        folders = {image.parent for image in images}
+        there = {folder: numbered_images(self.directory / folder) for folder in folders}
+        return {path for image in images for path in there[image.parent].get(int(image.stem), [])}
+
+    def _differs(self, path: Path, images: dict[Path, bytes]) -> bool:
+        return path.read_bytes() != images.get(path.relative_to(self.directory))
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The places in samples/<id>/samples/<run>, and of its evaluation."""
+
+    sample: Sample
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """Of the run."""
+        return self.sample.directory / "samples" / self.name
+
+    @property
+    def settings_file(self) -> Path:
+        """The settings that made the run."""
+        return self.folder / "run.json"
+
+    @property
+    def images(self) -> Path:
+        """Folder of decoded frames."""
+        return self.folder / "images"
+
+    @property
+    def latents(self) -> Path:
+        """Folder of latents."""
+        return self.folder / "latents"
+
+    @property
+    def video(self) -> Path:
+        """All frames of a complete run."""
+        return self.folder / "video.mp4"
+
+    @property
+    def contact_sheet(self) -> Path:
+        """All frames of a complete run, side by side."""
+        return self.folder / "contact-sheet.png"
+
+    @property
+    def results(self) -> "Results":
+        """Where its evaluation goes."""
+        return Results(self.sample.directory / "evaluation" / self.name)
+
+    def image(self, index: int) -> Path:
+        """File of a frame's image."""
+        return self.images / f"{index:04d}.png"
+
+    def latent(self, index: int) -> Path:
+        """File of a frame's latent."""
+        return self.latents / f"{index:04d}.npy"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The places in a folder of results: of a run, or of anyone's frames."""
+
+    folder: Path
+
+    @property
+    def tsed(self) -> Path:
+        """TSED and each pair's numbers."""
+        return self.folder / "tsed.json"
+
+    @property
+    def plot(self) -> Path:
+        """TSED's curve, and the pairs' distances."""
+        return self.folder / "tsed.png"
+
+    @property
+    def metrics(self) -> Path:
+        """Image metrics of each frame."""
+        return self.folder / "metrics.json"
+
+    @property
+    def page(self) -> Path:
+        """The report for a browser."""
+        return self.folder / "report.html"
+
+    def matches(self, matcher: str) -> Path:
+        """Matched points of neighbouring frames, by a matcher's name."""
+        return self.folder / f"matches-{matcher}.npz"
+
+    def original(self, index: int) -> Path:
+        """A given photo as a frame of the run's size."""
+        return self.folder / f"original-{index:04d}.png"
+
+
+def find_samples(folder: Path) -> list[Sample]:
+    """The sample in this folder, or else those in the folders inside it; FileNotFoundError if there is none."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; expected samples/<id> with {SPEC}")
+    if (folder / SPEC).is_file():
+        return [Sample(folder)]
+    samples = [Sample(path.parent) for path in sorted(folder.glob(f"*/{SPEC}"))]
+    if not samples:
+        raise FileNotFoundError(
+            f"{folder}: no {SPEC} in it or in a folder in it; scripts/make-trajectory.py writes one"
+        )
+    return samples
+
+
+def image_places(frames: list[bytes], given: tuple[int, ...] = (0,)) -> dict[Path, bytes]:
+    """True frames, PNG files by pose index, by their place in a sample's folder; the `given` ones are there twice."""
+    true = {TRUE_IMAGES / f"{index:04d}.png": frame for index, frame in enumerate(frames)}
+    there = [index for index in given if index < len(frames)]
+    return true | {GIVEN_IMAGES / f"{index:04d}.png": frames[index] for index in there}
+
+
+def numbered_images(folder: Path) -> dict[int, list[Path]]:
+    """The image files NNNN.suffix of a folder by index, each list sorted; empty if there is no such folder."""
+    found: dict[int, list[Path]] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.suffix.lower() in IMAGE_SUFFIXES and re.fullmatch("[0-9]{4,}", path.stem):
+            found.setdefault(int(path.stem), []).append(path)
+    return dict(sorted(found.items()))
+
+
+def differs(path: Path, spec: SamplingSpec) -> bool:
+    """Whether there is a file that writing the specification would change."""
+    return path.exists() and path.read_bytes() != spec_text(spec).encode()
+
+
+def refuse_overwriting(paths: list[Path], force: bool) -> None:
+    """ValueError naming files that would be lost, unless `force`."""
+    if paths and not force:
+        names = ", ".join(str(path) for path in paths)
+        raise ValueError(
+            f"{names}: exists with another content, which would be lost; choose another name, "
+            "or --force to replace it"
+        )

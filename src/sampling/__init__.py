@@ -1,0 +1,1 @@
+"""Sampling: frames drawn in memory, the storage of a run, and the loop that ties both."""

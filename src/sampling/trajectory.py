@@ -1,0 +1,92 @@
+"""The frames of a path, each drawn from the diffusion model given one or more frames that exist already, and stored."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..config import config_to_dict
+from ..models.denoiser import Denoiser
+from ..utils.progress import progress_bar
+from .draw import Drawing, Progress, decode, device_of, draw, encode, latent_shape
+from .method import Method
+from .runs import Run, open_runs
+
+
+@torch.inference_mode()
+def sample_trajectory(
+    directories: Iterable[str | Path],
+    denoiser: Denoiser,
+    first_stage: nn.Module,
+    method: Method | None = None,
+    *,
+    runs: Iterable[int] = (0,),
+    batch_size: int = 8,
+    frames_per_second: float = 10.0,
+    weights: dict | None = None,
+    progress: bool = True,
+    stop: Callable[[], bool] | None = None,
+) -> list[Run]:
+    """Make all frames of these runs of each folder samples/<id>. What is there is kept, so a stopped run goes on.
+
+    method: default `Method()`. runs: run numbers. batch_size, stop: as for `draw`. frames_per_second: of a newly
+    written video. weights: plain values that identify the weights; run.json records them, with the other
+    settings that make a difference. progress: show it on standard error.
+
+    Returns the runs; `run.made` holds the frames made now. Raises ValueError or FileNotFoundError for a bad task or
+    setting, frames made with other settings, or a result with NaN.
+    """
+    method = method or Method()
+    if batch_size < 1 or not frames_per_second > 0:
+        raise ValueError(
+            f"batch size {batch_size}, {frames_per_second} frames a second: expected at least 1 "
+            "and more than 0"
+        )
+    opened = open_runs(directories, runs)
+    for run in opened:
+        run.claim({**asdict(method), "weights": weights, "config": _model_settings(denoiser)})
+    drawings = _begin(opened, denoiser, first_stage)
+    for run in opened:
+        run.write_summary(frames_per_second)
+    run_of = dict(zip(drawings, opened, strict=True))
+    waiting = [frame for drawing in drawings for frame in drawing.waiting()]
+    total = sum(method.pairs(len(frame.views)) for frame in waiting) * method.steps
+    with progress_bar(total, "sampling", "step", enabled=progress) as bar:
+
+        def watch(now: Progress) -> None:
+            bar.update(now.pairs)
+
+        for (drawing, index), latent, image in draw(
+            drawings, denoiser, first_stage, method, batch_size, watch, stop
+        ):
+            run_of[drawing].write_latent(index, latent)
+            run_of[drawing].write_image(index, image)
+            run_of[drawing].write_summary(frames_per_second)
+    return opened
+
+
+def _begin(runs: list[Run], denoiser: Denoiser, first_stage: nn.Module) -> list[Drawing]:
+    """Each run as far as it is. Given images are encoded, and latents whose image is not there decoded."""
+    encoded: dict[Path, Tensor] = {}
+    drawings = []
+    for run in runs:
+        latents = run.read_latents(latent_shape(denoiser))
+        for index, photo in run.given.items():
+            if index in latents:
+                continue
+            if photo not in encoded:
+                encoded[photo] = encode(first_stage, photo, denoiser)
+            latents[index] = encoded[photo]
+            run.write_latent(index, latents[index])
+        for index, latent in latents.items():
+            if not run.has_image(index):
+                run.write_image(index, decode(first_stage, latent.to(device_of(denoiser))))
+        drawings.append(Drawing(run.spec, latents, run.number))
+    return drawings
+
+
+def _model_settings(denoiser: Denoiser) -> dict:
+    settings = config_to_dict(denoiser.config)
+    return {part: settings[part] for part in ("first_stage", "denoiser", "diffusion")}
