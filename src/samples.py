@@ -1,4 +1,4 @@
-"""The folder of a sample, instance-data/samples/<id>: every path in it, reading and writing it whole.
+"""The folder of a sample, instance-data/samples/<id>: every path in it.
 
 sampling-spec.json              the task: cameras, and what each frame is generated from
 init-ims/NNNN.png               given frames; NNNN is a pose's index
@@ -7,7 +7,7 @@ samples/<run>/run.json          the settings that made the run; a run's name has
              /latents/NNNN.npy  (channels, size, size) float32, the result
              /images/NNNN.png   the same, decoded
              /video.mp4, contact-sheet.png
-evaluation/<run>/               tsed.json, tsed.png, matches-<matcher>.npz, metrics.json, report.html
+evaluation/<run>/tsed.json, tsed.png, matches-<matcher>.npz, metrics.json, report.html
 """
 
 import re
@@ -74,10 +74,10 @@ class Sample:
         return 1 + max((int(name) for name in names if name.isdecimal()), default=-1)
 
     def given_images(self, spec: SamplingSpec) -> dict[int, Path]:
-        """The file of each given frame, NNNN.png (or another of IMAGE_SUFFIXES, in any case), by pose index.
+        """The file of each given frame, by pose index: NNNN.png, or another of IMAGE_SUFFIXES.
 
-        Raises FileNotFoundError naming every missing one. Raises ValueError for two candidates, and for
-        an image of a pose that is not given.
+        Raises FileNotFoundError naming every missing one. Raises ValueError for two candidates, and
+        for an image of a pose that is not given.
         """
         folder = self.given_folder
         found = numbered_images(folder)
@@ -85,12 +85,13 @@ class Sample:
             if len(candidates) > 1:
                 names = " and ".join(candidate.name for candidate in candidates)
                 raise ValueError(
-                    f"{folder}: both {names} for pose {index}; expected one of them: remove the other"
+                    f"{folder}: both {names} for pose {index}; expected one of them: "
+                    "remove the other"
                 )
             if index not in spec.given:
                 raise ValueError(
-                    f"{candidates[0]}: pose {index} is not given ({joined(spec.given)}); remove the "
-                    "image, or make the pose given (its dependencies null, and without it in "
+                    f"{candidates[0]}: pose {index} is not given ({joined(spec.given)}); remove "
+                    "the image, or make the pose given (its dependencies null, and without it in "
                     "generation_order)"
                 )
         missing = [f"{index:04d}.png" for index in spec.given if index not in found]
@@ -214,7 +215,10 @@ class Results:
 
 
 def find_samples(folder: Path) -> list[Sample]:
-    """The sample in this folder, or else those in the folders inside it; FileNotFoundError if there is none."""
+    """The sample in this folder, or else those in the folders inside it.
+
+    Raises FileNotFoundError if there is none.
+    """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; expected samples/<id> with {SPEC}")
     if (folder / SPEC).is_file():
@@ -228,14 +232,20 @@ def find_samples(folder: Path) -> list[Sample]:
 
 
 def image_places(frames: list[bytes], given: tuple[int, ...] = (0,)) -> dict[Path, bytes]:
-    """True frames, PNG files by pose index, by their place in a sample's folder; the `given` ones are there twice."""
+    """PNG files of true frames, by their place in a sample's folder.
+
+    frames: by pose index. The `given` ones are there twice.
+    """
     true = {TRUE_IMAGES / f"{index:04d}.png": frame for index, frame in enumerate(frames)}
     there = [index for index in given if index < len(frames)]
     return true | {GIVEN_IMAGES / f"{index:04d}.png": frames[index] for index in there}
 
 
 def numbered_images(folder: Path) -> dict[int, list[Path]]:
-    """The image files NNNN.suffix of a folder by index, each list sorted; empty if there is no such folder."""
+    """The image files NNNN.suffix of a folder by index, each list sorted.
+
+    No such folder is as good as an empty one.
+    """
     found: dict[int, list[Path]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.suffix.lower() in IMAGE_SUFFIXES and re.fullmatch("[0-9]{4,}", path.stem):
