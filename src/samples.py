@@ -17,7 +17,7 @@ from pathlib import Path
 from .cameras.spec import SamplingSpec, read_spec, spec_text, write_spec
 from .utils.files import atomic_path
 from .utils.json_files import joined
-from .utils.pictures import IMAGE_SUFFIXES
+from .utils.pictures import IMAGE_SUFFIXES, read_frame
 
 SPEC = "sampling-spec.json"
 GIVEN_IMAGES = Path("init-ims")
@@ -94,13 +94,18 @@ class Sample:
                     "the image, or make the pose given (its dependencies null, and without it in "
                     "generation_order)"
                 )
-        missing = [f"{index:04d}.png" for index in spec.given if index not in found]
+        missing = [f"{index:04d}.png" for index in self.missing_photos(spec)]
         if missing:
             raise FileNotFoundError(
                 f"{folder}: no {joined(missing)}; expected the image of each given pose, "
                 "as png, jpg, webp, …"
             )
         return {index: found[index][0] for index in spec.given}
+
+    def missing_photos(self, spec: SamplingSpec) -> list[int]:
+        """The given poses without an image."""
+        there = numbered_images(self.given_folder)
+        return [index for index in spec.given if index not in there]
 
     def write(self, spec: SamplingSpec, images: dict[Path, bytes], force: bool = False) -> None:
         """Write the specification, and images by their place in the folder (`image_place`).
@@ -239,6 +244,29 @@ def image_places(frames: list[bytes], given: tuple[int, ...] = (0,)) -> dict[Pat
     true = {TRUE_IMAGES / f"{index:04d}.png": frame for index, frame in enumerate(frames)}
     there = [index for index in given if index < len(frames)]
     return true | {GIVEN_IMAGES / f"{index:04d}.png": frames[index] for index in there}
+
+
+def given_photos(photos: list[Path], given: tuple[int, ...]) -> dict[Path, bytes]:
+    """The content of photos by their place in a sample's folder; nothing if there are none.
+
+    given: the pose index of each photo. Raises FileNotFoundError or ValueError for a file that sampling
+    could not read, and for another number of photos.
+    """
+    if photos and len(photos) != len(given):
+        raise ValueError(
+            f"{len(photos)} images for {len(given)} given frames; expected one for each, in the "
+            "order of --given"
+        )
+    places = {}
+    for index, photo in zip(given, photos, strict=False):
+        suffix = photo.suffix.lower()
+        if not photo.is_file():
+            raise FileNotFoundError(f"{photo}: no such image file")
+        if suffix not in IMAGE_SUFFIXES:
+            raise ValueError(f"{photo}: expected an image file ({' '.join(IMAGE_SUFFIXES)})")
+        read_frame(photo)
+        places[GIVEN_IMAGES / f"{index:04d}{suffix}"] = photo.read_bytes()
+    return places
 
 
 def numbered_images(folder: Path) -> dict[int, list[Path]]:
