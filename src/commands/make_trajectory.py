@@ -1,10 +1,12 @@
-"""The command make-trajectory: a camera path as a sampling specification, beside the given photo."""
+"""The command make-trajectory: a camera path as a sampling specification, beside a photo."""
 
 import argparse
 import inspect
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -90,9 +92,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     kinds = parser.add_subparsers(metavar="PATH", required=True, help="one of:")
     for name, preset in presets.PRESETS.items():
         _add_preset(kinds, name, preset)
+    _add_join(kinds)
     _add_realestate10k(kinds)
     _add_matrices(kinds)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_naming_joins(arguments))
     if not (options.output or options.json or options.plot):
         parser.error("nothing to write: give -o samples/NAME, --json FILE or --plot FILE")
     if (options.image or options.video) and not options.output:
@@ -120,6 +123,35 @@ def _add_preset(
             if not math.isfinite(value):
                 raise ValueError(f"--{option} {value}: expected a finite number")
         return presets.CameraPath(preset(**values))
+
+    kind.set_defaults(build=build)
+
+
+def _naming_joins(arguments: list[str] | None) -> list[str]:
+    """The arguments, with `join` before several moves such as `dolly:1 pan:40`."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    moves = list(takewhile(lambda word: word.partition(":")[0] in presets.PRESETS, arguments))
+    is_join = len(moves) > 1 or any(":" in move for move in moves)
+    return ["join", *arguments] if is_join else arguments
+
+
+def _add_join(kinds: argparse._SubParsersAction) -> None:
+    text = (
+        "Several moves one after the other, such as dolly:1 pan:40 orbit:radius=2,angle=30. A "
+        "number alone is the distance to travel, or the angle. The word join may be left out."
+    )
+    kind = _add_kind(kinds, "join", text)
+    kind.add_argument("moves", nargs="+", metavar="MOVE", help=f"of {', '.join(presets.PRESETS)}")
+    text = "frames of the whole path, the given one included (default: %(default)s)"
+    kind.add_argument("--frames", type=int, default=20, metavar="N", help=text)
+    text = "round the corners, and begin and end gently"
+    kind.add_argument("--smooth", action="store_true", help=text)
+
+    def build(options: argparse.Namespace) -> presets.CameraPath:
+        from ..cameras.joining import join, parse_move
+
+        moves = [parse_move(move) for move in options.moves]
+        return presets.CameraPath(join(moves, options.frames, options.smooth))
 
     kind.set_defaults(build=build)
 
