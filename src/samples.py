@@ -151,6 +151,20 @@ class RunFolder:
         return self.folder / "run.json"
 
     @property
+    def spec_file(self) -> Path:
+        """The specification that the run was made for.
+
+        Runs of version 0.1 have no copy of their own: theirs is the sample's.
+        """
+        own = self.own_spec_file
+        return own if own.is_file() else self.sample.spec_file
+
+    @property
+    def own_spec_file(self) -> Path:
+        """The run's copy of the specification."""
+        return self.folder / SPEC
+
+    @property
     def images(self) -> Path:
         """Folder of decoded frames."""
         return self.folder / "images"

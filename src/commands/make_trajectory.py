@@ -71,17 +71,22 @@ def _print_sample(sample: object, spec: object, images: dict[Path, bytes]) -> No
 
 
 def _focal_y(options: argparse.Namespace, of_path: float | None) -> float:
-    """The focal length asked for, else the path's own, else the paper's."""
+    """The focal length asked for, else the path's own, else the photo's, else the paper's."""
+    from ..cameras.photo import focal_y_of, lens_of_photo
+
     if options.field_of_view is not None:
-        if not 0 < options.field_of_view < 180:
-            raise ValueError(
-                f"--field-of-view {options.field_of_view:g}: expected more than 0 and less than "
-                "180 degrees"
-            )
-        return 0.5 / math.tan(math.radians(options.field_of_view) / 2)
+        return focal_y_of(options.field_of_view)
     if options.focal_y is not None:
         return options.focal_y
-    return presets.PAPER_FOCAL_Y if of_path is None else of_path
+    if of_path is not None:
+        return of_path
+    if not options.image:
+        return presets.PAPER_FOCAL_Y
+    lens = lens_of_photo(options.image[0])
+    print(
+        f"field of view: {lens.field_of_view:.0f} degrees ({lens.source}); --field-of-view DEGREES"
+    )
+    return lens.focal_y
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -238,11 +243,11 @@ def _add_kind(
     add("--return-trip", action="store_true", help=text)
     focal = kind.add_mutually_exclusive_group()
     text = (
-        "focal length as a fraction of the square frame's height (default: the file's, otherwise "
-        f"{presets.PAPER_FOCAL_Y:.4f})"
+        "focal length as a fraction of the square frame's height (default: the path's, else the "
+        f"photo's by its EXIF, else 55 degrees; without a photo {presets.PAPER_FOCAL_Y:.4f})"
     )
     focal.add_argument("--focal-y", type=float, metavar="FRACTION", help=text)
-    text = "vertical, of the square frame; instead of --focal-y"
+    text = "of the square frame; instead of --focal-y"
     focal.add_argument("--field-of-view", type=float, metavar="DEGREES", help=text)
     text = "replace a specification or image that differs"
     add("--force", action="store_true", help=text)
