@@ -9,8 +9,9 @@ import json
 import os
 import secrets
 import shutil
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -87,10 +88,15 @@ def save_chunk(path: Path, records: list[dict[str, object]]) -> None:
 def chunk_paths(folder: str | Path) -> list[Path]:
     """The chunks of a folder by name; raises FileNotFoundError if there is none."""
     folder = Path(folder)
-    paths = sorted(path for path in folder.glob("*.torch") if not path.name.startswith("."))
+    paths = sorted(folder.glob("[!.]*.torch"))
     if not paths:
         raise FileNotFoundError(f"{folder}: no chunks there; expected a folder of .torch files")
     return paths
+
+
+def has_chunks(folder: str | Path) -> bool:
+    """Whether a folder holds a chunk."""
+    return any(Path(folder).glob("[!.]*.torch"))
 
 
 def read_chunk(path: Path) -> list[Record]:
@@ -270,22 +276,26 @@ class ChunkPairDataset(FramePairs):
         return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
 
 
-class ChunkVideos:
-    """The chunks' frames by video and time, as `VideoReader` gives those of video files."""
+class ChunkVideo:
+    """The frames of a video in chunks, by time, as `VideoReader` gives those of a file. numbers: of its sequences."""
 
-    def __init__(self, folder: str | Path) -> None:
-        self._chunks = ChunkIndex(folder)
-        self._frames: dict[str, dict[int, tuple[int, int]]] = {}  # video -> time -> sequence, frame
-        for number, video in enumerate(self._chunks.poses.videos()):
-            times = self._chunks.poses.sequence(number).timestamps.tolist()
-            frames = self._frames.setdefault(video, {})
-            frames |= {time: (number, frame) for frame, time in enumerate(times)}
+    def __init__(self, chunks: ChunkIndex, numbers: list[int]) -> None:
+        self._chunks = chunks
+        self._places = {
+            time: (number, frame)
+            for number in numbers
+            for frame, time in enumerate(chunks.poses.sequence(number).timestamps.tolist())
+        }
 
-    def names(self) -> set[str]:
-        """The videos."""
-        return set(self._frames)
-
-    def read(self, video: str, timestamps: Iterable[int]) -> np.ndarray:
-        """The frames of these times, (n, height, width, 3) uint8; raises ValueError or OSError."""
-        places = [self._frames[video][int(time)] for time in timestamps]
+    def read(self, timestamps: Iterable[int]) -> np.ndarray:
+        """The frames of poses, (n, height, width, 3) uint8; raises ValueError or OSError."""
+        places = [self._places[int(time)] for time in timestamps]
         return np.stack([self._chunks.read(number, [frame])[0] for number, frame in places])
+
+
+def chunk_videos(folder: str | Path) -> dict[str, Callable[[], ChunkVideo]]:
+    """What opens each video of a folder of chunks."""
+    chunks, numbers = ChunkIndex(folder), defaultdict(list)
+    for number, video in enumerate(chunks.poses.videos()):
+        numbers[video].append(number)
+    return {video: partial(ChunkVideo, chunks, own) for video, own in numbers.items()}

@@ -25,8 +25,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..config import Config
+from ..config import Config, DataConfig
 from ..utils.files import REPOSITORY, atomic_path
+from .chunks import ChunkPairDataset, poses_path
 from .poses import PoseFile, Sequence, load_poses
 from .realestate10k import FramePairs, PairDataset
 
@@ -37,20 +38,31 @@ MANIFEST = "manifest.json"
 
 
 def open_dataset(config: Config, fingerprint: str) -> FramePairs:
-    """The training's frame pairs: from `data.latents` where it is set, else from videos; relative paths start at REPOSITORY.
+    """The training's frame pairs: from `data.latents` where it is set, else from `data.chunks`, else from videos.
+
+    Relative paths start at REPOSITORY.
 
     fingerprint: that of the training's first stage, which a cache must have been made with. Raises ValueError or
     FileNotFoundError for data that is absent, unfinished, or made of something else.
     """
     data, seed = config.data, config.training.seed
+    size = config.first_stage.image_size
+    if data.latents is None and data.chunks is not None:
+        return ChunkPairDataset(REPOSITORY / data.chunks, size, seed, data.max_gap)
     if data.latents is None:
-        size = config.first_stage.image_size
         return PairDataset(
             REPOSITORY / data.poses, REPOSITORY / data.videos, size, seed, data.max_gap
         )
     return LatentPairDataset(
-        REPOSITORY / data.poses, REPOSITORY / data.latents, fingerprint, seed, data.max_gap
+        poses_of(data), REPOSITORY / data.latents, fingerprint, seed, data.max_gap
     )
+
+
+def poses_of(data: DataConfig) -> Path:
+    """The poses file of the training data; that of chunks is made if need be."""
+    if data.chunks is not None:
+        return poses_path(REPOSITORY / data.chunks)
+    return REPOSITORY / data.poses
 
 
 def first_stage_fingerprint(first_stage: nn.Module) -> str:
