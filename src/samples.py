@@ -4,6 +4,7 @@ sampling-spec.json              the task: cameras, and what each frame is genera
 init-ims/NNNN.png               given frames; NNNN is a pose's index
 true-ims/NNNN.png               true frames where they are known, for evaluation
 samples/<run>/run.json          the settings that made the run; a run's name has 8 digits
+             /sampling-spec.json  the task that the run was made for
              /latents/NNNN.npy  (channels, size, size) float32, the result
              /images/NNNN.png   the same, decoded
              /video.mp4, contact-sheet.png

@@ -58,7 +58,7 @@ def sample_trajectory(
     drawings = _begin(opened, denoiser, first_stage)
     for run in opened:
         run.write_summary(frames_per_second)
-    shown = time.monotonic()
+    done, shown = 0, time.monotonic()
     run_of = dict(zip(drawings, opened, strict=True))
     waiting = [frame for drawing in drawings for frame in drawing.waiting()]
     total = sum(method.pairs(len(frame.views)) for frame in waiting) * method.steps
@@ -70,6 +70,8 @@ def sample_trajectory(
         for (drawing, index), latent, image in draw(
             drawings, denoiser, first_stage, method, batch_size, watch, stop
         ):
+            done += 1
+            bar.set_postfix_str(f"{done} of {len(waiting)} frames", refresh=False)
             run = run_of[drawing]
             run.write_latent(index, latent)
             run.write_image(index, image)
