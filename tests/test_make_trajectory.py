@@ -219,7 +219,7 @@ def test_a_sequence_keeps_its_focal_length_unless_told(tmp_path, capsys):
         str(tmp_path / "spec.json"),
         "--force",
     ]
-    main(["dolly", "--focal-y", "0.7", "--json", str(tmp_path / "path.json"), "--frames", "11"])
+    main(["dolly", "--distance", "2", "--frames", "11", "--focal-y", "0.7", *write[2:3], write[1]])
     assert (
         "11 frames, given: 0; path length 2, largest step 0.2 and 0 degrees"
         in capsys.readouterr().out
