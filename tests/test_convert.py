@@ -12,7 +12,8 @@ from scenes import random_pose
 from test_camera_files import transforms, write_colmap_text
 
 from photonvs.commands.convert_sequence import main
-from photonvs.datasets import extract
+from photonvs.datasets.extract import extract
+from photonvs.datasets.layout import Split
 from photonvs.datasets.poses import load_poses
 from photonvs.datasets.video import crop_and_resize, read_frames
 
@@ -74,7 +75,7 @@ def written(data):
 
 
 def extracted(data):
-    extract.extract(data, "train")
+    extract(Split(data, "train"))
     (sequence,) = load_poses(data / "train" / "poses.npy").values()
     return sequence
 
