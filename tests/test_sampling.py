@@ -10,9 +10,10 @@ from sampling_task import CHAIN, CONFIG, FIRST_STAGE, LATENT, GaussianDenoiser, 
 
 from photonvs.config import FirstStageConfig
 from photonvs.models import build_denoiser, build_first_stage
-from photonvs.sampling.draw import Drawing, Frame, gather_views
+from photonvs.sampling.drawing import Drawing, Frame
 from photonvs.sampling.method import Method
 from photonvs.sampling.trajectory import sample_trajectory
+from photonvs.sampling.views import gather_views
 from photonvs.utils.pictures import read_frame, write_png
 
 

@@ -1,7 +1,8 @@
 """Storing a run of a path: what is there, what is missing, and whether both belong together.
 
-`samples` says what lies where. Given frames are stored as well, as the first stage sees them. A latent that is there
-is final: later frames are conditioned on it, in the same process or after an interruption.
+`samples` says what lies where. Given frames are stored as well, as the first stage sees them. A
+latent that is there is final: later frames are conditioned on it, in the same process or after an
+interruption.
 """
 
 import json
@@ -77,7 +78,10 @@ class Run:
         return torch.from_numpy(latent)
 
     def write_latent(self, index: int, latent: Tensor) -> None:
-        """Save a frame's latent, whole or not at all; ValueError, and nothing saved, if it holds NaN or infinity."""
+        """Save a frame's latent, whole or not at all.
+
+        Raises ValueError, and saves nothing, if it holds NaN or infinity.
+        """
         if not latent.isfinite().all():
             raise ValueError(
                 f"{self.folder}: the latent of frame {index:04d} came out with NaN or infinite "
@@ -93,7 +97,7 @@ class Run:
         self.made.add(index)
 
     def write_summary(self, frames_per_second: float) -> None:
-        """Video and contact sheet of a complete run, unless they are there and no frame was made since."""
+        """Video and contact sheet of a complete run, unless they are there and still right."""
         video, sheet = self.place.video, self.place.contact_sheet
         if not self.complete() or (not self.made and video.is_file() and sheet.is_file()):
             return
@@ -104,7 +108,9 @@ class Run:
         write_contact_sheet(sheet, frames, captions, [index in self.given for index in indices])
 
     def claim(self, settings: dict) -> None:
-        """Record the settings of a run that has no frames yet; ValueError if one with frames was made with others.
+        """Record the settings of a run that has no frames yet.
+
+        Raises ValueError if the run has frames and was made with other settings.
 
         `settings` holds plain values; the run's own inputs (specification, given images) are added.
         """
@@ -134,7 +140,8 @@ class Run:
 def open_runs(directories: Iterable[str | Path], numbers: Iterable[int]) -> list[Run]:
     """The runs of these numbers in each folder samples/<id>; nothing is written.
 
-    Raises FileNotFoundError or ValueError for a bad specification, a missing given image, or no folder or run at all.
+    Raises FileNotFoundError or ValueError for a bad specification, a missing given image, or no
+    folder or run at all.
     """
     numbers = sorted(set(numbers))
     if not numbers or numbers[0] < 0:
