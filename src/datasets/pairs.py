@@ -72,7 +72,7 @@ class FramePairs(Dataset):
         """present: (number of sequences,) bool, whether there are frames of it.
 
         source: what holds the frames, for messages. max_gap: poses between the two frames at most;
-        None: any distance. Raises ValueError if no sequence is left.
+        None allows any. Raises ValueError if no sequence is left.
         """
         if max_gap is not None and max_gap < 1:
             raise ValueError(f"max_gap: found {max_gap}, expected at least 1 pose")

@@ -12,7 +12,7 @@ from ...cameras.files.camera import Camera
 from ...cameras.files.matching import images_of_cameras
 from ...cameras.files.reading import read_cameras
 from ...utils.pictures import read_frame
-from ...utils.video_writing import encode_h264
+from ...utils.video_writing import encode_h264, exact_rate
 from ..pairs import MINIMUM_POSES
 from ..video import CROP, read_frames
 from ..video_reader import MICROSECONDS
@@ -20,7 +20,7 @@ from .checks import check_cameras, check_video
 from .place import Place, pose_text, write_sequence
 from .times import frame_times
 
-IMAGES_A_SECOND = Fraction(10)  # of the video that images become, unless told otherwise
+IMAGES_A_SECOND = 10  # of the video that images become, unless told otherwise
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,12 @@ def convert_sequence(
     cameras = read_cameras(poses)
     if len(cameras) < MINIMUM_POSES:
         raise ValueError(f"{poses}: {len(cameras)} poses; expected at least {MINIMUM_POSES}")
-    exact_rate = None if rate is None else Fraction(rate).limit_denominator(1001)
     if video:
-        done = _convert_video(place, cameras, video, exact_rate, first_number, force)
+        number_rate = None if rate is None else exact_rate(rate)
+        done = _convert_video(place, cameras, video, number_rate, first_number, force)
     else:
-        done = _convert_images(place, cameras, images, exact_rate or IMAGES_A_SECOND, force)
+        video_rate = exact_rate(IMAGES_A_SECOND if rate is None else rate)
+        done = _convert_images(place, cameras, images, video_rate, force)
     positions = np.stack([camera.pose[:3, 3] for camera in cameras])
     steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
     return Converted(done, float(np.median(steps)))
@@ -132,7 +133,7 @@ def _encode(path: Path, images: list[Path], size: tuple[int, int], rate: Fractio
         if frame.shape[:2] != size:
             raise ValueError(
                 f"{image}: {frame.shape[1]}x{frame.shape[0]} pixels; expected {size[1]}x{size[0]} "
-                "as the first image: all of one size"
+                "as the first image has"
             )
         # Pillow's bicubic filter widens when it reduces, so the result is antialiased.
         picture = Image.fromarray(frame)

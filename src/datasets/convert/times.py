@@ -30,9 +30,9 @@ def frame_times(
         return [camera.timestamp for camera in cameras]
     if rate is None or first_number is None:
         raise ValueError(
-            f"--video, and poses of images such as {cameras[0].image_name}: expected --fps, frames "
-            "a second of those images, and --first-number, that of the video's first frame in a "
-            "name (1 if ffmpeg -vf fps=N:round=up wrote them)"
+            f"--video, and poses of images such as {cameras[0].image_name}: expected --fps, those "
+            "images' frames a second, and --first-number; that is the number in the name of the "
+            "video's first frame (1 if ffmpeg -vf fps=N:round=up wrote them)"
         )
     numbers = [_frame_number(camera) for camera in cameras]
     start, end = shown
