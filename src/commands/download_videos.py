@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     add("split", metavar="SPLIT", help=text)
     text = "downloads at a time (default: %(default)s)"
     add("--parallel", type=_positive, default=Settings.parallel, metavar="N", help=text)
-    text = "seconds before each request to a site (default: %(default)s)"
+    text = "seconds before each request to a site (default: %(default)g)"
     add("--sleep", type=float, default=Settings.sleep, metavar="S", help=text)
     text = "bytes per second of each download (default: no limit)"
     add("--rate-limit", type=_positive, metavar="B", help=text)
