@@ -4,6 +4,7 @@ sampling-spec.json              the task: cameras, and what each frame is genera
 init-ims/NNNN.png               given frames; NNNN is a pose's index
 true-ims/NNNN.png               true frames where they are known, for evaluation
 samples/<run>/run.json          the settings that made the run; a run's name has 8 digits
+             /sampling-spec.json  the task that the run was made for
              /latents/NNNN.npy  (channels, size, size) float32, the result
              /images/NNNN.png   the same, decoded
              /video.mp4, contact-sheet.png
@@ -149,6 +150,20 @@ class RunFolder:
     def settings_file(self) -> Path:
         """The settings that made the run."""
         return self.folder / "run.json"
+
+    @property
+    def spec_file(self) -> Path:
+        """The specification that the run was made for.
+
+        Runs of version 0.1 have no copy of their own: theirs is the sample's.
+        """
+        own = self.own_spec_file
+        return own if own.is_file() else self.sample.spec_file
+
+    @property
+    def own_spec_file(self) -> Path:
+        """The run's copy of the specification."""
+        return self.folder / SPEC
 
     @property
     def images(self) -> Path:

@@ -1,16 +1,34 @@
-"""The command make-rooms: video clips of made-up furnished rooms."""
+"""The command make-rooms: video clips of made-up rooms, or chunks of frames of varied ones."""
 
 import argparse
 import os
+from pathlib import Path
 
 from .options import add_data
 
-LEAST = {"clips": 1, "first": 0, "rooms": 1, "frames": 2, "pose_every": 1, "workers": 1}
+STYLES = ("flats", "varied")
+LEAST = {
+    "clips": 1,
+    "first": 0,
+    "rooms": 1,
+    "frames": 2,
+    "pose_every": 1,
+    "workers": 1,
+    "size": 16,
+    "chunk_rooms": 1,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Make the clips that are not there, and say how many."""
+    """Make what is not there, and say how much."""
     options = _parse(arguments)
+    if options.chunks is None:
+        _make_clips(options)
+    else:
+        _make_chunks(options)
+
+
+def _make_clips(options: argparse.Namespace) -> None:
     from ..datasets.rooms.clips import Clip, make_clips, video_rate
 
     rate = video_rate(options.fps)
@@ -21,9 +39,22 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{options.data}: {made} clips made, {len(clips) - made} were there")
 
 
+def _make_chunks(options: argparse.Namespace) -> None:
+    from ..datasets.rooms.varied.shots import Shot, make_chunks
+
+    numbers = range(options.first, options.first + options.clips)
+    shared = options.frames, options.size
+    shots = [Shot(options.split, options.seed, number, *shared) for number in numbers]
+    folder = options.chunks / options.split
+    workers = min(options.workers, -(-len(shots) // options.chunk_rooms))
+    made = make_chunks(folder, shots, options.chunk_rooms, workers)
+    print(f"{folder}: {made} rooms made, {len(shots) - made} were there")
+
+
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Make video clips of random furnished rooms, with poses as in RealEstate10K."
+        description="Make video clips of random furnished rooms, with poses as in RealEstate10K. "
+        "Or make chunks of frames of varied rooms, to train from."
     )
     add = parser.add_argument
     text = "their rooms differ for the same seed"
@@ -47,9 +78,33 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     text = "processes (default: one a core)"
     add("--workers", type=int, default=os.cpu_count(), metavar="N", help=text)
     add_data(parser)
+    _add_chunk_options(parser)
     options = parser.parse_args(arguments)
+    _check(options)
+    return options
+
+
+def _add_chunk_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("chunks of varied rooms, a short shot each").add_argument
+    text = "of the rooms (default: %(default)s)"
+    add("--style", choices=STYLES, default="flats", help=text)
+    text = "write square frames to DIR/SPLIT/*.torch; train from them with data.chunks=DIR/SPLIT"
+    add("--chunks", type=Path, metavar="DIR", help=text)
+    text = "of a frame (default: %(default)s)"
+    add("--size", type=int, default=128, metavar="PIXELS", help=text)
+    text = "rooms of a chunk (default: %(default)s)"
+    add("--chunk-rooms", type=int, default=100, metavar="N", help=text)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raise ValueError for values that cannot work."""
     for name, least in LEAST.items():
         value = getattr(options, name)
         if value is not None and value < least:
             raise ValueError(f"--{name.replace('_', '-')} {value}: expected at least {least}")
-    return options
+    if (options.chunks is None) != (options.style == "flats"):
+        raise ValueError(
+            f"--style {options.style}: varied rooms are written with --chunks DIR, flats without"
+        )
+    if options.chunks is not None and (options.rooms or options.depth):
+        raise ValueError("--chunks: goes without --rooms and --depth; each clip has its own room")

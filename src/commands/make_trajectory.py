@@ -1,10 +1,12 @@
-"""The command make-trajectory: a camera path as a sampling specification, beside the given photo."""
+"""The command make-trajectory: a camera path as a sampling specification, beside a photo."""
 
 import argparse
 import inspect
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -69,17 +71,22 @@ def _print_sample(sample: object, spec: object, images: dict[Path, bytes]) -> No
 
 
 def _focal_y(options: argparse.Namespace, of_path: float | None) -> float:
-    """The focal length asked for, else the path's own, else the paper's."""
+    """The focal length asked for, else the path's own, else the photo's, else the paper's."""
+    from ..cameras.photo import focal_y_of, lens_of_photo
+
     if options.field_of_view is not None:
-        if not 0 < options.field_of_view < 180:
-            raise ValueError(
-                f"--field-of-view {options.field_of_view:g}: expected more than 0 and less than "
-                "180 degrees"
-            )
-        return 0.5 / math.tan(math.radians(options.field_of_view) / 2)
+        return focal_y_of(options.field_of_view)
     if options.focal_y is not None:
         return options.focal_y
-    return presets.PAPER_FOCAL_Y if of_path is None else of_path
+    if of_path is not None:
+        return of_path
+    if not options.image:
+        return presets.PAPER_FOCAL_Y
+    lens = lens_of_photo(options.image[0])
+    print(
+        f"field of view: {lens.field_of_view:.0f} degrees ({lens.source}); --field-of-view DEGREES"
+    )
+    return lens.focal_y
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -90,9 +97,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     kinds = parser.add_subparsers(metavar="PATH", required=True, help="one of:")
     for name, preset in presets.PRESETS.items():
         _add_preset(kinds, name, preset)
+    _add_join(kinds)
     _add_realestate10k(kinds)
     _add_matrices(kinds)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_naming_joins(arguments))
     if not (options.output or options.json or options.plot):
         parser.error("nothing to write: give -o samples/NAME, --json FILE or --plot FILE")
     if (options.image or options.video) and not options.output:
@@ -120,6 +128,35 @@ def _add_preset(
             if not math.isfinite(value):
                 raise ValueError(f"--{option} {value}: expected a finite number")
         return presets.CameraPath(preset(**values))
+
+    kind.set_defaults(build=build)
+
+
+def _naming_joins(arguments: list[str] | None) -> list[str]:
+    """The arguments, with `join` before several moves such as `dolly:1 pan:40`."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    moves = list(takewhile(lambda word: word.partition(":")[0] in presets.PRESETS, arguments))
+    is_join = len(moves) > 1 or any(":" in move for move in moves)
+    return ["join", *arguments] if is_join else arguments
+
+
+def _add_join(kinds: argparse._SubParsersAction) -> None:
+    text = (
+        "Several moves one after the other, such as dolly:1 pan:40 orbit:radius=2,angle=30. A "
+        "number alone is the distance to travel, or the angle. The word join may be left out."
+    )
+    kind = _add_kind(kinds, "join", text)
+    kind.add_argument("moves", nargs="+", metavar="MOVE", help=f"of {', '.join(presets.PRESETS)}")
+    text = "frames of the whole path, the given one included (default: %(default)s)"
+    kind.add_argument("--frames", type=int, default=20, metavar="N", help=text)
+    text = "round the corners, and begin and end gently"
+    kind.add_argument("--smooth", action="store_true", help=text)
+
+    def build(options: argparse.Namespace) -> presets.CameraPath:
+        from ..cameras.joining import join, parse_move
+
+        moves = [parse_move(move) for move in options.moves]
+        return presets.CameraPath(join(moves, options.frames, options.smooth))
 
     kind.set_defaults(build=build)
 
@@ -206,11 +243,11 @@ def _add_kind(
     add("--return-trip", action="store_true", help=text)
     focal = kind.add_mutually_exclusive_group()
     text = (
-        "focal length as a fraction of the square frame's height (default: the file's, otherwise "
-        f"{presets.PAPER_FOCAL_Y:.4f})"
+        "focal length as a fraction of the square frame's height (default: the path's, else the "
+        f"photo's by its EXIF, else 55 degrees; without a photo {presets.PAPER_FOCAL_Y:.4f})"
     )
     focal.add_argument("--focal-y", type=float, metavar="FRACTION", help=text)
-    text = "vertical, of the square frame; instead of --focal-y"
+    text = "of the square frame; instead of --focal-y"
     focal.add_argument("--field-of-view", type=float, metavar="DEGREES", help=text)
     text = "replace a specification or image that differs"
     add("--force", action="store_true", help=text)

@@ -42,12 +42,14 @@ def crop_and_resize(frames: np.ndarray, size: int = 256) -> np.ndarray:
     """Centre squares of frames: (n, height, width, 3) uint8 -> (n, size, size, 3) uint8.
 
     Frames of another height are first resized to height 360. The centre square of 360x360 is then
-    resized to `size`. Both are bicubic and antialiased, as in the published system. Raises
-    ValueError for frames narrower than the square.
+    resized to `size`. Both are bicubic and antialiased, as in the published system. Square frames
+    of that size already stay as they are. Raises ValueError for frames narrower than the square.
     """
     # (n, 3, height, width)
     images = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
     height, width = images.shape[2:]
+    if height == width == size:
+        return np.array(frames)
     scaled_width = round(width * CROP / height)
     if scaled_width < CROP:
         raise ValueError(
