@@ -12,7 +12,10 @@ from scenes import random_pose
 from test_camera_files import transforms, write_colmap_text
 
 from photonvs.commands.convert_sequence import main
-from photonvs.datasets import extract
+from photonvs.datasets.convert.place import Place
+from photonvs.datasets.convert.sequence import convert_sequence
+from photonvs.datasets.extract import extract
+from photonvs.datasets.layout import Split
 from photonvs.datasets.poses import load_poses
 from photonvs.datasets.video import crop_and_resize, read_frames
 
@@ -74,7 +77,7 @@ def written(data):
 
 
 def extracted(data):
-    extract.extract(data, "train")
+    extract(Split(data, "train"))
     (sequence,) = load_poses(data / "train" / "poses.npy").values()
     return sequence
 
@@ -392,8 +395,10 @@ def turn(path):
     path.write_bytes(content)
 
 
-def test_options_are_checked(convert):
+def test_options_are_checked(convert, tmp_path):
     with pytest.raises(ValueError, match="--fps 0: expected 0.1 to 240"):
         convert("--fps", 0)
     with pytest.raises(ValueError, match="--first-number: goes with --video"):
         convert("--first-number", 1)
+    with pytest.raises(ValueError, match="either a folder of images or a video"):
+        convert_sequence(Place(Split(tmp_path, "train"), "x"), tmp_path / "transforms.json")

@@ -14,10 +14,10 @@ import pytest
 
 from photonvs.commands.download_videos import main
 from photonvs.datasets.download import batch
-from photonvs.datasets.download.batch import download_videos, read_urls
-from photonvs.datasets.download.fetching import Settings
+from photonvs.datasets.download.batch import read_urls
 from photonvs.datasets.download.manifest import read_manifest
 from photonvs.utils.files import BASE
+from photonvs.utils.optional import MissingPackage
 
 
 def make_video(path, seconds=2):
@@ -340,9 +340,10 @@ def test_cookies(server, data, tmp_path):
         run(folder, "--cookies-from-browser", "netscape")
 
 
-def test_without_yt_dlp(tmp_path, monkeypatch):
+def test_without_yt_dlp(data, monkeypatch):
     monkeypatch.setitem(sys.modules, "yt_dlp", None)
+    folder, _ = data("http://127.0.0.1:9/a.mp4")
     with pytest.raises(
-        ValueError, match=r'yt-dlp is not installed.*pip install "photonvs\[download\]"'
+        MissingPackage, match=r'yt-dlp is not installed: run pip install "photonvs\[download\]"$'
     ):
-        download_videos({"a": "http://127.0.0.1:9/a.mp4"}, tmp_path, Settings())
+        run(folder)

@@ -12,7 +12,8 @@ from numbered_video import decode_all, numbers_of, picture, write_numbered_video
 from torchvision.transforms import InterpolationMode
 
 from photonvs.cameras.realestate10k import read_realestate10k_text
-from photonvs.datasets.video import VideoReader, crop_and_resize, find_videos, read_frames
+from photonvs.datasets.video import crop_and_resize, find_videos, read_frames
+from photonvs.datasets.video_reader import VideoReader
 from photonvs.utils.files import BASE
 
 CLIPS = BASE.parent / "shared" / "clips"

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from photonvs.datasets.download.fetching import PATTERNS, Settings, classify, youtube_dl_options
+from photonvs.datasets.download.answers import PATTERNS, classify
 from photonvs.datasets.download.manifest import STATUSES
+from photonvs.datasets.download.settings import Settings, youtube_dl_options
 
 HINT = "Use --cookies-from-browser or --cookies for the authentication. See  https://github.com/yt-dlp/yt-dlp/wiki/FAQ"
 LATER = "has been rate-limited by YouTube for up to an hour. It is recommended to use `-t sleep` to add a delay"

@@ -12,8 +12,9 @@ from numbered_video import numbers_of, write_numbered_video
 from torch.utils.data import DataLoader, Subset
 
 from photonvs.cameras.realestate10k import VideoPoses
-from photonvs.datasets.pairs import PairDataset, VideoCache, choose_pair
+from photonvs.datasets.pairs import PairDataset, choose_pair
 from photonvs.datasets.poses import save_poses
+from photonvs.datasets.video_reader import VideoCache
 
 SIZE = 36
 LENGTHS = {"a": 12, "b": 3, "c": 20, "gone": 5, "short": 2}  # poses of each sequence
