@@ -4,8 +4,9 @@
     python benchmarks/matchers.py [--clips DIR] [--plot FILE]
 
 Real images with known cameras: the twelve indoor stereo pairs of the package stereodemo (640x480) and the motorcycle of
-scikit-image (Middlebury 2014, 741x500). Rendered: each video in DIR with a truth-*.npz of exact cameras, as 256x256 frames.
-What is not there is left out and said. Then the second camera of each pair is moved or turned by known amounts.
+scikit-image (Middlebury 2014, 741x500). What is not installed is left out and said. Rendered: each video in DIR with a
+truth-*.npz of exact cameras, as 256x256 frames. Those in tests/data/clips, the default, come with the repository: their
+43 pairs are the first of the 91 that the study used. Then the second camera of each pair is moved or turned by known amounts.
 """
 
 import argparse
@@ -41,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    default = BASE.parent / "shared" / "clips"
+    default = BASE / "tests" / "data" / "clips"
     parser.add_argument(
         "--clips",
         type=Path,

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import ALL, Clip
+from repository import DATA
 
 from photonvs.cameras.geometry import from_realestate10k, to_realestate10k
 from photonvs.cameras.realestate10k import VideoPoses, read_realestate10k_text, video_name
 from photonvs.commands.extract_poses import main
 from photonvs.datasets.download.manifest import Entry, open_manifest
 from photonvs.datasets.poses import load_poses, save_poses
-from photonvs.utils.files import BASE
 
-CLIPS = BASE.parent / "shared" / "clips"
 URL = "https://www.youtube.com/watch?v=abcDEF-_123"
 IDENTITY = "1 0 0 0.5 0 1 0 0 0 0 1 0"
 
@@ -48,7 +48,7 @@ def assert_equal(first: VideoPoses, second: VideoPoses) -> None:
 
 
 def test_conversion_agrees_with_the_published_one(tmp_path):
-    reference = np.load(Path(__file__).parent / "data" / "geometry.npz")
+    reference = np.load(DATA / "geometry.npz")
     for name, text in json.loads(str(reference["re10k_txt"])).items():
         (tmp_path / name).write_text(text)
     for name in reference["re10k_sequences"]:
@@ -306,13 +306,7 @@ def test_text_files_of_random_cameras(tmp_path):
     np.testing.assert_allclose(sequence.poses, poses[:, :3], atol=1e-8)
 
 
-@pytest.mark.skipif(not CLIPS.is_dir(), reason="the clips are not beside the repository")
-@pytest.mark.parametrize(
-    "text", sorted((CLIPS / "RealEstate10K-original").rglob("*.txt")), ids=lambda path: path.stem
-)
-def test_clips_cameras(text):
-    sequence = read_realestate10k_text(text)
-    truth = np.load(CLIPS / f"truth-{sequence.video}.npz")
-    expected = truth["camera_to_world"][truth[f"frames_{text.stem}"]][:, :3]
-    np.testing.assert_allclose(sequence.poses, expected, atol=1e-8)
-    np.testing.assert_allclose(sequence.focal_y, truth["focal_y"], atol=1e-8)
+@pytest.mark.parametrize("clip", ALL, ids=lambda clip: clip.text.stem)
+def test_cameras_of_rendered_clips(clip: Clip):
+    np.testing.assert_allclose(clip.sequence.poses, clip.camera_to_world[:, :3], atol=1e-8)
+    np.testing.assert_allclose(clip.sequence.focal_y, clip.focal_y, atol=1e-8)

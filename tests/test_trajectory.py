@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from clips import clip_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,9 +14,7 @@ from photonvs.cameras import paths as presets
 from photonvs.cameras.conditioning import conditioning
 from photonvs.cameras.spec import SamplingSpec, read_spec, spec_text, write_spec
 from photonvs.samples import Sample
-from photonvs.utils.files import BASE
 
-EXAMPLE = BASE.parent / "shared" / "example" / "584f2fc6d686aebc"
 RULES = st.one_of(
     st.sampled_from(["previous", "all"]),
     st.builds("{}-{}".format, st.sampled_from(["last", "keyframes"]), st.integers(1, 30)),
@@ -77,16 +76,25 @@ def test_float32_rounded_poses_integers_and_a_byte_order_mark_are_read(tmp_path)
     assert read_spec(tmp_path / "spec.json").given == (0,)
 
 
-@pytest.mark.skipif(not EXAMPLE.exists(), reason="the published example is not here")
-def test_the_published_example_is_read():
-    spec = read_spec(EXAMPLE / "sampling-spec.json")
-    assert (
-        spec.poses.shape == (21, 4, 4)
-        and spec.given == (0,)
-        and spec.generation_order == tuple(range(1, 21))
-    )
+def test_a_specification_as_the_published_code_writes_it_is_read(tmp_path):
+    """On one line, float32 poses of a walk with z up, in the order of keys of the published examples."""
+    poses = clip_of("rm_Kitchen1").truth["camera_to_world"][:21].astype(np.float32)
+    content = {
+        "focal_y": 0.9122679829597473,
+        "poses": poses.tolist(),
+        "dependencies": [None, *([index] for index in range(20))],
+        "generation_order": list(range(1, 21)),
+    }
+    (tmp_path / "sampling-spec.json").write_text(json.dumps(content))
+    photo = tmp_path / "init-ims" / "0000.png"
+    photo.parent.mkdir()
+    photo.write_bytes(b"")
+    spec = read_spec(tmp_path / "sampling-spec.json")
+    np.testing.assert_array_equal(spec.poses, poses)
+    assert (spec.focal_y, spec.given) == (0.9122679829597473, (0,))
+    assert spec.generation_order == tuple(range(1, 21))
     assert spec.dependencies == (None, *((index,) for index in range(20)))
-    assert Sample(EXAMPLE).given_images(spec) == {0: EXAMPLE / "init-ims" / "0000.png"}
+    assert Sample(tmp_path).given_images(spec) == {0: photo}
 
 
 def changed(path: str, value: object) -> dict:

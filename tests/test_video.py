@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from clips import ALL, Clip
 from numbered_video import decode_all, numbers_of, picture, write_numbered_video
 from torchvision.transforms import InterpolationMode
 
-from photonvs.cameras.realestate10k import read_realestate10k_text
 from photonvs.datasets.video import VideoReader, crop_and_resize, find_videos, read_frames
-from photonvs.utils.files import BASE
 
-CLIPS = BASE.parent / "shared" / "clips"
 COUNT = 100  # frames of a test video
 IRREGULAR = np.cumsum(
     np.random.default_rng(5).choice([1, 17, 33, 34, 40, 200], COUNT)
@@ -321,17 +319,21 @@ def test_numbered_pictures_are_told_apart():
     ) == list(range(0, 4096, 5))
 
 
-@pytest.mark.skipif(not CLIPS.is_dir(), reason="the clips are not beside the repository")
-@pytest.mark.parametrize(
-    "text", sorted((CLIPS / "RealEstate10K-original").rglob("*.txt")), ids=lambda path: path.stem
-)
-def test_clips_frames(text):
-    sequence = read_realestate10k_text(text)
-    path = CLIPS / text.parent.name / "videos" / f"{sequence.video}.mp4"
-    truth = np.load(CLIPS / f"truth-{sequence.video}.npz")[f"frames_{text.stem}"]
-    _, frames = decode_all(path)
-    np.testing.assert_array_equal(read_frames(path, sequence.timestamps), frames[truth])
-    for index in range(0, len(truth), 7):  # each on its own, by a seek of its own
-        np.testing.assert_array_equal(
-            read_frames(path, sequence.timestamps[[index]])[0], frames[truth[index]]
-        )
+@pytest.mark.parametrize("clip", ALL, ids=lambda clip: clip.text.stem)
+def test_frames_of_rendered_clips(clip: Clip):
+    timestamps = clip.sequence.timestamps
+    _, frames = decode_all(clip.video)
+    expected = frames[clip.frames]
+    np.testing.assert_array_equal(read_frames(clip.video, timestamps), expected)
+    # Each on its own, by a seek of its own.
+    for index in range(len(timestamps)):
+        (alone,) = read_frames(clip.video, timestamps[[index]])
+        np.testing.assert_array_equal(alone, expected[index])
+
+
+@pytest.mark.parametrize("clip", ALL, ids=lambda clip: clip.text.stem)
+def test_rendered_clips_have_b_frames(clip: Clip):
+    """Decoding order differs from the order of times, as in real footage."""
+    with av.open(str(clip.video)) as container:
+        times = [packet.pts for packet in container.demux(video=0) if packet.pts is not None]
+    assert times != sorted(times)
