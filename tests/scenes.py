@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from hypothesis import settings
 
-from photonvs.cameras.geometry import OPENCV_TO_BLENDER, intrinsic_matrix
+from photonvs.cameras.geometry import OPENCV_TO_BLENDER, intrinsic_matrix, to_realestate10k
 
 unhurried = settings(deadline=None, max_examples=50)  # a slow machine is no failure
 
@@ -19,6 +19,28 @@ def random_pose(generator: np.random.Generator) -> np.ndarray:
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = rotation, generator.standard_normal(3)
     return pose
+
+
+def random_poses(seed: int, count: int) -> np.ndarray:
+    """Rigid camera-to-world matrices (count, 4, 4)."""
+    generator = np.random.default_rng(seed)
+    return np.stack([random_pose(generator) for _ in range(count)])
+
+
+def write_realestate10k_text(
+    path: Path,
+    poses: np.ndarray,
+    focal: tuple[float, float] = (0.5, 0.9),
+    interval: int = 100_000,
+    video: str = "abcdefghijk",
+) -> Path:
+    """RealEstate10K's text file of cameras (n, 4, 4); focal: (x, y); interval: microseconds."""
+    lines = [f"https://www.youtube.com/watch?v={video}"]
+    for index, extrinsics in enumerate(to_realestate10k(poses)):
+        numbers = (*focal, 0.5, 0.5, 0.0, 0.0, *extrinsics.ravel())
+        lines.append(f"{interval * index} " + " ".join(f"{number:.12f}" for number in numbers))
+    path.write_text("\n".join(lines) + "\n")
+    return path
 
 
 def project(points: np.ndarray, pose: np.ndarray, focal_y: float, size: int) -> np.ndarray:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from repository import DATA
 from torch import Tensor
 
-DATA = Path(__file__).parent / "data"
 SALT = "photonvs-visible"
 
 
@@ -29,9 +29,9 @@ def published(part: str) -> list[tuple[str, list[int], str]]:
 
 
 @lru_cache
-def reference() -> dict[str, np.ndarray]:
-    """Reference outputs of the published networks under the seeded weights."""
-    with np.load(DATA / "network.npz") as arrays:
+def reference(name: str = "network") -> dict[str, np.ndarray]:
+    """What the published code computes: `network` under the seeded weights, `geometry` of cameras."""
+    with np.load(DATA / f"{name}.npz") as arrays:
         return dict(arrays)
 
 

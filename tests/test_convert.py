@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numbered_video import decode_all, numbers_of, picture, write_numbered_video
 from PIL import Image
-from scenes import random_pose
+from scenes import random_poses
 from test_camera_files import transforms, write_colmap_text
 
 from photonvs.commands.convert_sequence import main
@@ -24,8 +24,7 @@ NUMBERS = [7 * index + 3 for index in range(COUNT)]  # that the images show
 
 @pytest.fixture(scope="module")
 def poses():
-    generator = np.random.default_rng(5)
-    return np.stack([random_pose(generator) for _ in range(COUNT)])
+    return random_poses(5, COUNT)
 
 
 def write_images(folder, numbers=NUMBERS, size=SIZE, name="frame_{}.png"):

@@ -11,13 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import av
 import numpy as np
 import pytest
+from repository import ROOT
 
 from photonvs.commands.download_videos import main
 from photonvs.datasets.download import batch
 from photonvs.datasets.download.batch import download_videos, read_urls
 from photonvs.datasets.download.fetching import Settings
 from photonvs.datasets.download.manifest import read_manifest
-from photonvs.utils.files import BASE
 
 
 def make_video(path, seconds=2):
@@ -253,7 +253,7 @@ def test_truncated_file_is_not_kept(server, data):
 def test_kill_and_go_on(server, data, video):
     folder, videos = data(f"{server.url}/ok/a.mp4", f"{server.url}/ok/b.mp4")
     server.block_delay = 0.05
-    script = BASE / "dataset-data" / "download-videos.py"
+    script = ROOT / "dataset-data" / "download-videos.py"
     command = [
         sys.executable,
         str(script),

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import ALL, Clip
-from repository import DATA
+from scenes import random_poses
+from seeded import reference
 
 from photonvs.cameras.geometry import from_realestate10k, to_realestate10k
 from photonvs.cameras.realestate10k import VideoPoses, read_realestate10k_text, video_name
@@ -48,17 +49,17 @@ def assert_equal(first: VideoPoses, second: VideoPoses) -> None:
 
 
 def test_conversion_agrees_with_the_published_one(tmp_path):
-    reference = np.load(DATA / "geometry.npz")
-    for name, text in json.loads(str(reference["re10k_txt"])).items():
+    published = reference("geometry")
+    for name, text in json.loads(str(published["re10k_txt"])).items():
         (tmp_path / name).write_text(text)
-    for name in reference["re10k_sequences"]:
+    for name in published["re10k_sequences"]:
         sequence = read_realestate10k_text(tmp_path / f"{name}.txt")
         expected = {
-            key: reference[f"poses_{name}_{key}"]
+            key: published[f"poses_{name}_{key}"]
             for key in ("focal_x", "focal_y", "princ_x", "princ_y", "pose")
         }
-        assert sequence.video == reference[f"poses_{name}_video_code"]
-        np.testing.assert_array_equal(sequence.timestamps, reference[f"poses_{name}_timestamp"])
+        assert sequence.video == published[f"poses_{name}_video_code"]
+        np.testing.assert_array_equal(sequence.timestamps, published[f"poses_{name}_timestamp"])
         found = (
             sequence.focal_x,
             sequence.focal_y,
@@ -292,10 +293,7 @@ def test_extract_says_what_is_missing(tmp_path):
 
 def test_text_files_of_random_cameras(tmp_path):
     """Poses -> RealEstate10K's numbers with nine decimals -> poses."""
-    generator = np.random.default_rng(3)
-    rotations = np.linalg.qr(generator.normal(size=(20, 3, 3)))[0]
-    rotations *= np.linalg.det(rotations)[:, None, None]
-    extrinsics = np.concatenate([rotations, generator.normal(size=(20, 3, 1))], axis=2)
+    extrinsics = random_poses(3, 20)[:, :3]
     poses = from_realestate10k(extrinsics)
     np.testing.assert_allclose(to_realestate10k(poses), extrinsics, atol=1e-12)
     rows = (

@@ -2,11 +2,11 @@
 
 import math
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from seeded import reference
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -21,7 +21,6 @@ from photonvs.diffusion.samplers import (
 )
 from photonvs.diffusion.sde import VarianceExploding
 
-PUBLISHED = Path(__file__).parent / "data" / "network.npz"
 SDE = VarianceExploding()
 MEAN = torch.tensor([0.5, -1.0], dtype=torch.float64)
 COVARIANCE = torch.tensor([[1.0, 0.3], [0.3, 0.25]], dtype=torch.float64)
@@ -181,7 +180,7 @@ def test_predictor_corrector_uses_the_published_levels() -> None:
     added = predictor_corrector(
         lambda x, sigma: 0 * x, prior, SDE, 20, lambda shape: next(draws)[:, None]
     )
-    published = torch.from_numpy(np.load(PUBLISHED, allow_pickle=False)["sigmas_20"]).double()
+    published = torch.from_numpy(reference()["sigmas_20"]).double()
     assert_close(added.square().flip(0).cumsum(0).sqrt()[:, 0], published, rtol=1e-6, atol=0)
 
 

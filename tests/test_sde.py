@@ -1,17 +1,14 @@
 """The noise schedule, the noise levels of training and the loss, against closed forms."""
 
 import math
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from seeded import reference
 from torch.testing import assert_close
 
 from photonvs.config import Config, DiffusionConfig
 from photonvs.diffusion.sde import VarianceExploding, draw_noise_levels, score_matching_loss
-
-PUBLISHED = Path(__file__).parent / "data" / "network.npz"
 
 
 def config_with(noise_levels: str, sigma_data: float = 0.5) -> Config:
@@ -40,7 +37,7 @@ def test_time_is_the_inverse_of_the_noise_level() -> None:
 
 
 def test_published_noise_levels() -> None:
-    published = np.load(PUBLISHED, allow_pickle=False)
+    published = reference()
     sde = VarianceExploding()
     assert_close(
         sde.sigma(torch.linspace(0, 1, 20)),

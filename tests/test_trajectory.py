@@ -9,6 +9,7 @@ import pytest
 from clips import clip_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import random_poses
 
 from photonvs.cameras import paths as presets
 from photonvs.cameras.conditioning import conditioning
@@ -28,15 +29,6 @@ def spec_of(
     focal_y: float = 0.9,
 ) -> SamplingSpec:
     return SamplingSpec(focal_y, poses, *conditioning(len(poses), rule, given_frames))
-
-
-def random_poses(seed: int, count: int) -> np.ndarray:
-    generator = np.random.default_rng(seed)
-    rotation = np.linalg.qr(generator.standard_normal((count, 3, 3)))[0]
-    rotation *= np.linalg.det(rotation)[:, None, None]
-    poses = np.tile(np.eye(4), (count, 1, 1))
-    poses[:, :3, :3], poses[:, :3, 3] = rotation, generator.standard_normal((count, 3))
-    return poses
 
 
 def content(frames: int = 4) -> dict:

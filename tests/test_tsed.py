@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scenes import points_before, project, random_pose, unhurried
+from seeded import reference
 
 from photonvs.evaluation.tsed import (
     CURVE_ERRORS,
@@ -16,16 +17,9 @@ from photonvs.evaluation.tsed import (
     tsed,
     tsed_curve,
 )
-from photonvs.utils.files import BASE
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIZE = 256
-
-
-@pytest.fixture(scope="module")
-def reference():
-    with np.load(BASE / "tests" / "data" / "geometry.npz") as arrays:
-        return dict(arrays)
 
 
 def two_cameras(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -47,10 +41,10 @@ def sideways(distance: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("pair", range(6))
-def test_reference_pairs(reference, pair):
+def test_reference_pairs(pair):
     values = {
         key.removeprefix(f"pair{pair}_"): value
-        for key, value in reference.items()
+        for key, value in reference("geometry").items()
         if key.startswith(f"pair{pair}_")
     }
     distances = symmetric_epipolar_distance(
@@ -66,9 +60,10 @@ def test_reference_pairs(reference, pair):
     assert is_consistent(distances) is bool(values["consistent"])
 
 
-def test_tsed_of_the_reference_pairs(reference):
-    distances = [reference[f"pair{pair}_sed"] for pair in range(6)]
-    decisions = [bool(reference[f"pair{pair}_consistent"]) for pair in range(6)]
+def test_tsed_of_the_reference_pairs():
+    published = reference("geometry")
+    distances = [published[f"pair{pair}_sed"] for pair in range(6)]
+    decisions = [bool(published[f"pair{pair}_consistent"]) for pair in range(6)]
     assert tsed(distances) == pytest.approx(np.mean(decisions))
 
 
