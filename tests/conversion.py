@@ -30,7 +30,7 @@ def write_transforms(path, poses, size=SIZE, **keys):
 
 
 def converter(folder, poses):
-    """A function that runs the command on cameras and images in a folder, or on others named to it."""
+    """A function that runs the command on cameras and images of a folder, or on others."""
     write_images(folder / "images", name="r_{}.png")
     write_transforms(folder / "transforms.json", poses)
 

@@ -65,7 +65,7 @@ CARRIERS = [in_a_zip, in_an_old_file, as_the_header_of_an_old_file]
 
 
 def setting_attributes_of(module: str, name: str) -> bytes:
-    """A pickle that names a thing and sets attributes on it, as pickle does for objects with __slots__."""
+    """A pickle that sets attributes on what it names, as for objects with __slots__."""
     attributes = pickle.dumps(
         (None, {"update": 1, "__new__": 2, "__call__": 3, "__defaults__": 4}), 2
     )[2:-1]
@@ -81,7 +81,10 @@ def setting_attributes_of(module: str, name: str) -> bytes:
 
 
 def persistent(identity: tuple) -> bytes:
-    """A pickle of {"state_dict": <what the identity finds>}, with an absent class so that PyTorch's own reader refuses it."""
+    """A pickle of {"state_dict": <what the identity finds>}.
+
+    It names an absent class too, so that PyTorch's own reader refuses it.
+    """
     body = pickle.dumps(identity, 2)[2:-1] + pickle.BINPERSID
     key = pickle.dumps("state_dict", 2)[2:-1]
     absent = pickle.GLOBAL + b"absent_package\nThing\n" + pickle.POP
@@ -98,7 +101,10 @@ def persistent(identity: tuple) -> bytes:
 
 
 def tensor_of(count: int, size: tuple[int, ...]) -> bytes:
-    """A pickle of a tensor of the given size in a storage that claims `count` numbers (it has 4), beside an absent class."""
+    """A pickle of a tensor of this size, in a storage of 4 numbers that claims `count`.
+
+    It names an absent class too, so that PyTorch's own reader refuses it.
+    """
     storage, buffer = object(), io.BytesIO()
 
     class Pickler(pickle.Pickler):

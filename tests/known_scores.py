@@ -26,7 +26,7 @@ def gaussian_score(x: Tensor, sigma: Tensor) -> Tensor:
 
 
 def gaussian_flow(x: Tensor, sigma: float) -> Tensor:
-    """The exact end of the probability flow of N(MEAN, COVARIANCE) that passes x at noise level sigma."""
+    """The end of the probability flow of N(MEAN, COVARIANCE) that passes x at level sigma."""
     variances, axes = torch.linalg.eigh(COVARIANCE)
     return MEAN + ((x - MEAN) @ axes * (variances / (variances + sigma**2)).sqrt()) @ axes.T
 

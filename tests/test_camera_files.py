@@ -1,4 +1,4 @@
-"""Camera files of several systems describe the same cameras; images are found by name; mistakes are named."""
+"""Camera files of several systems, images found by name, and mistakes in both."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def assert_cameras(
 
 
 def quaternion(rotation):
-    """(w, x, y, z) from the eigenvector of Bar-Itzhack's symmetric matrix: another way than the reader's."""
+    """(w, x, y, z) by Bar-Itzhack's symmetric matrix, which the reader does not use."""
     (a, b, c), (d, e, f), (g, h, i) = rotation
     matrix = np.array(
         [

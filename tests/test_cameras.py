@@ -91,12 +91,10 @@ def test_ray_features_of_a_constant_map():
 def test_ray_features_are_frequency_major():
     rays = torch.arange(1.0, 7.0, dtype=torch.float64)[:, None, None].expand(6, 1, 1)
     features = ray_features(rays)[:, 0, 0]
-    assert features[7 + 6 + 2] == pytest.approx(
-        np.sin(3 * np.pi * 2 / 6)
-    )  # sin, frequency 1, channel 2
-    assert features[31 + 18 + 5] == pytest.approx(
-        np.cos(6 * np.pi * 8 / 6)
-    )  # cos, frequency 3, channel 5
+    # Sin, frequency 1, channel 2.
+    assert features[7 + 6 + 2] == pytest.approx(np.sin(3 * np.pi * 2 / 6))
+    # Cos, frequency 3, channel 5.
+    assert features[31 + 18 + 5] == pytest.approx(np.cos(6 * np.pi * 8 / 6))
 
 
 def test_pair_ray_features_agree_with_the_published_networks_inputs():
@@ -121,7 +119,7 @@ def test_realestate10k_round_trip(seed):
 
 
 def test_realestate10k_axes():
-    """A camera at RealEstate10K's origin sees its axes: right stays right, its down is our -z, its forward our y."""
+    """Of a camera at RealEstate10K's origin, right stays right, down is -z and forward is y."""
     pose = from_realestate10k(np.eye(4)[:3])
     right, up, backward = pose[:3, :3].T
     np.testing.assert_array_equal([right, up, backward], [[1, 0, 0], [0, 0, 1], [0, -1, 0]])

@@ -1,4 +1,4 @@
-"""Own footage becomes RealEstate10K's files: cameras and frames come back from them, and what misleads training is refused."""
+"""Posed images become files as RealEstate10K has them; what misleads training is refused."""
 
 import json
 
@@ -53,15 +53,14 @@ def test_colmap_model_comes_back_from_the_loader(convert, poses, tmp_path, capsy
     assert frames.shape[1:] == (360, 644, 3)
     assert numbers_of(frames) == NUMBERS
     np.testing.assert_allclose(sequence.focal_y, FOCAL, rtol=1e-12)
-    np.testing.assert_allclose(
-        sequence.focal_x * 644, sequence.focal_y * 360, rtol=1e-12
-    )  # square pixels, also cropped
+    # Square pixels, also cropped.
+    np.testing.assert_allclose(sequence.focal_x * 644, sequence.focal_y * 360, rtol=1e-12)
     np.testing.assert_allclose(sequence.principal_x, 0.5 + 0.005 * 645 / 644, rtol=1e-12)
     np.testing.assert_allclose(sequence.principal_y, 0.505, rtol=1e-12)
 
 
 def test_frames_keep_their_geometry(convert, poses, tmp_path):
-    """A bright column lies at the pixel that scaling about the centre takes it to, though the width had to become even."""
+    """Scaling is about the centre, also where the width has to become even."""
     folder = tmp_path / "columns"
     folder.mkdir()
     for index in range(COUNT):
@@ -140,12 +139,14 @@ def test_an_error_midway_leaves_nothing(convert, tmp_path):
     [
         (
             {"cx": 46, "cy": 24},
-            "camera of ./train/r_0: principal point at 0.535 of the width, 0.500 of the height; expected 0.5",
+            "camera of ./train/r_0: principal point at 0.535 of the width, "
+            "0.500 of the height; expected 0.5",
         ),
         ({"cx": 43, "cy": 20}, "0.417 of the height"),
         (
             {"fl_x": 44},
-            "camera of ./train/r_0: focal lengths differ by a factor 1.019 .*86x48 pixels; expected square pixels",
+            "camera of ./train/r_0: focal lengths differ by a factor 1.019 "
+            ".*86x48 pixels; expected square pixels",
         ),
         ({"w": 48, "h": 86}, "differ by a factor 3.210 .*give those that the cameras belong to"),
         ({"k1": 0.01}, "k1; expected a pinhole: undistort"),
@@ -169,7 +170,8 @@ def test_a_zoom_is_refused(convert, poses, tmp_path):
     (tmp_path / "zoom.json").write_text(json.dumps(content))
     with pytest.raises(
         ValueError,
-        match=r"focal lengths from 0.9000 to 0.9180 .* for ./train/r_9; expected one camera without zoom",
+        match=r"focal lengths from 0.9000 to 0.9180 .* for ./train/r_9; "
+        "expected one camera without zoom",
     ):
         convert(file="zoom.json")
 

@@ -74,9 +74,8 @@ def test_posed_video_with_times(convert, poses, footage, tmp_path):
         f"{int(time) + 500_000} {rest}" for time, rest in (line.split(" ", 1) for line in lines[1:])
     ]
     (tmp_path / "times.txt").write_text("\n".join([lines[0], *shifted[::-1]]))
-    (tmp_path / "late.txt").write_text(
-        "\n".join([lines[0], *(f"3{line}" for line in shifted)])
-    )  # 3.5 s and later
+    # 3.5 s and later.
+    (tmp_path / "late.txt").write_text("\n".join([lines[0], *(f"3{line}" for line in shifted)]))
     with pytest.raises(ValueError, match=r"no frame at .*is it the right video"):
         convert("--video", footage, images=None, file="late.txt")
     with pytest.raises(ValueError, match="have times of their own; expected neither"):
@@ -171,7 +170,10 @@ def test_stretched_and_rotated_videos_are_refused(convert, tmp_path):
 
 
 def turn(path):
-    """Set the track's matrix to a quarter turn, as phones do (ISO 14496-12, tkhd: nine numbers, 36 bytes from its end - 44)."""
+    """Set the track's matrix to a quarter turn, as phones do.
+
+    ISO 14496-12, box tkhd: nine numbers in the 36 bytes that begin 44 before its end.
+    """
     content = bytearray(path.read_bytes())
     start = content.index(b"tkhd") - 4
     end = start + int.from_bytes(content[start : start + 4])

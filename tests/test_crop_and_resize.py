@@ -24,7 +24,7 @@ def test_crop_and_resize_is_torchvisions(size):
 
 
 def test_crop_and_resize_other_heights():
-    """A disc in the middle of a frame of any height ends at the same place; constant frames stay constant."""
+    """A disc in the middle of any frame ends at the same place; constant frames stay constant."""
     for height, width in [(720, 1280), (240, 426), (480, 480), (1080, 1920)]:
         y, x = np.mgrid[:height, :width] + 0.5
         disc = ((x - width / 2) ** 2 + (y - height / 2) ** 2 < (0.3 * height) ** 2).astype(

@@ -1,4 +1,4 @@
-"""Fetching videos, against a web server on this machine that answers as sites do: in full, in part, slowly, not at all."""
+"""Fetching videos from a web server that answers in full, in part, slowly or not at all."""
 
 import re
 import signal
@@ -225,9 +225,8 @@ def test_rate_limit(server, data, video):
     folder, _ = data(f"{server.url}/ok/a.mp4")
     begin = time.monotonic()
     run(folder, "--rate-limit", str(len(video)))
-    assert (
-        time.monotonic() - begin > 0.7
-    )  # one second's worth, of which yt-dlp lets the first blocks pass
+    # One second's worth, of which yt-dlp lets the first blocks pass.
+    assert time.monotonic() - begin > 0.7
 
 
 def test_stops_when_all_fail(server, data, monkeypatch, capsys):

@@ -9,7 +9,7 @@ from repository import ROOT
 
 # Each takes from a tenth of a second to seconds.
 HEAVY = ("av", "cv2", "matplotlib", "pycolmap", "torch")
-# Prints {step: what of HEAVY it was the first to import}; a step is a command's name, or "photonvs".
+# Prints {what was run: what of HEAVY it was the first to import}.
 PROGRAM = f"""
 import contextlib, io, json, sys
 

@@ -30,9 +30,8 @@ def photo_bytes(grey):
 def test_custom_trajectories_are_what_the_command_writes(name, tmp_path):
     main([name, "--json", str(tmp_path / "spec.json")])
     shipped, written = read_spec(CUSTOM / f"{name}.json"), read_spec(tmp_path / "spec.json")
-    np.testing.assert_allclose(
-        shipped.poses, written.poses, rtol=0, atol=2e-12
-    )  # the last rounded decimal may differ
+    # The last rounded decimal may differ.
+    np.testing.assert_allclose(shipped.poses, written.poses, rtol=0, atol=2e-12)
     assert shipped.focal_y == written.focal_y == presets.PAPER_FOCAL_Y
     assert (shipped.generation_order, shipped.dependencies) == (
         written.generation_order,
@@ -210,9 +209,8 @@ def test_a_sequence_keeps_its_focal_length_unless_told(tmp_path, capsys):
     main(write)
     assert read_spec(tmp_path / "spec.json").focal_y == 0.7
     main([*write, "--field-of-view", "90"])
-    assert read_spec(tmp_path / "spec.json").focal_y == pytest.approx(
-        0.5
-    )  # half the height is as long as the focal length
+    # Half the height is as long as the focal length.
+    assert read_spec(tmp_path / "spec.json").focal_y == pytest.approx(0.5)
 
 
 def test_a_realestate10k_path_is_written(tmp_path):

@@ -42,9 +42,8 @@ def test_reduction_is_antialiased(tmp_path):
     stripes[:, ::2] = 255
     write_png(tmp_path / "a.png", stripes)
     reduced = read_square(tmp_path / "a.png", 16)[:, 2:-2]
-    assert (
-        abs(reduced.astype(float) - 127.5).max() < 8
-    )  # without a wider filter, stripes stay black or white
+    # Without a wider filter, stripes stay black or white.
+    assert abs(reduced.astype(float) - 127.5).max() < 8
 
 
 def test_enlargement_keeps_a_ramp(tmp_path):

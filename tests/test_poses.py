@@ -66,28 +66,24 @@ def test_conversion_agrees_with_the_published_one(tmp_path):
             sequence.poses,
         )
         for (key, values), ours in zip(expected.items(), found, strict=True):
-            np.testing.assert_allclose(
-                ours, values, rtol=2e-7, atol=2e-7, err_msg=key
-            )  # float32's rounding
+            # Float32's rounding.
+            np.testing.assert_allclose(ours, values, rtol=2e-7, atol=2e-7, err_msg=key)
 
 
 def test_text_file_by_hand(tmp_path):
-    """A camera turned by 90 degrees about its vertical axis, at a place that can be worked out by hand."""
-    rotated = "0 0 -1 3  0 1 0 2  1 0 0 1"  # world to camera: x_camera = 3 - z, y_camera = 2 + y, z_camera = 1 + x
+    """A camera turned by 90 degrees about its vertical axis."""
+    # World to camera: x_camera = 3 - z, y_camera = 2 + y, z_camera = 1 + x.
+    rotated = "0 0 -1 3  0 1 0 2  1 0 0 1"
     sequence = read_realestate10k_text(
         text_file(tmp_path / "a.txt", line(7, extrinsics=rotated), line(9))
     )
-    centre = (
-        -1,
-        3,
-        2,
-    )  # the camera is where all three vanish: (x, y, z) = (-1, -2, 3), as (x, z, -y)
+    # The camera is where all three vanish: (x, y, z) = (-1, -2, 3), as (x, z, -y).
+    centre = (-1, 3, 2)
     looking = (1, 0, 0)  # camera z rises with world x
     np.testing.assert_allclose(sequence.poses[0, :, 3], centre, atol=1e-12)
     np.testing.assert_allclose(-sequence.poses[0, :, 2], looking, atol=1e-12)
-    np.testing.assert_allclose(
-        sequence.poses[0, :, 1], (0, 0, 1), atol=1e-12
-    )  # upright: y down has become z up
+    # Upright: y down has become z up.
+    np.testing.assert_allclose(sequence.poses[0, :, 1], (0, 0, 1), atol=1e-12)
     assert sequence.timestamps.tolist() == [7, 9] and sequence.timestamps.dtype == np.int64
     assert (sequence.focal_x[0], sequence.focal_y[0], sequence.principal_x[0]) == (0.5, 0.9, 0.5)
 

@@ -59,7 +59,10 @@ def test_predictor_corrector_against_a_plain_loop() -> None:
 
 
 def test_predictor_corrector_uses_the_published_levels() -> None:
-    """With no score it only adds noise, of variance sigma_i^2 - sigma_(i-1)^2; draw i reaches only sample i here."""
+    """With no score it only adds noise, of variance sigma_i^2 - sigma_(i-1)^2.
+
+    Draw i reaches only sample i here.
+    """
     draws = iter(
         torch.stack(
             [torch.eye(20, dtype=torch.float64), torch.zeros(20, 20, dtype=torch.float64)], 1
@@ -75,7 +78,7 @@ def test_predictor_corrector_uses_the_published_levels() -> None:
 
 @pytest.mark.parametrize(("sampler", "keywords"), [(ancestral, {}), (dpm_solver, {"eta": 1.0})])
 def test_stochastic_steps_follow_the_posterior(sampler, keywords: dict) -> None:
-    """If the clean sample is known to be c, the first step draws from the Gaussian q(x at level b | x at level a, c)."""
+    """With a clean sample c, a step draws from the Gaussian q(x at level b | x at level a, c)."""
     c, a, b = 0.7, 6.0, 2.0
     score = Recorder(lambda x, sigma: (c - x) / sigma**2)
     prior, draw = (
@@ -90,7 +93,7 @@ def test_stochastic_steps_follow_the_posterior(sampler, keywords: dict) -> None:
 
 
 def test_dpm_solver_extrapolates_to_the_middle_of_a_step() -> None:
-    """Where the denoised sample is linear in -log sigma, its second step uses exactly the value halfway in -log sigma."""
+    """The second step is exact where the denoised sample is linear in -log sigma."""
     score = Recorder(lambda x, sigma: (0.4 - 2 * sigma.log() - x) / sigma**2)
     levels = karras_schedule(3, 0.1, 40.0)[:3]
     dpm_solver(

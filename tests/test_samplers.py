@@ -26,7 +26,8 @@ from photonvs.diffusion.samplers import (
     heun,
 )
 
-CASES = [  # name, steps, keywords, relative error of standard deviations
+# Name, steps, keywords, relative error of standard deviations.
+CASES = [
     ("predictor-corrector", 400, {}, 0.06),
     ("heun", 40, {}, 0.04),
     ("churn", 100, {"S_noise": 1.0}, 0.04),
@@ -36,16 +37,17 @@ CASES = [  # name, steps, keywords, relative error of standard deviations
 ]
 
 
+def drawn(score, channels: int, name: str, steps: int, keywords: dict) -> Tensor:
+    """8,000 samples (8000, channels) of a score."""
+    noise, sampler = noise_from(1), SAMPLERS[name].function
+    # 100 of them are one sample to the corrector, whose ratio of norms is heavy-tailed for a few.
+    prior = noise((80, 100, channels)) * SDE.sigma_max
+    return sampler(score, prior, SDE, steps, noise=noise, **keywords).flatten(0, 1)
+
+
 @pytest.mark.parametrize(("name", "steps", "keywords", "tolerance"), CASES)
 def test_gaussian_data(name: str, steps: int, keywords: dict, tolerance: float) -> None:
-    noise = noise_from(1)
-    # 100 pairs in one sample: the corrector's ratio of norms, heavy-tailed for a few numbers, means something for many.
-    prior = noise((80, 100, 2)) * SDE.sigma_max
-    x = (
-        SAMPLERS[name]
-        .function(gaussian_score, prior, SDE, steps, noise=noise, **keywords)
-        .flatten(0, 1)
-    )
+    x = drawn(gaussian_score, 2, name, steps, keywords)
     # Standard errors: mean 0.011, standard deviation 0.8 %, correlation 0.007.
     assert_close(x.mean(0), MEAN, rtol=0, atol=0.05)
     assert_close(x.std(0), COVARIANCE.diag().sqrt(), rtol=tolerance, atol=0)
@@ -54,14 +56,9 @@ def test_gaussian_data(name: str, steps: int, keywords: dict, tolerance: float) 
 
 @pytest.mark.parametrize(("name", "steps", "keywords", "tolerance"), CASES)
 def test_mixture_of_two_gaussians(name: str, steps: int, keywords: dict, tolerance: float) -> None:
-    noise = noise_from(2)
-    prior = noise((80, 100, 1)) * SDE.sigma_max
-    x = (
-        SAMPLERS[name]
-        .function(mixture_score, prior, SDE, steps, noise=noise, **keywords)
-        .flatten(0, 1)
-    )
-    assert (x > 0).double().mean().item() == pytest.approx(0.7, abs=0.02)  # standard error 0.005
+    x = drawn(mixture_score, 1, name, steps, keywords)
+    # Standard error 0.005.
+    assert (x > 0).double().mean().item() == pytest.approx(0.7, abs=0.02)
     for centre in (-1, 1):
         mode = x[x.sign() == centre]
         assert mode.mean().item() == pytest.approx(centre, abs=0.03)

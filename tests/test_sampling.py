@@ -1,4 +1,4 @@
-"""Sampling runs: what is drawn, from what, what lies on the disk afterwards, and going on after an interruption."""
+"""Sampling runs: what is drawn, what is stored, and going on after an interruption."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""scripts/sample-trajectory.py as users run it: weights from files, one line for a mistake, killed and started again."""
+"""scripts/sample-trajectory.py as users run it, killed and started again too."""
 
 import os
 import subprocess

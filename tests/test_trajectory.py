@@ -69,7 +69,7 @@ def test_float32_rounded_poses_integers_and_a_byte_order_mark_are_read(tmp_path)
 
 
 def test_a_specification_as_the_published_code_writes_it_is_read(tmp_path):
-    """On one line, float32 poses of a walk with z up, in the order of keys of the published examples."""
+    """One line of JSON: float32 poses with z up, keys in the order of the published example."""
     poses = clip_of("rm_Kitchen1").truth["camera_to_world"][:21].astype(np.float32)
     content = {
         "focal_y": 0.9122679829597473,
@@ -90,7 +90,10 @@ def test_a_specification_as_the_published_code_writes_it_is_read(tmp_path):
 
 
 def changed(path: str, value: object) -> dict:
-    """A good specification with one value, found by a path such as poses/2/0/1, replaced (or removed: value is KeyError)."""
+    """A good specification with one value changed, or removed where `value` is KeyError.
+
+    path: where the value is, such as poses/2/0/1.
+    """
     spec = content()
     *parents, last = [int(part) if part.isdigit() else part for part in path.split("/")]
     place = spec
@@ -265,9 +268,8 @@ def test_rules_give_the_order_and_dependencies_they_promise(
 @given(st.integers(1, 25), RULES, st.data())
 def test_every_rule_gives_a_valid_specification(frames, rule, data):
     given_frames = {0, *data.draw(st.sets(st.integers(0, frames - 1), max_size=4))}
-    spec = spec_of(
-        random_poses(frames, frames), rule, tuple(given_frames)
-    )  # its construction checks it
+    # Its construction checks it.
+    spec = spec_of(random_poses(frames, frames), rule, tuple(given_frames))
     assert spec.given == tuple(sorted(given_frames))
 
 

@@ -95,9 +95,10 @@ def test_orbits_closed_circles_and_single_frames():
     np.testing.assert_allclose(
         presets.orbit(4, radius=3, angle=-90)[-1, :3, 3], [-3, 0, 0], atol=1e-11
     )
+    # Half a circle later.
     np.testing.assert_allclose(
         presets.spin(4, radius=1, distance=3)[2, :3, 3], [0, 0, 1], atol=1e-11
-    )  # half a circle later
+    )
     with pytest.raises(ValueError, match="at least 2"):
         presets.orbit(1)
     with pytest.raises(ValueError, match="another radius or distance"):

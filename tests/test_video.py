@@ -1,4 +1,4 @@
-"""Frames by time: the right ones are known by their content, the expected ones by decoding everything."""
+"""Frames by time: known by their content, expected by decoding everything."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +15,7 @@ COUNT = 100  # frames of a test video
 IRREGULAR = np.cumsum(
     np.random.default_rng(5).choice([1, 17, 33, 34, 40, 200], COUNT)
 ).tolist()  # milliseconds
-# file name -> how it is encoded; the time base of an mkv is always 1/1000, that of an mp4 follows the encoder's
+# File name -> how it is encoded. An mkv's time base is always 1/1000, an mp4's is the encoder's.
 VIDEOS = {
     "30fps.mp4": {"times": range(0, 512 * COUNT, 512)},
     "25fps.mp4": {
@@ -71,12 +71,15 @@ VIDEOS = {
 
 
 def nearest(times: list[Fraction], timestamp: int) -> int:
-    """Index of the nearest of `times` (seconds, rising) to a timestamp (microseconds); of two equally near, the first."""
+    """Index of the nearest of `times` (seconds, rising) to a timestamp (microseconds).
+
+    Of two equally near ones, the first.
+    """
     return min(range(len(times)), key=lambda index: abs(times[index] * 1_000_000 - timestamp))
 
 
 def timestamps_to_try(times: list[Fraction], generator: np.random.Generator) -> list[int]:
-    """Microseconds: rounded times of frames, halfway between frames and beside that, anywhere, a bit before and after."""
+    """Microseconds: at frames, halfway between them and beside that, and anywhere."""
     exact = [time * 1_000_000 for time in times]
     halfway = [
         int((first + second) / 2) for first, second in zip(exact[::7], exact[1::7], strict=False)
@@ -101,7 +104,8 @@ def video(folder: Path, name: str) -> Path:
     return path
 
 
-# Marked keyframes that aren't whole pictures, or that an edit list cuts away: only decoding from the start gives all frames.
+# Keyframes that are no whole pictures, or that an edit list cuts away: only decoding from the start
+# gives all frames.
 DECODED_FROM_START = {"intra-refresh.mp4", "cut-by-edit-list.mp4"}
 
 
@@ -125,7 +129,7 @@ def test_nearest_frame(folder, name, monkeypatch):
 
 
 def test_times_are_those_that_players_show(folder):
-    """An edit list that cuts frames away counts; a late start stays late; without an edit list, B-frames delay the start."""
+    """Edit lists count and a late start stays; without an edit list, B-frames delay the start."""
     for name, start, number in [
         ("cut-by-edit-list.mp4", 0, 20),
         ("late-start.mp4", 0.1, 0),

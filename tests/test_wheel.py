@@ -1,4 +1,4 @@
-"""The wheel as users install it, away from the repository: every command, and frames with the shipped weights."""
+"""The wheel, installed away from the repository: commands, and the shipped weights' frames."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """What a command prints; it must end well. Only the new environment decides what is imported."""
+    """What a command prints; it must end well. PYTHONPATH would let other packages in."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"

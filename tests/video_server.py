@@ -24,7 +24,7 @@ def make_video(path, seconds=2):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `video` under any path; how, is told by the path's first part. Notes the requests in `requests`."""
+    """Serves `video` under any path, as the path's first part says; keeps the `requests`."""
 
     daemon_threads = True
 
