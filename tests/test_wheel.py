@@ -39,14 +39,14 @@ def programs(tmp_path_factory) -> Path:
     build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, tree]
     run(*pip, *build, cwd=folder)
     (wheel,) = folder.glob("photonvs-*.whl")
-    # Its own packages come first. A folder in a .pth file is searched, but the .pth files in it,
-    # by which an editable photonvs would be found, are not read.
     venv.create(folder / "environment")
     programs = folder / "environment" / "bin"
-    new = sysconfig.get_path("purelib", "venv", {"base": str(folder / "environment")})
-    tested = [path for path in sys.path if Path(path).name == "site-packages"]
-    (Path(new) / "tested.pth").write_text("\n".join(tested))
     run(*pip, "--python", programs / "python", "install", "--no-deps", wheel, cwd=folder)
+    # The dependencies are the tested ones. A folder named in a .pth file is searched after the
+    # environment's own; the .pth files in it, by which an editable photonvs is found, are not read.
+    own = sysconfig.get_path("purelib", "venv", {"base": str(folder / "environment")})
+    tested = [path for path in sys.path if Path(path).name == "site-packages"]
+    (Path(own) / "tested.pth").write_text("\n".join(tested))
     return programs
 
 
