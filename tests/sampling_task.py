@@ -96,3 +96,13 @@ def sample(*directories, denoiser=None, **options):
 def latent_of(run, index):
     """A frame's latent of a run, as it is stored."""
     return run.read_latents(LATENT)[index]
+
+
+def contents(folder, *kinds):
+    """Bytes of every latent and image of a run (or of the named kinds of files)."""
+    paths = [
+        path
+        for kind in kinds or ("latents/*.npy", "images/*.png")
+        for path in sorted(folder.glob(kind))
+    ]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
