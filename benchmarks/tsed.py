@@ -15,7 +15,6 @@ Frames are 256x256 pictures of a textured plane from known cameras. One thread e
 import argparse
 import math
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -41,7 +40,6 @@ from photonvs.evaluation.matching import (
 )
 from photonvs.evaluation.registry import MATCHERS, open_matcher
 from photonvs.evaluation.scoring import match_distances, score_sequence
-from photonvs.evaluation.sequences import Settings, folder_jobs, score_sequences
 
 SIZE, FOCAL = 256, 0.9
 TEXTURE = 2048  # pixels of the plane's texture
@@ -124,6 +122,9 @@ def time_parts(images: list[Path], cameras: list[Camera]) -> None:
 
 def time_command(images: list[Path], cameras: list[Camera], folder: Path) -> None:
     """Seconds of compute-tsed with report.html, matches anew and known."""
+    # Late: it comes with torch, which the memory that is measured shall not have in it.
+    from photonvs.evaluation.sequences import Settings, folder_jobs, score_sequences
+
     poses = np.stack([camera.pose for camera in cameras])
     order = tuple(range(1, len(images)))
     spec = SamplingSpec(FOCAL, poses, order, (None, *((k - 1,) for k in order)))
@@ -248,8 +249,12 @@ def score(folder: Path) -> None:
 
 
 def peak() -> float:
-    """The process's largest memory so far, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The process's largest memory so far, MB (Linux).
+
+    getrusage's number would start at the memory of the process that started this one.
+    """
+    status = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in status if line.startswith("VmHWM"))) / 1024
 
 
 # --- Frames ---

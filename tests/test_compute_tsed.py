@@ -1,4 +1,4 @@
-"""The command compute-tsed on pictures of a plane from known cameras: files, numbers, and what it says of bad input."""
+"""The command compute-tsed on pictures of a plane from known cameras: files, numbers, mistakes."""
 
 import json
 import os

@@ -40,7 +40,7 @@ def test_features_of_any_size(network):
 
 
 def test_padding_is_tensorflows():
-    """Even sides, kernel 3, stride 2: no pixel on the left and above, one on the right and below."""
+    """Even sides, kernel 3, stride 2: no pixel on the left and above, one right and below."""
     layer = efficientnet_lite._SameConvolution(1, 1, 3, 2, bias=False)
     with torch.no_grad():
         layer.weight.fill_(1)
@@ -49,7 +49,7 @@ def test_padding_is_tensorflows():
 
 
 def test_it_recognizes_drawings(network):
-    """ImageNet's classes: a grid of thin lines is a window screen (904), an orange disk a ping-pong ball (722)."""
+    """Of ImageNet's classes: a window screen (904) and a ping-pong ball (722)."""
     y, x = np.mgrid[0:224, 0:224] / 224
     grid = np.where((y * 15 % 1 < 0.08) | (x * 15 % 1 < 0.08), 0.0, 1.0)
     disk = np.where(np.hypot(y - 0.5, x - 0.5) < 0.3, np.array([1, 0.55, 0])[:, None, None], 1.0)

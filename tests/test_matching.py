@@ -35,7 +35,7 @@ MATCHER_CLASSES = [
 
 
 def blob(x: float, y: float, size: int = 64) -> np.ndarray:
-    """A bright spot with its centre at (x, y) pixels from the image's corner: pixel k covers k to k + 1."""
+    """A bright spot at (x, y) pixels from the image's corner; pixel k covers k to k + 1."""
     rows, columns = np.mgrid[0:size, 0:size] + 0.5
     return (40 + 170 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 3**2))).astype(
         np.uint8
@@ -113,7 +113,7 @@ def test_frames_without_texture_have_no_matches(matcher_class, tmp_path):
 
 
 def test_colmap_matches_are_those_in_its_database(tmp_path):
-    """The paper's protocol run in full: extraction with edge threshold 30, pinhole, single camera, exhaustive matching."""
+    """The paper's protocol in full: edge threshold 30, one pinhole camera, exhaustive matching."""
     colmap = pytest.importorskip("pycolmap")
     poses = sideways_poses(2)
     images = [

@@ -1,4 +1,4 @@
-"""The symmetric epipolar distance and TSED against reference values, closed forms and invariances."""
+"""The symmetric epipolar distance and TSED: reference values, closed forms and invariances."""
 
 import numpy as np
 import pytest
@@ -102,7 +102,7 @@ def test_a_match_moved_off_its_line_by_d_pixels_has_distance_d(shift, seed):
 
 
 def test_a_match_moved_off_a_tilted_line():
-    """Forward motion: the lines go through the image's centre in both images, and the distance is a closed form."""
+    """Forward motion: lines go through both images' centre; the distance has a closed form."""
     pose_2 = np.eye(4)
     pose_2[2, 3] = -0.5
     centre = SIZE / 2
@@ -141,7 +141,7 @@ def test_invariances(seed, scale):
 @unhurried
 @given(SEEDS)
 def test_mirrored_world_and_images(seed):
-    """Flipping both images and the world's x axis changes nothing; flipping the images alone does."""
+    """Flipping images and the world's x axis changes nothing; flipping the images alone does."""
     pose_1, pose_2, points_1, points_2 = two_cameras(seed)
     expected = symmetric_epipolar_distance(points_1, points_2, pose_1, pose_2, 1.1, SIZE)
     flip = np.diag([-1.0, 1, 1, 1])
@@ -174,7 +174,7 @@ def test_a_larger_image_has_larger_distances(seed, factor):
 @unhurried
 @given(SEEDS)
 def test_any_intrinsics_for_each_image(seed):
-    """Points made by projection with other sizes, focal lengths and principal points lie on their lines."""
+    """Projected points lie on their lines, whatever sizes, focal lengths and principal points."""
     generator = np.random.default_rng(seed)
     pose_1, pose_2 = np.eye(4), np.eye(4)
     pose_2[:3, 3] = 0.2, -0.1, 0.1

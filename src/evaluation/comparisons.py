@@ -73,7 +73,7 @@ def run_comparison(run: RunFolder) -> Comparison:
 
 def folder_comparison(generated: Path, true: Path, results: Results) -> Comparison:
     """Anyone's frames and the true ones: folders of images of the same names, suffixes aside."""
-    frames, targets = _images_by_stem(generated), _images_by_stem(true)
+    frames, targets = images_by_stem(generated), images_by_stem(true)
     present = [stem for stem in frames if stem in targets]
     if not present:
         raise FileNotFoundError(
@@ -175,7 +175,8 @@ def _runs(sample: Sample) -> list[RunFolder]:
     return runs
 
 
-def _images_by_stem(folder: Path) -> dict[str, Path]:
+def images_by_stem(folder: Path) -> dict[str, Path]:
+    """The images of a folder by name without suffix, numbers in it by value; FileNotFoundError."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; expected images")
     images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]

@@ -12,6 +12,7 @@ from ..samples import Results, RunFolder, find_samples, numbered_images
 from ..utils.json_files import read_json
 from ..utils.pictures import read_frame, read_square, write_png
 from ..utils.progress import progress_bar
+from .comparisons import images_by_stem
 from .matching import Frame, Matcher
 from .page import PageSequence, embedded, picture, write_page
 from .registry import FIRST_FRAMES, T_ERROR, T_MATCHES
@@ -193,7 +194,7 @@ def page_sequence(outcome: Outcome, pictures: dict[int, str] | None = None) -> P
     rows = read_json(metrics)["frames"] if metrics.is_file() else []
     shown = PageSequence(job.name, outcome.report, outcome.scores, names, pictures, rows=rows)
     if job.run is None:
-        by_stem = {path.stem: path for path in (sorted(job.true.iterdir()) if job.true else [])}
+        by_stem = images_by_stem(job.true) if job.true else {}
         true = {k: by_stem[image.stem] for k, image in enumerate(images) if image.stem in by_stem}
         return replace(shown, true=true)
     sample = job.run.sample
