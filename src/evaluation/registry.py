@@ -57,11 +57,8 @@ class SetMetric:
     def distance(self, generated: object, true: object) -> dict[str, float]:
         """{"mean"}, and "deviation" where the distance is an estimate over subsets."""
         found = _find(self.place)(generated, true)
-        return (
-            dict(zip(("mean", "deviation"), found, strict=True))
-            if isinstance(found, tuple)
-            else {"mean": found}
-        )
+        values = found if isinstance(found, tuple) else (found,)
+        return dict(zip(("mean", "deviation"), values, strict=False))
 
     def open(self, device: str) -> Callable:
         """What makes the features of frames."""

@@ -50,7 +50,7 @@ class Outcome:
 
     job: Job
     report: dict | None = None  # the content of tsed.json
-    scores: tuple[PairScore, ...] = ()
+    scores: tuple[PairScore, ...] = ()  # gone once the page is written
     images: tuple[Path, ...] = ()  # of each camera
     lines: tuple[str, ...] = ()  # what is missing or odd, for people
 
@@ -119,9 +119,10 @@ def score_sequences(
                 # In this thread, since matplotlib wants a single one.
                 if outcome.report is not None:
                     write_report(outcome.report, outcome.job.results)
-                    if pages:
-                        page = [page_sequence(outcome, pictures)]
-                        write_page(outcome.job.results.page, outcome.job.name, page)
+                if outcome.report is not None and pages:
+                    page = [page_sequence(outcome, pictures)]
+                    write_page(outcome.job.results.page, outcome.job.name, page)
+                    outcome = replace(outcome, scores=())  # matches of many sequences fill memory
                 outcomes.append(outcome)
                 bar.update()
     return outcomes
