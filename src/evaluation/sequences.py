@@ -128,9 +128,9 @@ def score_sequences(
     return outcomes
 
 
-def _score(job: Job, settings: Settings, pages: bool) -> tuple[Outcome, dict[int, str]]:
+def _score(job: Job, settings: Settings, pages: bool) -> tuple[Outcome, dict[int, str | None]]:
     """What came out, and the page's picture of each frame that can be read, by position."""
-    pictures: dict[int, str] = {}
+    pictures: dict[int, str | None] = {}
     matcher = settings.matcher
     try:
         cameras = read_cameras(job.poses)
@@ -181,7 +181,7 @@ def _with_originals(images: list[Path], run: RunFolder) -> list[Path]:
     return replaced
 
 
-def page_sequence(outcome: Outcome, pictures: dict[int, str] | None = None) -> PageSequence:
+def page_sequence(outcome: Outcome, pictures: dict[int, str | None] | None = None) -> PageSequence:
     """What the page shows of a scored sequence.
 
     pictures: of the frames that can be read; None: they are read. Given photos, true frames and
