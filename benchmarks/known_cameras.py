@@ -1,4 +1,4 @@
-"""Images with known cameras, for matchers.py: rendered clips, and stereo pairs that come in packages."""
+"""Images with known cameras, for matchers.py: rendered clips, and stereo pairs of packages."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from PIL import Image
 
 from photonvs.cameras.files.camera import Camera
 from photonvs.datasets.video import crop_and_resize, read_frames
-from photonvs.evaluation.matching import Matches, read_grey
+from photonvs.evaluation.matching import Matches, open_frame
 from photonvs.evaluation.scoring import match_distances
 
 
@@ -85,7 +85,10 @@ def stereodemo() -> dict[str, list[Pair]]:
 
 
 def motorcycle(folder: Path) -> dict[str, list[Pair]]:
-    """Middlebury 2014's motorcycle in a quarter of its size, with the calibration of scikit-image's documentation."""
+    """Middlebury 2014's motorcycle in a quarter of its size.
+
+    The calibration is that of scikit-image's documentation.
+    """
     if find_spec("skimage") is None:
         print("left out: scikit-image is not installed")
         return {}
@@ -107,8 +110,11 @@ def rectified(
     y: float,
     baseline: float,
 ) -> Pair:
-    """Two cameras side by side; pixels and metres, principal points from the first pixel's centre."""
-    cameras, sizes = [], tuple(read_grey(image).shape for image in images)
+    """Two cameras side by side; pixels and metres.
+
+    Principal points are from the first pixel's centre.
+    """
+    cameras, sizes = [], tuple(open_frame(image).size for image in images)
     for image, x, place, (height, width) in zip(
         images, (left_x, right_x), (0.0, baseline), sizes, strict=True
     ):
@@ -120,7 +126,10 @@ def rectified(
 
 
 def triangulated(pair: Pair, matches: Matches) -> np.ndarray:
-    """The points (n, 3) nearest to both rays of the matches that lie within a pixel of their lines, before the cameras."""
+    """The points (n, 3) nearest to both rays of the matches, before the cameras.
+
+    Of the matches, those within a pixel of their lines.
+    """
     good = pair.distances(matches) < 1
     origins, rays = [], []
     for camera, size, points in zip(pair.cameras, pair.sizes, matches, strict=True):

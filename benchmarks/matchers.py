@@ -23,20 +23,15 @@ from known_cameras import Pair, motorcycle, rendered, stereodemo, triangulated
 from matplotlib.figure import Figure
 
 from photonvs.cameras.files.camera import Camera
-from photonvs.evaluation.matching import MATCHERS, Matcher, Matches, SiftMatcher
-from photonvs.evaluation.tsed import T_MATCHES, area_under_curve, median_distance, tsed
+from photonvs.evaluation.matching import Matcher, Matches, SiftMatcher, open_frame
+from photonvs.evaluation.registry import MATCHERS, T_MATCHES, open_matcher
+from photonvs.evaluation.tsed import area_under_curve, median_distance, tsed
 from photonvs.utils.files import BASE, atomic_path
 
 THRESHOLDS = (1.0, 0.7, 0.5, 0.35)  # of OpenCV's SIFT, as parts of COLMAP's
 T_ERRORS = (0.5, 1.0, 2.0)  # pixels
-MOVES = (
-    0.0,
-    0.5,
-    1.0,
-    2.0,
-    5.0,
-    10.0,
-)  # percent of the scene's depth, the median of the matched points'
+# Percent of the scene's depth, the median of the matched points'.
+MOVES = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 TURNS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0)  # degrees
 DRAWS = 20  # random directions of each
 
@@ -46,23 +41,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    text = "rendered clips (default: %(default)s)"
     default = BASE / "tests" / "data" / "clips"
-    parser.add_argument(
-        "--clips",
-        type=Path,
-        default=default,
-        metavar="DIR",
-        help="rendered clips (default: %(default)s)",
-    )
+    parser.add_argument("--clips", type=Path, default=default, metavar="DIR", help=text)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw what wrong cameras do")
     options = parser.parse_args()
-    matchers = {
-        name: kind() for name, kind in MATCHERS.items() if name != "colmap" or find_spec("pycolmap")
-    }
-    print(
-        "matchers:",
-        ", ".join(f"{name} ({matcher.version()})" for name, matcher in matchers.items()),
-    )
+    names = [name for name in MATCHERS if name != "colmap" or find_spec("pycolmap")]
+    matchers = {name: open_matcher(name) for name in names}
+    print("matchers:", ", ".join(matcher.version() for matcher in matchers.values()))
     with tempfile.TemporaryDirectory() as folder:
         sets = {**rendered(options.clips, Path(folder)), **stereodemo(), **motorcycle(Path(folder))}
         found = {
@@ -86,11 +72,7 @@ def main() -> None:
 
 def match(matcher: Matcher, pair: Pair) -> Matches:
     """The pair's matches."""
-    (matches,) = matcher.match(pair.images, [(0, 1)])
-    return matches
-
-
-# --- What comes out ---
+    return matcher.match_frames(*map(open_frame, pair.images))
 
 
 def print_agreement(name: str, pairs: list[Pair], found: dict[str, list[Matches]]) -> None:
@@ -108,24 +90,23 @@ def print_agreement(name: str, pairs: list[Pair], found: dict[str, list[Matches]
             [median_distance(one) if len(one) >= T_MATCHES else np.inf for one in distances]
         )
         scores = "".join(f"{tsed(distances, t):10.3f}" for t in T_ERRORS)
-        print(
-            f"{key:10}{np.mean(counts):9.0f}{min(counts):8}{np.mean([median_distance(d) for d in distances]):9.3f}{scores}"
-        )
+        median = np.mean([median_distance(one) for one in distances])
+        print(f"{key:10}{np.mean(counts):9.0f}{min(counts):8}{median:9.3f}{scores}")
     if len(medians) == 2:
         one, other = medians.values()
         alike = " ".join(f"{np.mean((one < t) == (other < t)):.1%} at {t:g}," for t in T_ERRORS)
         both = np.isfinite(one) & np.isfinite(other)
-        print(
-            f"the same decision: {alike} medians differ by {np.median(np.abs(one - other)[both]):.3f} pixels (median)"
-        )
+        difference = np.median(np.abs(one - other)[both])
+        print(f"the same decision: {alike} medians differ by {difference:.3f} pixels (median)")
 
 
 def print_thresholds(
     sets: dict[str, list[Pair]], found: dict[str, dict[str, list[Matches]]]
 ) -> None:
-    """What a lower contrast threshold does to OpenCV's SIFT, on every fourth pair: matches per COLMAP's, median distance."""
+    """What a lower contrast threshold does to OpenCV's SIFT, on every fourth pair."""
     print(
-        "\nOpenCV's peak threshold, a part of COLMAP's: matches for one of COLMAP's; mean of the medians in pixels"
+        "\nOpenCV's peak threshold, a part of COLMAP's: matches for one of COLMAP's; mean of the "
+        "medians in pixels"
     )
     print(f"{'':6}" + "".join(f"{name:>16}" for name in sets))
     for part in THRESHOLDS:
@@ -179,7 +160,10 @@ def with_focal(cameras: tuple[Camera, Camera], pair: Pair) -> tuple[Camera, Came
 def print_one_moved_camera(
     sets: dict[str, list[Pair]], found: dict[str, dict[str, list[Matches]]]
 ) -> None:
-    """The curve of a clip, one camera in its middle moved by 2 % of the scene's size: the box around the matched points."""
+    """The curve of a clip, one camera in its middle moved by 2 % of the scene's size.
+
+    The size is that of the box around the matched points.
+    """
     for name, pairs in sets.items():
         if len(pairs) <= 12:
             continue
@@ -200,18 +184,23 @@ def print_one_moved_camera(
                 *distances[middle + 1 :],
             ]
             texts = [
-                f"TSED at 1 {tsed(one, 1.0):.3f}, at 2 {tsed(one, 2.0):.3f}, area {area_under_curve(one):.3f}"
+                f"TSED at 1 {tsed(one, 1.0):.3f}, at 2 {tsed(one, 2.0):.3f}, "
+                f"area {area_under_curve(one):.3f}"
                 for one in (distances, changed)
             ]
             print(
-                f"{name}, {key}: {texts[0]}; one camera moved by {0.02 * size:.3f} (2 % of {size:.2f}): {texts[1]}"
+                f"{name}, {key}: {texts[0]}; one camera moved by {0.02 * size:.3f} "
+                f"(2 % of {size:.2f}): {texts[1]}"
             )
 
 
 def perturbations(
     pairs: list[Pair], found: dict[str, list[Matches]]
 ) -> dict[str, dict[str, list[tuple[float, float, float]]]]:
-    """For moves and turns of the second cameras, for each matcher: (amount, TSED at 2 pixels, mean of the medians)."""
+    """For moves and turns of the second cameras, for each matcher, what comes of each amount.
+
+    That is (amount, TSED at 2 pixels, mean of the medians).
+    """
     return {
         kind: {
             key: [(amount, *perturbed(kind, amount, pairs, matches)) for amount in amounts]
@@ -224,7 +213,10 @@ def perturbations(
 def perturbed(
     kind: str, amount: float, pairs: list[Pair], found: list[Matches]
 ) -> tuple[float, float]:
-    """TSED at 2 pixels and the mean of the medians where all second cameras are wrong by this much, over random directions."""
+    """TSED at 2 pixels and the mean of the medians, all second cameras wrong by this much.
+
+    The directions are random.
+    """
     generator = np.random.default_rng(0)
     distances = []
     for pair, matches in zip(pairs, found, strict=True):

@@ -1,17 +1,20 @@
-"""Time and memory of TSED: ours, the same computation written with plain loops, and COLMAP's exhaustive matching.
+"""Time and memory of TSED: ours, the same written with plain loops, and COLMAP's matching.
 
     python benchmarks/tsed.py [--frames 20] [--many 1000]
 
-Frames are 256x256 pictures of a textured plane from known cameras. Ours: features, matches and distances of neighbours.
-Plain loops: the distances of the same matches, one by one, and the same matching, descriptor by descriptor. COLMAP (where
-pycolmap is installed): the paper's protocol, a database with features and the matches of all pairs. One thread each. Memory is
-the peak of a process of its own that scores a long sequence.
+Frames are 256x256 pictures of a textured plane from known cameras. One thread each.
+
+- Ours: features, matches and distances of neighbours, and the whole command with its page.
+- Plain loops: the distances of the same matches, one by one, and the same matching, descriptor by
+  descriptor.
+- COLMAP (where pycolmap is installed): the paper's protocol, a database with features and the
+  matches of all pairs.
+- Memory: the peak of a process of its own that scores a long sequence.
 """
 
 import argparse
 import math
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +22,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -26,8 +30,16 @@ import numpy as np
 
 from photonvs.cameras.files.camera import Camera
 from photonvs.cameras.geometry import OPENCV_TO_BLENDER, fundamental_matrix, intrinsic_matrix
-from photonvs.evaluation.matching import MATCHERS, SiftMatcher
-from photonvs.evaluation.scoring import FrameSequence, match_distances, score_sequence
+from photonvs.cameras.spec import SamplingSpec, write_spec
+from photonvs.evaluation.matching import (
+    Features,
+    Matcher,
+    SiftMatcher,
+    match_descriptors,
+    open_frame,
+)
+from photonvs.evaluation.registry import MATCHERS, open_matcher
+from photonvs.evaluation.scoring import match_distances, score_sequence
 
 SIZE, FOCAL = 256, 0.9
 TEXTURE = 2048  # pixels of the plane's texture
@@ -38,23 +50,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--frames",
-        type=int,
-        default=20,
-        metavar="N",
-        help="of the sequence that is timed (default: 20)",
-    )
-    parser.add_argument(
-        "--many",
-        type=int,
-        default=1000,
-        metavar="N",
-        help="frames of the long sequence (default: 1000)",
-    )
-    parser.add_argument(
-        "--score", type=Path, metavar="DIR", help=argparse.SUPPRESS
-    )  # the process whose memory is measured
+    add = parser.add_argument
+    text = "of the sequence that is timed (default: %(default)s)"
+    add("--frames", type=int, default=20, metavar="N", help=text)
+    text = "frames of the long sequence (default: %(default)s)"
+    add("--many", type=int, default=1000, metavar="N", help=text)
+    # The process whose memory is measured.
+    add("--score", type=Path, metavar="DIR", help=argparse.SUPPRESS)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     if options.score:
@@ -64,67 +66,78 @@ def main() -> None:
         folder = Path(name)
         images, cameras = make_frames(folder / "short", options.frames)
         time_sequence(images, cameras, folder)
+        time_command(images, cameras, folder)
         make_frames(folder / "long", options.many)
         measure_memory(folder / "long", options.many)
 
 
 def time_sequence(images: list[Path], cameras: list[Camera], folder: Path) -> None:
     """Seconds for a pair and for the sequence, of each way."""
-    pairs = [(k, k + 1) for k in range(len(images) - 1)]
-    frames, size = FrameSequence(images, cameras), (SIZE, SIZE)
+    pairs = len(images) - 1
     print(
-        f"{len(images)} frames of {SIZE}x{SIZE}, {len(pairs)} neighbouring pairs, one thread; seconds, median of 3"
+        f"{len(images)} frames of {SIZE}x{SIZE}, {pairs} neighbouring pairs, one thread; seconds, "
+        "median of 3"
     )
-    for name, kind in MATCHERS.items():
+    for name in MATCHERS:
         if name == "colmap" and find_spec("pycolmap") is None:
             continue
-        matcher = kind()
-        seconds = timed(partial(score_anew, frames, matcher, folder))
-        row(f"ours, {name}: features, matches, distances", seconds, len(pairs))
-    matcher = SiftMatcher()
-    features = [matcher.features(image) for image in images]
-    matches = matcher.match(images, pairs)
-    print(
-        f"keypoints a frame: {np.mean([len(points) for points, _ in features]):.0f}, matches a pair: "
-        f"{np.mean([len(both[0]) for both in matches]):.0f}"
-    )
+        anew = partial(score_anew, images, cameras, open_matcher(name), folder)
+        row(f"ours, {name}: features, matches, distances", timed(anew), pairs)
+    time_parts(images, cameras)
+    if find_spec("pycolmap"):
+        seconds = timed(lambda: colmap_exhaustive(images[0].parent, folder))
+        row("COLMAP's features and exhaustive matches", seconds, pairs)
+
+
+def time_parts(images: list[Path], cameras: list[Camera]) -> None:
+    """Distances alone, and matching alone, ours and with plain loops."""
+    matcher, size = SiftMatcher(), (SIZE, SIZE)
+    features = [matcher.features(open_frame(image)) for image in images]
+    pairs = list(pairwise(features))
+    matches = [matcher.match(*pair) for pair in pairs]
+    keypoints = np.mean([len(points) for points, _ in features])
+    found = np.mean([len(both[0]) for both in matches])
+    print(f"keypoints a frame: {keypoints:.0f}, matches a pair: {found:.0f}")
+    neighbours = list(zip(matches, pairwise(cameras), strict=True))
 
     def ours() -> list[np.ndarray]:
-        return [
-            match_distances(both, cameras[i], cameras[j], size, size)
-            for (i, j), both in zip(pairs, matches, strict=True)
-        ]
+        return [match_distances(both, *cameras, size, size) for both, cameras in neighbours]
 
     def loops() -> list[np.ndarray]:
         return [
-            loop_distances(*both, cameras[i].pose, cameras[j].pose)
-            for (i, j), both in zip(pairs, matches, strict=True)
+            loop_distances(*both, first.pose, second.pose) for both, (first, second) in neighbours
         ]
 
     for one, other in zip(ours(), loops(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
     row("distances alone, ours", timed(ours), len(pairs))
     row("distances alone, plain loops", timed(loops), len(pairs))
-    row(
-        "matching alone, ours",
-        timed(lambda: [match_features(features, pair, matcher) for pair in pairs]),
-        len(pairs),
-    )
-    first = [features[k][1].tolist() for k in pairs[0]]
+    seconds = timed(lambda: [match_features(*pair, matcher) for pair in pairs])
+    row("matching alone, ours", seconds, len(pairs))
+    first = [descriptors.tolist() for _, descriptors in pairs[0]]
     row(
         "matching alone, plain loops (one pair)", timed(lambda: loop_matches(*first, matcher), 1), 1
     )
-    if find_spec("pycolmap"):
-        row(
-            "COLMAP's features and exhaustive matches",
-            timed(lambda: colmap_exhaustive(images[0].parent, folder)),
-            len(pairs),
-        )
 
 
-def score_anew(frames: FrameSequence, matcher: SiftMatcher, folder: Path) -> None:
+def time_command(images: list[Path], cameras: list[Camera], folder: Path) -> None:
+    """Seconds of compute-tsed with report.html, matches anew and known."""
+    # Late: it comes with torch, which the memory that is measured shall not have in it.
+    from photonvs.evaluation.sequences import Settings, folder_jobs, score_sequences
+
+    poses = np.stack([camera.pose for camera in cameras])
+    order = tuple(range(1, len(images)))
+    spec = SamplingSpec(FOCAL, poses, order, (None, *((k - 1,) for k in order)))
+    write_spec(folder / "sampling-spec.json", spec)
+    jobs = folder_jobs([images[0].parent], [folder / "sampling-spec.json"])
+    command = partial(score_sequences, jobs, Settings(SiftMatcher()), workers=1, pages=True)
+    row("the command with its page, matches anew", timed(command, 1), len(images) - 1)
+    row("the command with its page, matches known", timed(command), len(images) - 1)
+
+
+def score_anew(images: list[Path], cameras: list[Camera], matcher: Matcher, folder: Path) -> None:
     """Score a sequence with an empty cache."""
-    score_sequence(frames, matcher, folder / "cache" / f"{time.monotonic_ns()}.npz")
+    score_sequence(images, cameras, matcher, folder / "cache" / f"{time.monotonic_ns()}.npz")
 
 
 def row(label: str, seconds: float, pairs: int) -> None:
@@ -172,28 +185,21 @@ def loop_matches(
     def best(cosines: list[float]) -> int:
         order = sorted(range(len(cosines)), key=cosines.__getitem__, reverse=True)[:2]
         angles = [math.acos(min(max(cosines[k], -1), 1)) for k in order]
-        return (
-            order[0]
-            if angles[0] <= matcher.max_distance and angles[0] < matcher.max_ratio * angles[1]
-            else -1
-        )
+        near = angles[0] <= matcher.max_distance
+        return order[0] if near and angles[0] < matcher.max_ratio * angles[1] else -1
 
     forward = [best(row) for row in table]
     backward = [best([row[k] for row in table]) for k in range(len(second))]
     return [(k, other) for k, other in enumerate(forward) if other >= 0 and backward[other] == k]
 
 
-def match_features(features: list, pair: tuple[int, int], matcher: SiftMatcher) -> np.ndarray:
+def match_features(first: Features, second: Features, matcher: Matcher) -> np.ndarray:
     """Our matching of two frames' descriptors."""
-    from photonvs.evaluation.matching import match_descriptors
-
-    return match_descriptors(
-        features[pair[0]][1], features[pair[1]][1], matcher.max_ratio, matcher.max_distance
-    )
+    return match_descriptors(first[1], second[1], matcher.max_ratio, matcher.max_distance)
 
 
 def colmap_exhaustive(images: Path, folder: Path) -> None:
-    """The paper's protocol: features with edge threshold 30 and the matches of all pairs, in a database."""
+    """The paper's protocol: features with edge threshold 30, and the matches of all pairs."""
     import pycolmap
 
     pycolmap.logging.minloglevel = pycolmap.logging.ERROR
@@ -234,25 +240,28 @@ def score(folder: Path) -> None:
     before = peak()
     images = sorted(folder.glob("*.png"))
     start = time.perf_counter()
-    scores = score_sequence(
-        FrameSequence(images, cameras_of(images)), SiftMatcher(), folder / "matches.npz"
-    )
+    scores = score_sequence(images, cameras_of(images), SiftMatcher(), folder / "matches.npz")
     matches = sum(score.matches for score in scores)
     print(
-        f"{time.perf_counter() - start:.0f} s, {matches} matches, memory {peak():.0f} MB at most, {before:.0f} MB before"
+        f"{time.perf_counter() - start:.0f} s, {matches} matches, memory {peak():.0f} MB at most, "
+        f"{before:.0f} MB before"
     )
 
 
 def peak() -> float:
-    """The process's largest memory so far, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The process's largest memory so far, MB (Linux).
+
+    getrusage's number would start at the memory of the process that started this one.
+    """
+    status = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in status if line.startswith("VmHWM"))) / 1024
 
 
 # --- Frames ---
 
 
 def make_frames(folder: Path, count: int) -> tuple[list[Path], list[Camera]]:
-    """What cameras see that move over a plane with a texture; the way goes there and back where it is long."""
+    """What cameras see that circle over a plane with a texture."""
     folder.mkdir(parents=True)
     noise = np.random.default_rng(0).uniform(0, 255, (TEXTURE, TEXTURE)).astype(np.float32)
     texture = sum(cv2.GaussianBlur(noise, (0, 0), width) * width for width in (4, 8, 16))

@@ -142,6 +142,11 @@ class RunFolder:
     name: str
 
     @property
+    def title(self) -> str:
+        """<id>/<run>, for people."""
+        return f"{self.sample.name}/{self.name}"
+
+    @property
     def folder(self) -> Path:
         """Of the run."""
         return self.sample.directory / "samples" / self.name

@@ -1,27 +1,38 @@
-"""What the studies share: a case sampled and evaluated by a protocol, its numbers with intervals, the file they stay in."""
+"""What the studies share: a case sampled and evaluated, its numbers, and the file they stay in."""
 
 import argparse
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from photonvs.commands.evaluate import main as evaluate
-from photonvs.evaluation.image_metrics import read_pair, run_comparison
-from photonvs.evaluation.set_distances import features, frechet_distance, kernel_distance
+from photonvs.datasets.poses import load_poses
+from photonvs.datasets.video import find_videos
+from photonvs.evaluation.comparisons import compared_runs
+from photonvs.evaluation.image_results import features_of_pairs
+from photonvs.evaluation.protocol import make_protocol, read_protocol, write_protocol
+from photonvs.evaluation.protocol_run import ProtocolResults, evaluate_protocol
+from photonvs.evaluation.set_distances import frechet_distance, kernel_distance, load_features
 from photonvs.evaluation.statistics import CONFIDENCE, mean_over_sequences
+from photonvs.models.model import Model, open_model
 from photonvs.models.places import SHIPPED_DENOISER
-from photonvs.samples import Sample, numbered_images
-from photonvs.sampling.runs import fingerprint
-from photonvs.utils.files import BASE, atomic_path
+from photonvs.samples import Sample, find_samples
+from photonvs.sampling.method import Method
+from photonvs.utils.distributed import choose_device
+from photonvs.utils.files import BASE, atomic_path, fingerprint
 from photonvs.utils.pictures import read_frame
 
 DRAWS = 200  # bootstrap draws of a distance between sets of images
+BATCH = 64  # pairs of frame and view at once
 
 
 class Record:
-    """The numbers of a study by case, in a file beside its document; a case that is there is not measured again."""
+    """The numbers of a study by case, in a file beside its document.
+
+    A case that is there is not measured again.
+    """
 
     def __init__(self, path: Path, made_of: dict) -> None:
         """made_of: plain values that all cases depend on; ValueError where the file has others."""
@@ -30,7 +41,8 @@ class Record:
             self.content = _read(path)
             if self.content["made_of"] != made_of:
                 raise ValueError(
-                    f"{path}: numbers of {self.content['made_of']}, not of {made_of}: delete it, or use another --docs"
+                    f"{path}: numbers of {self.content['made_of']}, not of {made_of}: delete it, "
+                    "or use another --docs"
                 )
 
     def of(self, case: str, measure: Callable[[], dict]) -> dict:
@@ -61,19 +73,55 @@ def _lines(content: dict) -> str:
     return f'{{\n "made_of": {json.dumps(content["made_of"])},\n "cases": {{\n{cases}\n }}\n}}\n'
 
 
-def run(folder: Path, protocol: Path, data: Path, checkpoint: Path, sampling: list[str]) -> dict:
-    """Sample and evaluate a protocol in `folder`; frames that are there are kept. The content of its results.json."""
-    command = ["--protocol", str(protocol), "--data", str(data), "--instance-data", str(folder)]
-    network = ["--checkpoint", str(checkpoint), "--batch-size", "64"]
-    evaluate([*command, "--metrics", "psnr", "ssim", "--", *network, *sampling])
-    return json.loads(
-        (folder / "samples" / protocol.stem / "results.json").read_text(encoding="utf-8")
+@cache
+def model_of(checkpoint: Path) -> Model:
+    """The model of a study, opened once."""
+    return open_model(BASE / "instance-data", checkpoint, device=choose_device())
+
+
+def pin(path: Path, data: Path, paths: int, frames: int, **settings: object) -> None:
+    """Write a protocol of neighbouring poses of a split, unless it is there.
+
+    settings: of `Protocol`.
+    """
+    if not path.is_file():
+        protocol = make_protocol(
+            load_poses(data / "poses.npy"),
+            paths,
+            frames,
+            every=1,
+            videos=find_videos(data / "videos"),
+            t_error=1.0,  # 2 pixels at 256x256 is 1 at the model's 128x128
+            short_term=1,  # the first generated frame
+            **settings,
+        )
+        write_protocol(path, protocol)
+
+
+def run(
+    folder: Path, protocol: Path, data: Path, checkpoint: Path, method: Method
+) -> ProtocolResults:
+    """Sample and evaluate a protocol in `folder`; frames that are there are kept.
+
+    Raises ValueError if anything is missing.
+    """
+    results = evaluate_protocol(
+        read_protocol(protocol),
+        folder / "samples" / protocol.stem,
+        data,
+        model_of(checkpoint),
+        method,
+        metrics=("psnr", "ssim"),
+        batch_size=BATCH,
     )
+    if results.problems:
+        raise ValueError(f"{folder}: incomplete: {results.problems[0]}")
+    return results
 
 
-def numbers(folder: Path, protocol: Path, results: dict) -> dict[str, dict]:
-    """Measure -> {"mean", "interval"} of what `run` made, with bootstrap intervals over sequences."""
-    images, tsed = results["images"], results["tsed"]
+def numbers(results: ProtocolResults) -> dict[str, dict]:
+    """Measure -> {"mean", "interval"} of what `run` made; intervals are over sequences."""
+    images, tsed = results.content["images"], results.content["tsed"]
     return {
         "PSNR, first frame (dB)": images["short-term"]["psnr"],
         "SSIM, first frame": images["short-term"]["ssim"],
@@ -82,19 +130,21 @@ def numbers(folder: Path, protocol: Path, results: dict) -> dict[str, dict]:
         "TSED": tsed["tsed"],
         "area under the TSED curve": tsed["area_under_curve"],
         "median SED (pixels)": tsed["mean_median_sed"],
-        **set_distances(folder / "samples" / protocol.stem),
+        **set_distances(results.folder),
     }
 
 
 def set_distances(folder: Path) -> dict[str, dict]:
-    """Fréchet and kernel distance of EfficientNet-Lite0 features of all generated and all true frames; resampled by sequence.
+    """Fréchet and kernel distance of all generated and all true frames, resampled by sequence.
 
-    Resampling repeats images, which biases the distances, so only the draws' spread about their mean is used.
+    The features are EfficientNet-Lite0's. Resampling repeats images, which biases the distances,
+    so only the draws' spread about their mean is used.
     """
-    sequences = sorted(path.parent for path in folder.glob("*/sampling-spec.json"))
-    made, true = zip(*(_features_of(sequence) for sequence in sequences), strict=True)
+    samples = find_samples(folder)
+    extract = load_features()
+    made, true = zip(*(_features_of(sample, extract) for sample in samples), strict=True)
     generator = np.random.default_rng(0)
-    draws = [generator.integers(len(sequences), size=len(sequences)) for _ in range(DRAWS)]
+    draws = [generator.integers(len(samples), size=len(samples)) for _ in range(DRAWS)]
     tail = (1 - CONFIDENCE) / 2
     found = {}
     for name, distance in (
@@ -115,39 +165,40 @@ def _kernel_distance(made: np.ndarray, true: np.ndarray) -> float:
     return kernel_distance(made, true)[0]
 
 
-def _features_of(sequence: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n, 1280) of the generated frames of all runs, and of the true ones at their size."""
-    pairs = [pair for run in Sample(sequence).runs() for pair in run_comparison(run).pairs]
-    made, true = (features(read_pair(pair)[which] for pair in pairs) for which in (0, 1))
+def _features_of(sample: Sample, extract: Callable) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, 1280) of the generated frames of all runs, and of the true ones."""
+    comparisons, _ = compared_runs(sample.runs())
+    _, made, true = features_of_pairs(comparisons, extract)
     return made, true
 
 
 def diversity(folder: Path) -> dict:
-    """Root mean square difference of two draws of the same frame, of values from 0 to 255; frame 1 of all runs."""
+    """Root mean square difference of two draws of the same frame, of values from 0 to 255.
+
+    It is that of frame 1 of all runs.
+    """
     values = []
-    for sequence in sorted(path.parent for path in folder.glob("*/sampling-spec.json")):
-        runs = sorted(sequence.glob("samples/*/images"))
-        frames = np.stack([read_frame(numbered_images(run)[1][0]).astype(float) for run in runs])
-        values.append((sequence.name, float(np.sqrt(2 * frames.var(axis=0, ddof=1).mean()))))
+    for sample in find_samples(folder):
+        draws = np.stack([read_frame(run.image(1)).astype(float) for run in sample.runs()])
+        values.append((sample.name, float(np.sqrt(2 * draws.var(axis=0, ddof=1).mean()))))
     return mean_over_sequences(values)
 
 
 def fine_detail(folder: Path) -> dict[str, float]:
-    """Power of the latents' highest frequencies in the last frames, as a fraction of that in the photos; over paths.
+    """Power of the latents' highest frequencies in the last frames, as a fraction of the photos'.
 
-    A chain of frames that runs away does so there, in a checkerboard: "above 2" counts the paths that did.
+    A chain of frames that runs away does so there, in a checkerboard. "above 2" counts the paths
+    that did.
     """
-    runs = sorted(folder.glob("*/samples/00000000/latents"))
-    ends = [(latents[0], latents[-1]) for latents in (sorted(run.glob("*.npy")) for run in runs)]
-    growth = [
-        _high_power(last) / max(_high_power(first), 1e-12) for first, last in ends
-    ]  # a plain photo has none
-    above = sum(value > 2 for value in growth)
+    growth = []
+    for latents in sorted(folder.glob("*/samples/00000000/latents")):
+        first, *_, last = sorted(latents.glob("*.npy"))
+        growth.append(_high_power(last) / max(_high_power(first), 1e-12))  # a plain photo has none
     return {
         "median": float(np.median(growth)),
         "least": min(growth),
         "most": max(growth),
-        "above 2": above,
+        "above 2": sum(value > 2 for value in growth),
     }
 
 
@@ -159,58 +210,36 @@ def _high_power(path: Path) -> float:
     return float((np.abs(np.fft.fft2(latent)) ** 2)[:, high].mean())
 
 
-def mean_curve(folder: Path) -> list[list[float]]:
+def mean_curve(results: ProtocolResults) -> list[list[float]]:
     """TSED against T_error, [threshold, value] each, the mean over sequences."""
-    reports = [
-        json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted(folder.glob("*/evaluation/*/tsed.json"))
-    ]
-    return np.mean([report["curve"] for report in reports], axis=0).tolist()
+    return np.mean([report["curve"] for _, report in results.reports], axis=0).tolist()
 
 
-def text(value: dict) -> str:
-    """A number with its interval."""
-    if value["mean"] is None:
-        return "-"
-    interval = value.get("interval")
-    return f"{value['mean']:.3g}" + (
-        f" ({interval[0]:.3g} to {interval[1]:.3g})" if interval else ""
-    )
+def write_text(path: Path, parts: list[str]) -> None:
+    """Write paragraphs of Markdown."""
+    with atomic_path(path) as temporary:
+        temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 def add_common(parser: argparse.ArgumentParser, name: str) -> None:
     """Options of every study."""
     add = parser.add_argument
-    add(
-        "--checkpoint",
-        type=Path,
-        default=SHIPPED_DENOISER,
-        metavar="FILE",
-        help="weights (default: the shipped ones)",
-    )
-    add(
-        "--paths",
-        type=int,
-        default=8,
-        metavar="N",
-        help="paths of each kind (default: %(default)s)",
-    )
+    text = "weights (default: the shipped ones)"
+    add("--checkpoint", type=Path, default=SHIPPED_DENOISER, metavar="FILE", help=text)
+    text = "paths of each kind (default: %(default)s)"
+    add("--paths", type=int, default=8, metavar="N", help=text)
     text = "samples in work, to go on with after a stop (default: %(default)s)"
-    add(
-        "--folder",
-        type=Path,
-        default=BASE / "instance-data" / "studies" / name,
-        metavar="DIR",
-        help=text,
+    default = BASE / "instance-data" / "studies" / name
+    add("--folder", type=Path, default=default, metavar="DIR", help=text)
+    text = (
+        f"where {name}.json, -results.md and plots go; numbers that are there are kept "
+        "(default: docs)"
     )
-    text = f"where {name}.json, -results.md and plots go; numbers that are there are kept (default: docs)"
     add("--docs", type=Path, default=BASE / "docs", metavar="DIR", help=text)
 
 
 def open_record(options: argparse.Namespace, name: str, **made_of: object) -> Record:
     """The record of a study in --docs."""
     options.docs.mkdir(parents=True, exist_ok=True)
-    weights = fingerprint(options.checkpoint)
-    return Record(
-        options.docs / f"{name}.json", {"weights": weights, "paths": options.paths, **made_of}
-    )
+    made_of = {"weights": fingerprint(options.checkpoint), "paths": options.paths, **made_of}
+    return Record(options.docs / f"{name}.json", made_of)

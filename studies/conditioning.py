@@ -1,25 +1,26 @@
 """What each frame is made from, and how well a room survives a long path: a study.
 
-Paths of 20 and of 60 frames, and return trips (10 frames there, and back), through rooms of --data; every rule makes frames of
-the same paths with the same sampler and seed. Every case has a folder of its own, so a stopped study goes on.
+Paths of 20 and of 60 frames, and return trips (10 frames there, and back), go through rooms of
+--data. Every rule makes frames of the same paths with the same sampler and seed. Every case has a
+folder of its own, so a stopped study goes on.
 
     python studies/conditioning.py --data HELD_OUT
 """
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from common import add_common, numbers, open_record, run, text
+from common import Record, add_common, numbers, open_record, pin, run, write_text
 
 from photonvs.cameras.conditioning import conditioning
 from photonvs.commands import run_main
-from photonvs.commands.make_protocol import main as make_protocol
 from photonvs.diffusion.registry import DEFAULT_SAMPLER, SAMPLERS
-from photonvs.evaluation.image_table import markdown
-from photonvs.utils.files import atomic_path
+from photonvs.evaluation.tables import markdown, mean_text
+from photonvs.sampling.method import Method
 
 
 class Rule(NamedTuple):
@@ -52,37 +53,44 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
     short, long, there = options.frames
     kinds = {
-        f"{short} frames": (short, []),
-        f"{long} frames": (long, []),
-        "return trip": (there, ["--return-trip"]),
+        f"{short} frames": (short, False),
+        f"{long} frames": (long, False),
+        "return trip": (there, True),
     }
-    steps = SAMPLERS[options.sampler].steps if options.steps is None else options.steps
+    method = Method(options.sampler, options.steps)
     record = open_record(
-        options, "conditioning", frames=list(options.frames), sampler=options.sampler, steps=steps
+        options,
+        "conditioning",
+        frames=list(options.frames),
+        sampler=method.sampler,
+        steps=method.steps,
     )
     tables = []
-    for kind, (frames, path) in kinds.items():
+    for kind, (frames, return_trip) in kinds.items():
         rows = []
         for rule in RULES:
             case = f"{kind}/{rule.condition}-{rule.views}"
-            found = record.of(case, partial(_measure, options, case, frames, path, rule, steps))
-            cost = evaluations_per_step(rule, 2 * frames - 1 if path else frames)
-            rows.append([rule.label, f"{cost:.2g}", *(text(found[name]) for name in MEASURES)])
-        tables += [
-            f"## {kind.capitalize()}",
-            markdown(["each frame from", "cost", *MEASURES], rows),
-        ]
-        intro = (
-            f"{options.paths} paths a kind, {options.sampler} with {steps} steps; 95 % intervals over paths. Cost: network "
-            f"evaluations for a step of the sampler, the mean over the path's frames. A return trip goes {there} frames there, "
-            f"and back. Weights {record.content['made_of']['weights']}."
-        )
-        with atomic_path(options.docs / "conditioning-results.md") as temporary:
-            temporary.write_text(
-                "\n\n".join(["# Conditioning: all numbers", intro, *tables]) + "\n",
-                encoding="utf-8",
-            )
+            measure = partial(_measure, options, case, frames, return_trip, rule, method)
+            found = record.of(case, measure)
+            cost = evaluations_per_step(rule, 2 * frames - 1 if return_trip else frames)
+            texts = (mean_text(found[name], ".3g") for name in MEASURES)
+            rows.append([rule.label, f"{cost:.2g}", *texts])
+        head = ["each frame from", "cost", *MEASURES]
+        tables += [f"## {kind.capitalize()}", markdown(head, rows)]
+        _write(options, record, method, tables)
     print(options.docs / "conditioning-results.md")
+
+
+def _write(options: argparse.Namespace, record: Record, method: Method, tables: list[str]) -> None:
+    """The tables that there are so far."""
+    intro = (
+        f"{options.paths} paths a kind, {method.sampler} with {method.steps} steps; 95 % intervals "
+        "over paths. Cost: network evaluations for a step of the sampler, the mean over the path's "
+        f"frames. A return trip goes {options.frames[2]} frames there, and back. Weights "
+        f"{record.content['made_of']['weights']}."
+    )
+    parts = ["# Conditioning: all numbers", intro, *tables]
+    write_text(options.docs / "conditioning-results.md", parts)
 
 
 def evaluations_per_step(rule: Rule, frames: int) -> float:
@@ -93,37 +101,33 @@ def evaluations_per_step(rule: Rule, frames: int) -> float:
 
 
 def _measure(
-    options: argparse.Namespace, case: str, frames: int, path: list[str], rule: Rule, steps: int
+    options: argparse.Namespace,
+    case: str,
+    frames: int,
+    return_trip: bool,
+    rule: Rule,
+    method: Method,
 ) -> dict[str, dict]:
     """The numbers of a rule on one kind of path."""
     folder = options.folder / case.replace(" ", "-")
     protocol = folder / f"{options.paths}-paths-{frames}-frames.yaml"
-    if not protocol.is_file():
-        data = [
-            "--poses",
-            str(options.data / "poses.npy"),
-            "--videos",
-            str(options.data / "videos"),
-        ]
-        paths = ["--sequences", str(options.paths), "--frames", str(frames), *path, "--every", "1"]
-        # T_error 2 pixels at 256x256 is 1 at the model's 128x128; the short term is the first generated frame.
-        measures = ["--condition", rule.condition, "--t-error", "1", "--short-term", "1"]
-        make_protocol([str(protocol), *data, *paths, *measures])
-    sampling = ["--views", rule.views, "--sampler", options.sampler, "--steps", str(steps)]
-    found = run(folder, protocol, options.data, options.checkpoint, sampling)
-    return numbers(folder, protocol, found)
+    pin(
+        protocol,
+        options.data,
+        options.paths,
+        frames,
+        return_trip=return_trip,
+        condition=rule.condition,
+    )
+    method = replace(method, views=rule.views)
+    return numbers(run(folder, protocol, options.data, options.checkpoint, method))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add(
-        "--data",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="a split with poses.npy and videos/, long enough for --frames",
-    )
+    text = "a split with poses.npy and videos/, long enough for --frames"
+    add("--data", type=Path, required=True, metavar="DIR", help=text)
     text = "frames of a short path, of a long one, and there on a return trip (default: 20 60 10)"
     add("--frames", type=int, nargs=3, default=(20, 60, 10), metavar="N", help=text)
     add("--sampler", choices=SAMPLERS, default=DEFAULT_SAMPLER, help="default: %(default)s")

@@ -1,7 +1,8 @@
 """Quality against network evaluations for every sampler: the study behind docs/samplers.md.
 
-First each sampler's own parameters are tuned on paths through training rooms, then all samplers are compared on test rooms at
-several numbers of evaluations. What is measured is kept, so a stopped study goes on.
+First each sampler's own parameters are tuned on paths through training rooms. Then all samplers
+are compared on test rooms at several numbers of evaluations. What is measured is kept, so a stopped
+study goes on.
 
     python studies/samplers.py --train HELD_OUT --test dataset-data/data/test
 """
@@ -21,15 +22,17 @@ from common import (
     mean_curve,
     numbers,
     open_record,
+    pin,
     run,
-    text,
+    write_text,
 )
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from photonvs.commands import run_main
-from photonvs.commands.make_protocol import main as make_protocol
 from photonvs.diffusion.registry import DEFAULT_SAMPLER, SAMPLERS
-from photonvs.evaluation.image_table import markdown
+from photonvs.evaluation.tables import markdown, mean_text
+from photonvs.sampling.method import Method
 from photonvs.utils.files import atomic_path
 
 EVALUATIONS = 8, 16, 24, 50, 100
@@ -56,7 +59,10 @@ GOOD = {  # the direction of better; a sampler whose draws are too much alike is
     "diversity (RMS of 255)": 1,
 }
 CURVE = "TSED curve"
-DETAIL = "power of the last latents' highest frequencies, 1 in the photo's: median (least to most), paths above 2"
+DETAIL = (
+    "power of the last latents' highest frequencies, 1 in the photo's: median (least to most), "
+    "paths above 2"
+)
 
 
 @dataclass(frozen=True)
@@ -70,19 +76,14 @@ class Setting:
 
     @property
     def evaluations(self) -> int:
-        """Of the network, a frame."""
+        """Evaluations of the network a frame."""
         return SAMPLERS[self.sampler].evaluations(self.steps)
 
     @property
     def name(self) -> str:
         """Of its folder."""
-        return "-".join(
-            [
-                self.sampler,
-                str(self.steps),
-                *(f"{key}={value:g}" for key, value in self.parameters.items()),
-            ]
-        )
+        parameters = (f"{key}={value:g}" for key, value in self.parameters.items())
+        return "-".join([self.sampler, str(self.steps), *parameters])
 
     @property
     def label(self) -> str:
@@ -92,49 +93,52 @@ class Setting:
         stochastic = self.sampler == "dpm-solver" and self.parameters.get("eta")
         return "dpm-solver, stochastic" if stochastic else self.sampler
 
-    def arguments(self) -> list[str]:
-        """For sample-trajectory.py."""
-        options = [
-            word
-            for key, value in self.parameters.items()
-            for word in ("--sampler-option", f"{key}={value}")
-        ]
-        return ["--sampler", self.sampler, "--steps", str(self.steps), *options]
+    @property
+    def method(self) -> Method:
+        """As sampling takes it."""
+        return Method(self.sampler, self.steps, options=self.parameters)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the whole study; numbers, table and plots go to --docs."""
     options = _parse(arguments)
     record = open_record(options, "samplers", frames=options.frames, draws=options.draws)
-    train = _protocol(options, "train", options.frames, runs=1)
+    chosen = _tune(options, record)
     test = _protocol(options, "test", options.frames, runs=1)
     draws = _protocol(options, "test-draws", 2, options.draws)
+    rows = []
+    for one in _settings(options, chosen):
+        compare = partial(_comparison, options, test, draws, one)
+        rows.append((one, record.of(f"test/{one.name}", compare)))
+        _write(options, record, chosen, rows)
+    print(options.docs / "samplers-results.md", options.docs / "samplers.png", sep="\n")
+
+
+def _tune(options: argparse.Namespace, record: Record) -> dict[str, dict[str, float]]:
+    """The best parameters of each sampler in GRID, by TUNED_FOR on training rooms."""
+    train = _protocol(options, "train", options.frames, runs=1)
     chosen = {}
     for name, grid in GRID.items():
-        tried = [_setting(name, TUNED_AT, parameters) for parameters in grid]
-        found = [
-            record.of(f"tuning/{one.name}", partial(_tuning, options, train, one)) for one in tried
-        ]
-        chosen[name] = min(
-            zip(found, grid, strict=True), key=lambda pair: pair[0][TUNED_FOR]["mean"]
-        )[1]
+        distances = []
+        for parameters in grid:
+            one = _setting(name, TUNED_AT, parameters)
+            found = record.of(f"tuning/{one.name}", partial(_tuning, options, train, one))
+            distances.append(found[TUNED_FOR]["mean"])
+        chosen[name] = grid[distances.index(min(distances))]
+    return chosen
+
+
+def _settings(options: argparse.Namespace, chosen: dict[str, dict[str, float]]) -> list[Setting]:
+    """What is compared: the tuned samplers, the default, and the published one."""
     settings = [
         _setting(name, count, chosen[name]) for name in GRID for count in options.evaluations
     ]
-    default = Setting(
-        DEFAULT_SAMPLER, SAMPLERS[DEFAULT_SAMPLER].steps, title="the default, untuned"
-    )
-    settings += [] if default.name in {one.name for one in settings} else [default]
-    settings += [
-        Setting(PUBLISHED, steps) for steps in PUBLISHED_STEPS if steps <= options.published_steps
-    ]
-    rows = []
-    for one in settings:
-        rows.append(
-            (one, record.of(f"test/{one.name}", partial(_comparison, options, test, draws, one)))
-        )
-        _write(options, record, chosen, rows)
-    print(options.docs / "samplers-results.md", options.docs / "samplers.png", sep="\n")
+    steps = SAMPLERS[DEFAULT_SAMPLER].steps
+    default = Setting(DEFAULT_SAMPLER, steps, title="the default, untuned")
+    if default.name not in {one.name for one in settings}:
+        settings.append(default)
+    published = [steps for steps in PUBLISHED_STEPS if steps <= options.published_steps]
+    return settings + [Setting(PUBLISHED, steps) for steps in published]
 
 
 def _setting(name: str, evaluations: int, parameters: dict[str, float]) -> Setting:
@@ -152,57 +156,29 @@ def _protocol(options: argparse.Namespace, name: str, frames: int, runs: int) ->
     """The paths of a split, made once."""
     data = options.train if name == "train" else options.test
     path = options.folder / f"{name}-{options.paths}-paths-{frames}-frames-{runs}-runs.yaml"
-    if not path.is_file():
-        size = [
-            "--sequences",
-            str(options.paths),
-            "--frames",
-            str(frames),
-            "--every",
-            "1",
-            "--runs",
-            str(runs),
-        ]
-        # T_error 2 pixels at 256x256 is 1 at the model's 128x128; the short term is the first generated frame.
-        measures = ["--t-error", "1", "--short-term", "1"]
-        make_protocol(
-            [
-                str(path),
-                "--poses",
-                str(data / "poses.npy"),
-                "--videos",
-                str(data / "videos"),
-                *size,
-                *measures,
-            ]
-        )
+    pin(path, data, options.paths, frames, runs=runs)
     return path
 
 
 def _tuning(options: argparse.Namespace, train: Path, setting: Setting) -> dict[str, dict]:
     folder = options.folder / "tuning" / setting.name
-    return numbers(
-        folder, train, run(folder, train, options.train, options.checkpoint, setting.arguments())
-    )
+    return numbers(run(folder, train, options.train, options.checkpoint, setting.method))
 
 
 def _comparison(options: argparse.Namespace, test: Path, draws: Path, setting: Setting) -> dict:
-    """The numbers of a setting on test rooms: of the paths, and of several draws of their first frames."""
+    """The numbers of a setting on test rooms: of paths, and of several draws of first frames."""
     folder = options.folder / "comparison" / setting.name
-    found = numbers(
-        folder, test, run(folder, test, options.test, options.checkpoint, setting.arguments())
-    )
-    first = run(folder, draws, options.test, options.checkpoint, setting.arguments())["images"][
-        "short-term"
-    ]
+    chains = run(folder, test, options.test, options.checkpoint, setting.method)
+    found = numbers(chains)
+    several = run(folder, draws, options.test, options.checkpoint, setting.method)
+    first = several.content["images"]["short-term"]
     found |= {"PSNR, first frame (dB)": first["psnr"], "SSIM, first frame": first["ssim"]}
-    found["diversity (RMS of 255)"] = diversity(folder / "samples" / draws.stem)
-    chains = folder / "samples" / test.stem
-    return found | {CURVE: mean_curve(chains), DETAIL: fine_detail(chains)}
+    found["diversity (RMS of 255)"] = diversity(several.folder)
+    return found | {CURVE: mean_curve(chains), DETAIL: fine_detail(chains.folder)}
 
 
 def worse_in(found: dict[str, dict], reference: dict[str, dict]) -> list[str]:
-    """The measures in which the mean is beyond the worse end of the reference's interval, or doesn't exist."""
+    """The measures whose mean is beyond the worse end of the reference's interval, or missing."""
     worse = []
     for measure, sign in GOOD.items():
         mean, interval = found[measure]["mean"], reference[measure]["interval"]
@@ -212,7 +188,7 @@ def worse_in(found: dict[str, dict], reference: dict[str, dict]) -> list[str]:
 
 
 def references(rows: list[tuple[Setting, dict]]) -> list[tuple[Setting, dict]]:
-    """The published sampler at its most steps, and at those that serve it best, if these are others."""
+    """The published sampler at its most steps, and at its best ones, if these are others."""
     published = [(one, found) for one, found in rows if one.sampler == PUBLISHED]
     if not published:
         return []
@@ -230,7 +206,7 @@ def _write(
     head, body = ["sampler", "steps", "evaluations", *GOOD, DETAIL], []
     for one, found in rows:
         detail = "{median:.2g} ({least:.2g} to {most:.2g}), {above 2}".format(**found[DETAIL])
-        measured = [text(found[measure]) for measure in GOOD]
+        measured = [mean_text(found[measure], ".3g") for measure in GOOD]
         body.append([one.label, str(one.steps), str(one.evaluations), *measured, detail])
     for reference, values in references(rows):
         head.append(f"worse than {reference.steps} steps of {PUBLISHED} in")
@@ -239,13 +215,13 @@ def _write(
     tuned = "; ".join(f"{name}: {_parameters(parameters)}" for name, parameters in chosen.items())
     parts = [
         "# Samplers: all numbers",
-        f"{options.paths} paths of {options.frames} frames through test rooms, {options.draws} draws of each first frame; 95 % "
-        f"intervals over paths. Weights {record.content['made_of']['weights']}.",
+        f"{options.paths} paths of {options.frames} frames through test rooms, {options.draws} "
+        "draws of each first frame; 95 % intervals over paths. Weights "
+        f"{record.content['made_of']['weights']}.",
         f"Tuned on training rooms at {TUNED_AT} evaluations: {tuned}.",
         markdown(head, body),
     ]
-    with atomic_path(options.docs / "samplers-results.md") as temporary:
-        temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    write_text(options.docs / "samplers-results.md", parts)
     with atomic_path(options.docs / "samplers.png") as temporary:
         _plot(rows).savefig(temporary, format="png", dpi=110)
 
@@ -255,32 +231,20 @@ def _parameters(parameters: dict[str, float]) -> str:
 
 
 def _plot(rows: Sequence[tuple[Setting, dict]]) -> Figure:
-    """Each measure against evaluations, a line a sampler; and TSED against its threshold, each sampler at its most."""
-    measures = [
-        measure for measure in GOOD if measure not in ("SSIM, first frame", "kernel distance")
-    ]
+    """Each measure by evaluations, a line a sampler; TSED by threshold, each at its most."""
+    measures = [name for name in GOOD if name not in ("SSIM, first frame", "kernel distance")]
     labels = list(dict.fromkeys(one.label for one, _ in rows))
     counts = [one.evaluations for one, _ in rows]
-    span = 0.8 * min(counts), 1.25 * max(counts)
     figure = Figure(figsize=(15, 7), layout="constrained")
     *plots, curve = figure.subplots(2, 4).flat
     for number, label in enumerate(labels):
-        mine, color = [(one, found) for one, found in rows if one.label == label], f"C{number}"
-        x = [one.evaluations for one, _ in mine]
+        mine = [(one, found) for one, found in rows if one.label == label]
         for axes, measure in zip(plots, measures, strict=True):
-            values = [found[measure] for _, found in mine]
-            means, intervals = (
-                [value["mean"] for value in values],
-                [value["interval"] or [None] * 2 for value in values],
-            )
-            axes.plot(x, np.array(means, dtype=float), "o-", color=color, markersize=4, label=label)
-            axes.fill_between(x, *np.array(intervals, dtype=float).T, color=color, alpha=0.1)
+            _plot_measure(axes, mine, measure, f"C{number}")
         one, found = mine[-1]
-        curve.plot(
-            *zip(*found[CURVE], strict=True),
-            color=color,
-            label=f"{label}, {one.evaluations} evaluations",
-        )
+        name = f"{label}, {one.evaluations} evaluations"
+        curve.plot(*zip(*found[CURVE], strict=True), color=f"C{number}", label=name)
+    span = 0.8 * min(counts), 1.25 * max(counts)
     for axes, measure in zip(plots, measures, strict=True):
         axes.set(xlim=span, xscale="log", xlabel="network evaluations a frame", title=measure)
     curve.set(xlabel="T_error (pixels)", title="TSED by threshold")
@@ -291,26 +255,31 @@ def _plot(rows: Sequence[tuple[Setting, dict]]) -> Figure:
     return figure
 
 
+def _plot_measure(
+    axes: Axes, rows: Sequence[tuple[Setting, dict]], measure: str, color: str
+) -> None:
+    """One sampler's means and intervals."""
+    x = [one.evaluations for one, _ in rows]
+    means = [found[measure]["mean"] for _, found in rows]
+    intervals = [found[measure]["interval"] or [None, None] for _, found in rows]
+    label = rows[0][0].label
+    axes.plot(x, np.array(means, dtype=float), "o-", color=color, markersize=4, label=label)
+    axes.fill_between(x, *np.array(intervals, dtype=float).T, color=color, alpha=0.1)
+
+
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    text = "a split of other paths through the training rooms, with poses.npy and videos/; parameters are tuned on it"
+    text = (
+        "a split of other paths through the training rooms, with poses.npy and videos/; "
+        "parameters are tuned on it"
+    )
     add("--train", type=Path, required=True, metavar="DIR", help=text)
     add("--test", type=Path, required=True, metavar="DIR", help="a split of test rooms")
-    add(
-        "--frames",
-        type=int,
-        default=20,
-        metavar="N",
-        help="frames of a path (default: %(default)s)",
-    )
-    add(
-        "--draws",
-        type=int,
-        default=4,
-        metavar="N",
-        help="draws of each path's first frame (default: %(default)s)",
-    )
+    text = "frames of a path (default: %(default)s)"
+    add("--frames", type=int, default=20, metavar="N", help=text)
+    text = "draws of each path's first frame (default: %(default)s)"
+    add("--draws", type=int, default=4, metavar="N", help=text)
     text = "numbers of network evaluations (default: %(default)s)"
     add("--evaluations", type=int, nargs="+", default=EVALUATIONS, metavar="N", help=text)
     text = (
@@ -321,7 +290,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if min(options.evaluations) < 1 or options.draws < 2:
         parser.error(
-            f"--evaluations {min(options.evaluations)}, --draws {options.draws}: expected at least 1 and at least 2"
+            f"--evaluations {min(options.evaluations)}, --draws {options.draws}: expected at least "
+            "1 and at least 2"
         )
     return options
 

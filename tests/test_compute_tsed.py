@@ -1,10 +1,12 @@
-"""The command compute-tsed on pictures of a plane from known cameras: files, numbers, and what it says of bad input."""
+"""The command compute-tsed on pictures of a plane from known cameras: files, numbers, mistakes."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -258,6 +260,28 @@ def test_poses_of_the_wrong_count_do_not_stop_the_others(tmp_path, rendered, cap
     assert not (tmp_path / "evaluation" / "right" / "report.html").exists()
 
 
+@pytest.fixture
+def opened():
+    """How often each file was opened, by name."""
+    counts, watching = Counter(), [True]
+
+    def hook(event, arguments):
+        if watching and event == "open" and isinstance(arguments[0], str | os.PathLike):
+            counts[Path(arguments[0]).name] += 1
+
+    sys.addaudithook(hook)  # for good: there is no way to remove one
+    yield counts
+    watching.clear()
+
+
+def test_each_image_is_opened_once(instance_data, opened):
+    """For features, sizes, the cache's keys and the page's pictures together."""
+    run(instance_data, "-o", "samples/true")
+    assert [opened[f"{k:04d}.png"] for k in range(COUNT)] == [1] * COUNT
+    page = instance_data / "samples" / "true" / "evaluation" / "00000000" / "report.html"
+    assert page.read_text().count("data:image/jpeg") == COUNT
+
+
 def test_matches_are_cached_for_other_cameras(instance_data):
     run(instance_data, "-o", "samples/true")
     cache = instance_data / "samples" / "true" / "evaluation" / "00000000" / "matches-sift.npz"
@@ -323,9 +347,16 @@ def test_the_installed_program_scores_a_folder_of_pngs(tmp_path, rendered):
     assert (tmp_path / "evaluation" / "frames" / "report.html").stat().st_size > 20_000
 
 
+def points(count):
+    return np.zeros((2, count, 2), np.float32)
+
+
 def test_a_report_without_any_scored_pair_is_null():
     report = build_report(
-        [PairScore((0, 1), None, None, ("gone",)), PairScore((1, 2), 5, None)], SiftMatcher(), 2, 10
+        [PairScore((0, 1), None, None, ("gone",)), PairScore((1, 2), points(5), None)],
+        SiftMatcher(),
+        2,
+        10,
     )
     assert (
         report["tsed"] is None
@@ -346,7 +377,12 @@ def test_a_report_without_any_scored_pair_is_null():
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
-    "scores", [[], [PairScore((0, 1), None, None, ("gone",))], [PairScore((0, 1), 0, np.array([]))]]
+    "scores",
+    [
+        [],
+        [PairScore((0, 1), None, None, ("gone",))],
+        [PairScore((0, 1), points(0), np.array([]))],
+    ],
 )
 def test_results_without_numbers_can_be_written(scores, tmp_path):
     write_report(build_report(scores, SiftMatcher(), 2, 10), Results(tmp_path))
@@ -356,6 +392,6 @@ def test_results_without_numbers_can_be_written(scores, tmp_path):
 
 def test_infinite_and_undefined_distances_are_valid_json():
     distances = np.array([np.nan, np.inf, np.inf, 1.0])
-    report = build_report([PairScore((0, 1), 4, distances)], SiftMatcher(), 2, 1)
+    report = build_report([PairScore((0, 1), points(4), distances)], SiftMatcher(), 2, 1)
     pair = json.loads(json.dumps(report, allow_nan=False))["pairs"][0]
     assert pair["median_sed"] is None and pair["consistent"] is False and pair["matches"] == 4

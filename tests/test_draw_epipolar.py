@@ -9,7 +9,7 @@ from test_compute_tsed import write_sample_spec
 from photonvs.cameras.files.camera import Camera
 from photonvs.commands.draw_epipolar import main
 from photonvs.evaluation.epipolar import _lines_of, _segment
-from photonvs.evaluation.scoring import match_distances
+from photonvs.evaluation.scoring import score_pair
 
 
 @pytest.fixture
@@ -70,14 +70,12 @@ def test_drawn_lines_are_those_that_distances_are_measured_from():
     ]
     generator = np.random.default_rng(0)
     matches = generator.uniform(0, 100, (20, 2)), generator.uniform(0, 100, (20, 2))
-    sizes = [(120, 90), (120, 90)]
-    lines_1, lines_2 = _lines_of(matches, cameras, sizes)
+    score = score_pair((0, 1), matches, cameras, ((120, 90), (120, 90)))
+    lines_1, lines_2 = _lines_of(score)
     distances = []
     for points, lines in zip(matches, (lines_1, lines_2), strict=True):
         segments = np.stack([_segment(line, 90, 120) for line in lines])  # (n, 2, 2)
         along, towards = segments[:, 1] - segments[:, 0], points - segments[:, 0]
         cross = along[:, 0] * towards[:, 1] - along[:, 1] * towards[:, 0]
         distances.append(np.abs(cross) / np.linalg.norm(along, axis=1))
-    np.testing.assert_allclose(
-        np.mean(distances, axis=0), match_distances(matches, *cameras, *sizes), rtol=1e-8
-    )
+    np.testing.assert_allclose(np.mean(distances, axis=0), score.distances, rtol=1e-8)

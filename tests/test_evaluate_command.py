@@ -70,6 +70,8 @@ def test_what_is_missing_is_said_and_the_rest_is_compared(tmp_path, capsys):
         (["-o", "a", "--short-term", "0"], "--short-term must be at least 1"),
         (["-o", "a", "--metrics", "size"], "invalid choice"),
         (["-o", "a", "--", "--steps", "3"], "--steps: not expected without --protocol"),
+        (["--protocol", "rooms", "--", "--seed", "3"], "unrecognized arguments: --seed 3"),
+        (["--protocol", "rooms", "--", "--sampler", "none"], "invalid choice: 'none'"),
     ],
 )
 def test_bad_options(words, message, capsys):

@@ -9,15 +9,15 @@ import torch
 from photonvs.cameras import paths as presets
 from photonvs.cameras.conditioning import conditioning
 from photonvs.cameras.spec import SamplingSpec, write_spec
-from photonvs.evaluation.image_metrics import (
+from photonvs.evaluation.comparisons import (
     compare,
     folder_comparison,
-    psnr,
     run_comparison,
     score_run,
-    ssim,
 )
-from photonvs.samples import Sample
+from photonvs.evaluation.gradient_similarity import CONSTANT, gmsd
+from photonvs.evaluation.image_metrics import psnr, ssim
+from photonvs.samples import Results, Sample
 from photonvs.utils.pictures import write_png
 
 
@@ -60,6 +60,28 @@ def test_ssim_is_that_of_torchmetrics_where_its_windows_lie_inside():
     assert math.isnan(ssim(grey(1), grey(1))), "smaller than the window"
 
 
+def test_gmsd_of_a_dot_on_black():
+    """Around a dot, Prewitt's gradient is a third of it, at the corners the diagonal of that."""
+    dot = np.zeros((12, 16, 3), np.uint8)
+    dot[4:6, 6:8] = 200  # one place of the halved grey values
+    step = 200 * (0.2989 + 0.5870 + 0.1140) / 3
+    similarity = np.ones(6 * 8)
+    similarity[:4] = CONSTANT / (step**2 + CONSTANT)
+    similarity[4:8] = CONSTANT / (2 * step**2 + CONSTANT)
+    assert gmsd(dot, np.zeros_like(dot)) == pytest.approx(similarity.std(ddof=1))
+    assert gmsd(np.zeros_like(dot), dot) == gmsd(dot, np.zeros_like(dot))
+
+
+def test_gmsd_sees_structure_and_no_even_change_of_light():
+    frame = np.random.default_rng(0).integers(60, 160, (32, 32, 3), dtype=np.uint8)
+    assert gmsd(frame, frame) == 0
+    framed = np.pad(frame[4:-4, 4:-4], ((4, 4), (4, 4), (0, 0)))
+    blurred = framed.copy()
+    blurred[1:] = (framed[1:].astype(int) + framed[:-1]) // 2
+    assert 0 < gmsd(blurred, framed) < gmsd(np.zeros_like(framed), framed) < 1
+    assert math.isnan(gmsd(grey(1, 3), grey(1, 3))), "no two places to compare"
+
+
 def test_a_run_is_compared_with_the_true_frames(tmp_path):
     run = write_sample(tmp_path)
     comparison = run_comparison(run)
@@ -95,7 +117,7 @@ def test_anyones_frames_by_name(tmp_path):
     for name, level in (("frame_2", 13), ("frame_10", 25)):
         write_png(tmp_path / "true" / f"{name}.bmp", grey(level))
     write_png(tmp_path / "true" / "frame_10.bmp", np.zeros((6, 8, 3), np.uint8))
-    comparison = folder_comparison(tmp_path / "made", tmp_path / "true", tmp_path)
+    comparison = folder_comparison(tmp_path / "made", tmp_path / "true", Results(tmp_path))
     assert [pair.generated.name for pair in comparison.pairs] == ["frame_2.png", "frame_10.png"]
     assert comparison.problems == (f"alone.png: no true image of this name in {tmp_path / 'true'}",)
     rows, problems = compare(comparison, {"psnr": psnr})
@@ -115,6 +137,6 @@ def test_nothing_to_compare_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="nothing to compare.*--video writes them"):
         run_comparison(run)
     with pytest.raises(FileNotFoundError, match="no image is called the same in both"):
-        folder_comparison(tmp_path / "init-ims", tmp_path / "true-ims", tmp_path)
+        folder_comparison(tmp_path / "init-ims", tmp_path / "true-ims", Results(tmp_path))
     with pytest.raises(FileNotFoundError, match="none: no such folder"):
-        folder_comparison(tmp_path / "none", tmp_path / "true-ims", tmp_path)
+        folder_comparison(tmp_path / "none", tmp_path / "true-ims", Results(tmp_path))

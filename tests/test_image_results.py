@@ -6,16 +6,12 @@ import numpy as np
 import pytest
 from test_image_metrics import write_sample
 
-from photonvs.evaluation import image_results
-from photonvs.evaluation.image_metrics import run_comparison
-from photonvs.evaluation.image_results import (
-    METRICS,
-    SetMetrics,
-    evaluate_images,
-    in_horizon,
-    write_rows,
-)
-from photonvs.evaluation.image_table import markdown, plain_table
+from photonvs.evaluation import published_metrics, registry, set_distances
+from photonvs.evaluation.comparisons import run_comparison
+from photonvs.evaluation.image_results import HORIZONS, evaluate_images, in_horizon
+from photonvs.evaluation.image_table import metric_rows, plain_table
+from photonvs.evaluation.registry import METRICS, PairMetric, SetMetric
+from photonvs.evaluation.tables import markdown
 from photonvs.utils.pictures import write_png
 
 
@@ -26,7 +22,7 @@ def comparisons(tmp_path):
     return [run_comparison(write_sample(folder, count)) for folder, count in folders]
 
 
-def mean_level(images, network, device):
+def mean_level(images):
     """Two features: the frame's grey level and its square."""
     levels = np.array([image.mean() for image in images])
     return np.stack([levels, levels**2 / 100], axis=1)
@@ -34,10 +30,7 @@ def mean_level(images, network, device):
 
 @pytest.fixture
 def simple_features(monkeypatch):
-    metrics = SetMetrics(
-        "frechet-efficientnet", "kernel-efficientnet", lambda device: None, mean_level
-    )
-    monkeypatch.setattr(image_results, "SET_METRICS", (metrics,))
+    monkeypatch.setattr(set_distances, "load_features", lambda device: mean_level)
 
 
 def test_horizons():
@@ -87,10 +80,9 @@ def test_a_metric_without_weights_is_said_and_the_others_come(comparisons, monke
     def refuse(device):
         raise FileNotFoundError("no weights here")
 
-    metrics = SetMetrics("fid", "kid", refuse, mean_level)
-    monkeypatch.setattr(image_results, "SET_METRICS", (metrics, image_results.SET_METRICS[1]))
-    monkeypatch.setitem(image_results.PAIR_METRICS, "lpips", refuse)
-    results = evaluate_images(comparisons[:1], METRICS)
+    monkeypatch.setattr(published_metrics, "load_inception", refuse)
+    monkeypatch.setattr(published_metrics, "load_lpips", refuse)
+    results = evaluate_images(comparisons[:1], list(METRICS))
     assert results.unavailable[:2] == [
         "lpips left out: no weights here",
         "fid and kid left out: no weights here",
@@ -115,12 +107,39 @@ def test_metrics_json_has_null_where_there_is_no_number(comparisons):
     comparison = comparisons[0]
     write_png(comparison.pairs[0].generated, np.full((8, 8, 3), 60, np.uint8))  # exact
     results = evaluate_images([comparison], ["psnr", "ssim"])
-    write_rows(comparison, results.compared[0][1])
-    content = json.loads((comparison.result / "metrics.json").read_text())
+    results.write()
+    content = json.loads(comparison.results.metrics.read_text())
     assert content["generated"] == 2
     assert [row["psnr"] is None for row in content["frames"]] == [True, False] and content[
         "frames"
     ][0]["ssim"] is None
+
+
+def darkest(frame, true):
+    return float(frame.min())
+
+
+def test_a_metric_is_one_function_and_one_line(comparisons, monkeypatch):
+    monkeypatch.setattr(registry, "_find", lambda place: darkest)
+    monkeypatch.setitem(METRICS, "darkest", PairMetric("darkest value", "its_file:darkest"))
+    results = evaluate_images(comparisons[:1], ["darkest"])
+    (_, row) = metric_rows(results.summary)
+    assert row == ("darkest value", ["66", "-", "71"])
+
+
+def test_a_number_that_is_no_metric_is_in_the_table_by_its_name():
+    summary = {horizon: {} for horizon in HORIZONS}
+    summary["all"] = {"speed": {"mean": 3.0}, "psnr": {"mean": 20.0}}
+    assert metric_rows(summary) == [
+        ("PSNR (dB), higher is better", ["20", "-", "-"]),
+        ("speed", ["3", "-", "-"]),
+    ]
+
+
+def test_every_metric_can_be_found():
+    for metric in METRICS.values():
+        place = metric.features if isinstance(metric, SetMetric) else metric.place
+        assert callable(registry._find(place))
 
 
 def test_markdown():

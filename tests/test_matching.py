@@ -1,7 +1,10 @@
 """Matchers on pictures whose true correspondence is known, and the cache."""
 
+import hashlib
+import json
 import sys
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -10,14 +13,17 @@ import pytest
 from clips import clip_of
 from scenes import picture_of_plane, sideways_poses
 
+from photonvs.cameras.files.camera import Camera
 from photonvs.evaluation.matching import (
-    MATCHERS,
     ColmapMatcher,
+    Matcher,
+    Matches,
     SiftMatcher,
-    cached_match,
     match_descriptors,
-    read_grey,
+    open_frame,
 )
+from photonvs.evaluation.registry import MATCHERS, open_matcher
+from photonvs.evaluation.scoring import score_sequence
 from photonvs.evaluation.tsed import symmetric_epipolar_distance, tsed
 
 needs_pycolmap = pytest.mark.skipif(find_spec("pycolmap") is None, reason="needs pycolmap")
@@ -28,7 +34,7 @@ MATCHER_CLASSES = [
 
 
 def blob(x: float, y: float, size: int = 64) -> np.ndarray:
-    """A bright spot with its centre at (x, y) pixels from the image's corner: pixel k covers k to k + 1."""
+    """A bright spot at (x, y) pixels from the image's corner; pixel k covers k to k + 1."""
     rows, columns = np.mgrid[0:size, 0:size] + 0.5
     return (40 + 170 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 3**2))).astype(
         np.uint8
@@ -40,10 +46,17 @@ def write(path: Path, image: np.ndarray) -> Path:
     return path
 
 
+def neighbours(matcher: Matcher, images: list[Path]) -> list[Matches]:
+    """The matches of each two neighbouring images."""
+    frames = [open_frame(image) for image in images]
+    return [matcher.match_frames(*both) for both in pairwise(frames)]
+
+
 @pytest.mark.parametrize("matcher_class", MATCHER_CLASSES)
 @pytest.mark.parametrize("centre", [(20.3, 30.7), (32.0, 32.0), (41.75, 25.1)])
 def test_keypoints_have_their_origin_at_the_images_corner(matcher_class, centre, tmp_path):
-    points, descriptors = matcher_class().features(write(tmp_path / "blob.png", blob(*centre)))
+    frame = open_frame(write(tmp_path / "blob.png", blob(*centre)))
+    points, descriptors = matcher_class().features(frame)
     nearest = np.linalg.norm(points - np.array(centre), axis=1).min()
     assert nearest < 0.03  # half a pixel or a quarter off would show
     np.testing.assert_allclose(
@@ -58,7 +71,7 @@ def test_matches_of_a_shifted_picture_are_shifted(matcher_class, tmp_path):
         write(tmp_path / "a.png", picture[:120, :140]),
         write(tmp_path / "b.png", picture[7:127, 5:145]),
     ]
-    ((points_1, points_2),) = matcher_class().match(images, [(0, 1)])
+    ((points_1, points_2),) = neighbours(matcher_class(), images)
     assert len(points_1) == len(points_2) > 100
     moved = points_1 - points_2 - [5, 7]
     assert np.median(np.linalg.norm(moved, axis=1)) < 0.02
@@ -72,7 +85,7 @@ def test_a_true_sequence_is_consistent_and_one_with_false_cameras_is_not(matcher
         write(tmp_path / f"{k}.png", picture_of_plane(pose, focal_y, (128, 128)))
         for k, pose in enumerate(poses)
     ]
-    matches = matcher_class().match(images, [(0, 1), (1, 2)])
+    matches = neighbours(matcher_class(), images)
     true = [
         symmetric_epipolar_distance(*matches[k], poses[k], poses[k + 1], focal_y, 128)
         for k in range(2)
@@ -94,12 +107,12 @@ def test_frames_without_texture_have_no_matches(matcher_class, tmp_path):
         write(tmp_path / "a.png", picture),
         write(tmp_path / "b.png", np.full((96, 96), 90, np.uint8)),
     ]
-    ((points_1, points_2),) = matcher_class().match(images, [(0, 1)])
+    ((points_1, points_2),) = neighbours(matcher_class(), images)
     assert points_1.shape == points_2.shape == (0, 2)
 
 
 def test_colmap_matches_are_those_in_its_database(tmp_path):
-    """The paper's protocol run in full: extraction with edge threshold 30, pinhole, single camera, exhaustive matching."""
+    """The paper's protocol in full: edge threshold 30, one pinhole camera, exhaustive matching."""
     colmap = pytest.importorskip("pycolmap")
     poses = sideways_poses(2)
     images = [
@@ -127,7 +140,7 @@ def test_colmap_matches_are_those_in_its_database(tmp_path):
         expected = [
             database.read_keypoints(ids[name])[rows[:, k], :2] for k, name in enumerate(names)
         ]
-    ((points_1, points_2),) = ColmapMatcher().match(images, [(0, 1)])
+    ((points_1, points_2),) = neighbours(ColmapMatcher(), images)
     assert len(rows) > 50
     table, expected_table = (np.hstack(both) for both in ((points_1, points_2), expected))
     np.testing.assert_array_equal(
@@ -156,43 +169,74 @@ def test_ratio_distance_and_mutual_check():
 
 
 class CountingMatcher(SiftMatcher):
-    """SIFT that counts the pairs it is asked for."""
+    """SIFT that notes the frames and the pairs that it is asked for."""
 
-    def match(self, images, pairs):
-        asked.append(len(pairs))
-        return super().match(images, pairs)
+    def features(self, frame):
+        asked.append(frame.path.name)
+        return super().features(frame)
+
+    def match(self, features, others):
+        asked.append("pair")
+        return super().match(features, others)
 
 
-asked: list[int] = []
+asked: list[str] = []
+
+
+def scored(matcher: Matcher, images: list[Path], cache: Path | None) -> list[Matches]:
+    """The matches of a sequence; what the matcher did is in `asked`."""
+    asked.clear()
+    cameras = [Camera(pose, str(k), 0.9) for k, pose in enumerate(sideways_poses(len(images)))]
+    return [score.points for score in score_sequence(images, cameras, matcher, cache)]
 
 
 def test_cache_is_used_until_an_image_or_a_setting_changes(tmp_path):
-    poses = sideways_poses(3)
+    poses = sideways_poses(4)
     images = [
-        write(tmp_path / f"{k}.png", picture_of_plane(poses[k], 0.9, (96, 96))) for k in range(3)
+        write(tmp_path / f"{k}.png", picture_of_plane(poses[k], 0.9, (96, 96))) for k in range(4)
     ]
-    cache, pairs = tmp_path / "evaluation" / "matches.npz", [(0, 1), (1, 2)]
-    asked.clear()
-    first = cached_match(CountingMatcher(), images, pairs, cache)
-    again = cached_match(CountingMatcher(), images, pairs, cache)
-    for (a, b), (c, d) in zip(first, again, strict=True):
-        np.testing.assert_array_equal(a, c)
-        np.testing.assert_array_equal(b, d)
-    write(images[2], picture_of_plane(poses[2], 0.9, (96, 96), seed=1))
-    cached_match(CountingMatcher(), images, pairs, cache)
-    cached_match(CountingMatcher(edge_threshold=10), images, pairs, cache)
-    assert asked == [2, 0, 1, 2]
+    cache = tmp_path / "evaluation" / "matches.npz"
+    everything = ["0.png", "1.png", "pair", "2.png", "pair", "3.png", "pair"]
+    first = scored(CountingMatcher(), images, cache)
+    assert asked == everything
+    again = scored(CountingMatcher(), images, cache)
+    assert asked == [], "no feature is needed where the pairs are known"
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    write(images[3], picture_of_plane(poses[3], 0.9, (96, 96), seed=1))
+    scored(CountingMatcher(), images, cache)
+    assert asked == ["2.png", "3.png", "pair"]
+    scored(CountingMatcher(edge_threshold=10), images, cache)
+    assert asked == everything
     cache.write_bytes(cache.read_bytes()[:200])
-    cached_match(CountingMatcher(), images, pairs, cache)
-    assert asked[-1] == 2
+    scored(CountingMatcher(), images, cache)
+    assert asked == everything
     assert [path.name for path in cache.parent.iterdir()] == ["matches.npz"]
+    scored(CountingMatcher(), images, None)
+    assert asked == everything, "without a file nothing is kept"
+
+
+def test_a_cache_of_an_earlier_version_is_read(tmp_path):
+    """Its format: an array (2, n, 2) a pair, by a hash of settings and images."""
+    poses = sideways_poses(2)
+    images = [
+        write(tmp_path / f"{k}.png", picture_of_plane(poses[k], 0.9, (96, 96))) for k in range(2)
+    ]
+    settings = json.dumps(CountingMatcher().settings(), sort_keys=True)
+    digests = [hashlib.sha256(image.read_bytes()).hexdigest() for image in images]
+    key = hashlib.sha256(f"{settings} {digests[0]} {digests[1]}".encode()).hexdigest()
+    points = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
+    np.savez_compressed(tmp_path / "matches.npz", **{key: points})
+    (found,) = scored(CountingMatcher(), images, tmp_path / "matches.npz")
+    np.testing.assert_array_equal(found, points)
+    assert asked == []
 
 
 def test_unreadable_images_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="none.png: no such image"):
-        read_grey(tmp_path / "none.png")
+        open_frame(tmp_path / "none.png")
     whole = write(tmp_path / "whole.png", picture_of_plane(sideways_poses(1)[0], 1.0, (96, 96)))
-    assert read_grey(whole).shape == (96, 96)
+    assert open_frame(whole).grey.shape == open_frame(whole).size == (96, 96)
     for name, content in (
         ("cut.png", whole.read_bytes()[:2000]),
         ("text.png", b"no image"),
@@ -200,7 +244,7 @@ def test_unreadable_images_are_named(tmp_path):
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=f"{name}: cannot be read as an image"):
-            read_grey(tmp_path / name)
+            open_frame(tmp_path / name)
 
 
 def test_a_missing_pycolmap_is_explained(monkeypatch):
@@ -213,7 +257,7 @@ def test_settings_name_matcher_and_version():
     settings = SiftMatcher().settings()
     assert settings["matcher"] == "sift" and settings["version"] == f"opencv {cv2.__version__}"
     assert settings["edge_threshold"] == 30 and settings["max_ratio"] == 0.8
-    assert set(MATCHERS) == {"sift", "colmap"}
+    assert {name: open_matcher(name).name for name in MATCHERS} == {name: name for name in MATCHERS}
 
 
 ROOMS = ("rm-Bedroom2", "rm_Hallway3", "rm_Kitchen1")
@@ -227,7 +271,7 @@ def test_rendered_rooms_with_true_and_with_false_cameras(name, matcher_class, tm
     clip, count = clip_of(name), 5
     frames = crop_and_resize(read_frames(clip.video, clip.sequence.timestamps[:count]))
     images = [write(tmp_path / f"{k}.png", frame[:, :, ::-1]) for k, frame in enumerate(frames)]
-    matches = matcher_class().match(images, [(k, k + 1) for k in range(count - 1)])
+    matches = neighbours(matcher_class(), images)
     true = distances_with(matches, clip.camera_to_world, clip.focal_y)
     assert tsed(true, t_error=1) == 1
     for other in set(ROOMS) - {name}:

@@ -1,4 +1,4 @@
-"""report.html: what is embedded, that its lines are the epipolar ones, and that it works in a browser, narrow and wide."""
+"""report.html: what is embedded, its epipolar lines, and a browser, narrow and wide."""
 
 import json
 import re
@@ -99,7 +99,8 @@ def test_its_points_and_matrices_give_the_distances(page):
 PROBE = """<script>
 addEventListener("error", event => parent.postMessage("error: " + event.message, "*"));
 addEventListener("load", () => setTimeout(() => {
-  const seen = {ready: document.body.dataset.ready, overflow: document.documentElement.scrollWidth - innerWidth};
+  const overflow = document.documentElement.scrollWidth - innerWidth;
+  const seen = {ready: document.body.dataset.ready, overflow};
   const fire = (target, type) => target.dispatchEvent(new Event(type, {bubbles: true}));
   seen.frames = document.querySelectorAll("#views figure").length;
   seen.loaded = [...document.images].every(image => image.naturalWidth > 0);
@@ -132,8 +133,9 @@ def test_in_a_browser(page, tmp_path, width):
         f'<iframe src="page.html" width="{width}" height="800"></iframe><pre id="said"></pre>'
         "<script>onmessage = event => { said.textContent += event.data; }</script>"
     )
-    flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
-    flags += f" --disable-sync --user-data-dir={tmp_path / 'profile'} --virtual-time-budget=5000 --dump-dom"
+    flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking "
+    flags += "--disable-component-update --disable-sync --virtual-time-budget=5000 --dump-dom "
+    flags += f"--user-data-dir={tmp_path / 'profile'}"
     line = [CHROMIUM, *flags.split(), (tmp_path / "around.html").as_uri()]
     done = subprocess.run(line, capture_output=True, text=True, timeout=120)
     said = re.search('<pre id="said">(.*?)</pre>', done.stdout, re.DOTALL)

@@ -156,7 +156,7 @@ def test_protocols_that_come_with_the_package():
 
 @pytest.mark.slow
 def test_the_rooms_protocol_is_that_of_the_rooms():
-    """Its sequences are the first clips of the split test as they are made today, without rendering them."""
+    """Its sequences are the first clips of the split test as they are made today."""
     pinned = {one.id: one for one in read_protocol(find_protocol("rooms")).sequences}
     for number in range(len(pinned)):
         clip = Clip("test", 0, number, 201, Fraction(30))

@@ -1,4 +1,4 @@
-"""A protocol carried out from footage to results, with a score network of some thousand parameters."""
+"""A protocol carried out from footage to results, with a tiny score network."""
 
 import json
 
@@ -12,7 +12,7 @@ from photonvs.cameras.spec import read_spec
 from photonvs.commands.evaluate import main
 from photonvs.datasets.poses import load_poses
 from photonvs.evaluation.protocol import Protocol, choose_sequences, read_protocol, write_protocol
-from photonvs.evaluation.protocol_run import make_samples
+from photonvs.evaluation.protocol_run import evaluate_protocol, make_samples
 from photonvs.models import build_denoiser, save_weights
 
 SAMPLING = ["--", "--steps", "2", "--device", "cpu"]
@@ -137,3 +137,17 @@ def test_a_return_trip_ends_where_it_began(made, tmp_path):
     assert len(poses) == 5 and np.array_equal(poses, poses[::-1]) and not problems
     true = [(folder / "true-ims" / f"{number:04d}.png").read_bytes() for number in range(5)]
     assert true == true[::-1] and true[0] != true[2]
+
+
+def test_the_function_gives_the_results_and_prints_nothing(made, capsys):
+    folder = made / "samples" / "small"
+    protocol = read_protocol(made / "small.yaml")
+    found = evaluate_protocol(protocol, folder, made / "data" / "train", metrics=["gmsd"])
+    assert capsys.readouterr().out == ""
+    assert found.problems == [] and found.runs == [], "nothing was sampled"
+    assert json.loads(json.dumps(found.content)) == results(made)
+    assert set(found.content["images"]["all"]) == {"gmsd", "psnr_of_copying"}
+    assert [path.name for path in found.files] == ["results.json", "results.md", "report.html"]
+    assert [name for name, _ in found.reports] == [
+        f"{one.id}/00000000" for one in protocol.sequences
+    ]

@@ -12,7 +12,6 @@ import torch
 
 from photonvs.evaluation import published_metrics
 from photonvs.evaluation.published_metrics import (
-    inception_features,
     load_inception,
     load_lpips,
     weight_file,
@@ -87,9 +86,9 @@ def test_inception_with_weights_in_the_folder_of_downloads(downloads):
         if name.endswith("conv.weight"):
             tensor.normal_(std=(2 / tensor[0].numel()) ** 0.5)
     torch.save(state, weight_file(published_metrics.INCEPTION_URL))
-    network = load_inception()
+    features = load_inception()
     images = np.random.default_rng(0).integers(0, 256, (2, 2, 32, 40, 3), dtype=np.uint8)
-    found = [inception_features(part, network) for part in images]
+    found = [features(part) for part in images]
     assert found[0].shape == (2, 2048) and np.isfinite(found[0]).all() and found[0].std() > 0
     metric = FrechetInceptionDistance(feature=2048, antialias=False).set_dtype(torch.float64)
     for part, real in zip(images, (True, False), strict=True):

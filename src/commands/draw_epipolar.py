@@ -3,11 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ..cameras.files.matching import images_of_cameras
-from ..cameras.files.reading import read_cameras
-from ..evaluation.epipolar import draw_pair
-from ..evaluation.matching import MATCHERS
-from ..samples import Sample
+from ..evaluation.registry import MATCHERS, open_matcher
 from ..utils.files import atomic_path
 from .options import add_instance_data
 
@@ -15,6 +11,11 @@ from .options import add_instance_data
 def main(arguments: list[str] | None = None) -> None:
     """Draw one pair of frames and say where the picture is."""
     options = _parse(arguments)
+    from ..cameras.files.matching import images_of_cameras
+    from ..cameras.files.reading import read_cameras
+    from ..evaluation.epipolar import draw_pair
+    from ..samples import Sample
+
     if options.output:
         run = Sample(options.instance_data / options.output).run(options.run)
         poses, images, results = run.sample.spec_file, run.images, run.results.folder
@@ -23,12 +24,17 @@ def main(arguments: list[str] | None = None) -> None:
     cameras = read_cameras(poses)
     paths, _ = images_of_cameras(cameras, images)
     first, second = options.frames
-    if not (0 <= first < len(cameras) and 0 <= second < len(cameras) and first != second):
+    if not {first, second} <= set(range(len(cameras))) or first == second:
         raise ValueError(
-            f"frames {first} and {second}: expected two different ones from 0 to {len(cameras) - 1} ({poses})"
+            f"frames {first} and {second}: expected two different ones from 0 to "
+            f"{len(cameras) - 1} ({poses})"
         )
-    pair = [(paths[k], cameras[k]) for k in (first, second)]
-    figure = draw_pair(pair, MATCHERS[options.matcher](), options.lines)
+    figure = draw_pair(
+        (paths[first], paths[second]),
+        (cameras[first], cameras[second]),
+        open_matcher(options.matcher),
+        options.lines,
+    )
     target = options.figure or results / f"epipolar-{first:04d}-{second:04d}.png"
     with atomic_path(target) as temporary:
         figure.savefig(temporary, dpi=120)
@@ -39,43 +45,25 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="A picture of two frames, their matches and the matches' epipolar lines."
     )
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="folder samples/<id> in the instance data"
+    add = parser.add_argument
+    text = "folder samples/<id> in the instance data"
+    add("-o", "--output", type=Path, metavar="DIR", help=text)
+    add("--run", type=int, default=0, help="number of the run in it (default: 0)")
+    text = "instead of -o: a folder of anyone's frames"
+    add("--images", type=Path, metavar="DIR", help=text)
+    text = "the cameras of --images, as for compute-tsed.py"
+    add("--poses", type=Path, metavar="FILE", help=text)
+    text = "positions on the path (default: 0 1)"
+    add("--frames", type=int, nargs=2, default=(0, 1), metavar="N", help=text)
+    text = "as for compute-tsed.py (default: sift)"
+    add("--matcher", choices=sorted(MATCHERS), default="sift", help=text)
+    text = "matches whose lines are drawn at most (default: 30)"
+    add("--lines", type=int, default=30, metavar="N", help=text)
+    text = (
+        "picture to write (default: epipolar-NNNN-NNNN.png, with -o in "
+        "samples/<id>/evaluation/<run>)"
     )
-    parser.add_argument("--run", type=int, default=0, help="number of the run in it (default: 0)")
-    parser.add_argument(
-        "--images", type=Path, metavar="DIR", help="instead of -o: a folder of anyone's frames"
-    )
-    parser.add_argument(
-        "--poses", type=Path, metavar="FILE", help="the cameras of --images, as for compute-tsed.py"
-    )
-    parser.add_argument(
-        "--frames",
-        type=int,
-        nargs=2,
-        default=(0, 1),
-        metavar="N",
-        help="positions on the path (default: 0 1)",
-    )
-    parser.add_argument(
-        "--matcher",
-        choices=sorted(MATCHERS),
-        default="sift",
-        help="as for compute-tsed.py (default: sift)",
-    )
-    parser.add_argument(
-        "--lines",
-        type=int,
-        default=30,
-        metavar="N",
-        help="matches whose lines are drawn at most (default: 30)",
-    )
-    parser.add_argument(
-        "--figure",
-        type=Path,
-        metavar="FILE",
-        help="picture to write (default: epipolar-NNNN-NNNN.png, with -o in samples/<id>/evaluation/<run>)",
-    )
+    add("--figure", type=Path, metavar="FILE", help=text)
     add_instance_data(parser)
     options = parser.parse_args(arguments)
     if bool(options.output) == bool(options.images) or bool(options.images) != bool(options.poses):

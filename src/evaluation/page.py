@@ -1,6 +1,7 @@
-"""report.html: one self-contained page with frames, epipolar lines, plots and tables, for any browser, on a phone too.
+"""report.html: one page with frames, epipolar lines, plots and tables.
 
-Pictures are embedded as JPEG of at most PICTURE_SIZE pixels; nothing is loaded from anywhere.
+It works in any browser, on a phone too. Pictures are embedded as JPEG of at most PICTURE_SIZE
+pixels; nothing is loaded from anywhere.
 """
 
 import base64
@@ -16,11 +17,12 @@ import numpy as np
 from PIL import Image
 
 from ..utils.files import atomic_path
-from ..utils.pictures import read_frame, read_square
-from .image_table import LABELS
-from .matching import Matcher, cached_match, read_grey
-from .scoring import FrameSequence, match_distances, pair_fundamental
-from .tsed import has_baseline
+from ..utils.pictures import read_frame, read_square, to_rgb
+from .comparisons import BASELINE, value_names
+from .image_table import label
+from .scoring import PairScore
+from .statistics import spread
+from .tables import number_text
 
 TEMPLATE = Path(__file__).with_name("page.html")
 PICTURE_SIZE = 384  # pixels of an embedded picture's longer side
@@ -32,9 +34,10 @@ class PageSequence:
     """What the page shows of one sequence."""
 
     name: str
-    frames: FrameSequence
     report: dict  # of tsed.json
-    cache: Path  # file of matches
+    scores: Sequence[PairScore]  # of the report's pairs
+    frames: Sequence[str]  # names
+    pictures: Mapping[int, str | None]  # `picture` of each frame by position, where there is one
     given: tuple[int, ...] = ()  # positions of given frames
     photo: Path | None = None  # the first given frame, as it was given
     true: Mapping[int, Path] = field(default_factory=dict)  # by position
@@ -45,114 +48,101 @@ def write_page(
     path: Path,
     title: str,
     sequences: Sequence[PageSequence],
-    matcher: Matcher,
     tables: Sequence[dict] = (),
     notes: Sequence[str] = (),
     about: str = "",
 ) -> None:
-    """Write the page of at least one sequence. tables: {"title", "head", "rows"} of texts; notes: what was left out."""
-    settings = sequences[0].report
-    subtitle = f"T_error {settings['t_error']:g} pixels, T_matches {settings['t_matches']}, matcher {settings['matcher']}"
+    """Write the page of at least one sequence.
+
+    tables: {"title", "head", "rows"} of texts. notes: what was left out.
+    """
     content = {
         "title": title,
-        "subtitle": ", ".join(
-            part for part in (about, subtitle, f"photonvs {settings['photonvs']}") if part
-        ),
+        "subtitle": _subtitle(sequences[0].report, about),
         "tables": list(tables),
         "notes": list(notes),
-        "sequences": [_sequence(sequence, matcher) for sequence in sequences],
+        "sequences": [_sequence(sequence) for sequence in sequences],
     }
-    data = json.dumps(content, allow_nan=False, separators=(",", ":")).replace(
-        "<", "\\u003c"
-    )  # cannot end the script element
+    data = json.dumps(content, allow_nan=False, separators=(",", ":"))
+    data = data.replace("<", "\\u003c")  # cannot end the script element
     text = TEMPLATE.read_text(encoding="utf-8").replace("{{title}}", html.escape(title))
     with atomic_path(path) as temporary:
         temporary.write_text(text.replace("{{data}}", data), encoding="utf-8")
 
 
-def _sequence(sequence: PageSequence, matcher: Matcher) -> dict:
-    report = sequence.report
-    kept = ("tsed", "t_error", "t_matches", "area_under_curve", "mean_median_sed", "count", "curve")
-    names = [
-        name
-        for name in (sequence.rows[0] if sequence.rows else {})
-        if name not in ("frame", "number")
+def _subtitle(report: dict, about: str) -> str:
+    parts = [
+        f"T_error {report['t_error']:g} pixels",
+        f"T_matches {report['t_matches']}",
+        f"matcher {report['matcher']}",
+        f"photonvs {report['photonvs']}",
     ]
+    return ", ".join([about, *parts] if about else parts)
+
+
+def _sequence(sequence: PageSequence) -> dict:
+    report, rows = sequence.report, sequence.rows
+    kept = ("tsed", "t_error", "t_matches", "area_under_curve", "mean_median_sed", "count", "curve")
+    names = value_names(rows)
     return {key: report[key] for key in kept} | {
         "name": sequence.name,
-        "photo": _embedded(sequence.photo, square=True) if sequence.photo else None,
-        "frames": [
-            {
-                "name": image.name,
-                "given": position in sequence.given,
-                "image": _embedded(image),
-                "true": _embedded(sequence.true[position]) if position in sequence.true else None,
-            }
-            for position, image in enumerate(sequence.frames.images)
+        "photo": embedded(sequence.photo, square=True) if sequence.photo else None,
+        "frames": [_frame(sequence, position) for position in range(len(sequence.frames))],
+        "pairs": [
+            pair | {"problem": pair.get("problem")} | _drawing(score)
+            for pair, score in zip(report["pairs"], sequence.scores, strict=True)
         ],
-        "pairs": _pairs(sequence, matcher),
         "psnr": [
-            [row["frame"], row.get("psnr"), row.get("psnr_of_copying")]
-            for row in sequence.rows
-            if "psnr" in row
+            [row["frame"], row.get("psnr"), row.get(BASELINE)] for row in rows if "psnr" in row
         ],
-        "row_head": ["frame", *(LABELS[name].split(",")[0] for name in names)],
-        "rows": [
-            [str(row["frame"]), *(_text(row[name]) for name in names)] for row in sequence.rows
-        ],
+        "row_head": ["frame", *(label(name).split(",")[0] for name in names)],
+        "rows": [[str(row["frame"]), *(number_text(row[name]) for name in names)] for row in rows],
     }
 
 
-def _pairs(sequence: PageSequence, matcher: Matcher) -> list[dict]:
-    """The report's pairs, each with matched points, distances and the fundamental matrix that its lines come from."""
-    reported = sequence.report["pairs"]
-    readable = [tuple(pair["frames"]) for pair in reported if pair["matches"] is not None]
-    matches = dict(
-        zip(
-            readable,
-            cached_match(matcher, sequence.frames.images, readable, sequence.cache),
-            strict=True,
-        )
-    )
-    pairs = []
-    for pair in reported:
-        frames = tuple(pair["frames"])
-        drawn = {"points": [], "sizes": [], "fundamental": None}
-        if frames in matches:
-            drawn = _drawing(sequence.frames, frames, matches[frames])
-        pairs.append(pair | {"problem": pair.get("problem")} | drawn)
-    return pairs
+def _frame(sequence: PageSequence, position: int) -> dict:
+    true = sequence.true.get(position)
+    return {
+        "name": sequence.frames[position],
+        "given": position in sequence.given,
+        "image": sequence.pictures.get(position),
+        "true": embedded(true) if true else None,
+    }
 
 
-def _drawing(
-    frames: FrameSequence, pair: tuple[int, int], matches: tuple[np.ndarray, np.ndarray]
-) -> dict:
-    cameras = [frames.cameras[position] for position in pair]
-    sizes = [read_grey(frames.images[position]).shape for position in pair]
-    distances, fundamental = np.full(len(matches[0]), np.nan), None
-    if has_baseline(cameras[0].pose, cameras[1].pose):
-        distances = match_distances(matches, *cameras, *sizes)
-        fundamental = pair_fundamental(cameras, sizes)
+def _drawing(score: PairScore) -> dict:
+    """Matched points with their distances, and the fundamental matrix that lines come from."""
+    if score.points is None:
+        return {"points": [], "sizes": [], "fundamental": None}
+    distances, fundamental = score.distances, score.fundamental
+    if distances is None:
+        distances = np.full(score.matches, np.nan)
+    if fundamental is not None:
         fundamental = (fundamental / np.abs(fundamental).max()).tolist()
+    first, second = score.points
     order = np.argsort(distances)
-    chosen = order[
-        np.unique(np.linspace(0, len(order) - 1, min(MATCHES, len(order))).round().astype(int))
-    ]
-    points = [
-        [
-            *(round(float(value), 2) for value in (*matches[0][index], *matches[1][index])),
-            _number(distances[index]),
-        ]
-        for index in chosen
-    ]
-    return {"points": points, "sizes": [size[::-1] for size in sizes], "fundamental": fundamental}
+    points = []
+    for index in order[spread(len(order), MATCHES)]:
+        places = (round(float(value), 2) for value in (*first[index], *second[index]))
+        points.append([*places, _number(distances[index])])
+    sizes = [size[::-1] for size in score.sizes]
+    return {"points": points, "sizes": sizes, "fundamental": fundamental}
 
 
-def _embedded(path: Path, square: bool = False) -> str | None:
-    """A picture, or its centre square, as a data URI; None if it cannot be read."""
+def embedded(path: Path, square: bool = False) -> str | None:
+    """`picture` of an image file, or of its centre square; None if it cannot be read."""
     try:
-        image = Image.fromarray(read_square(path, PICTURE_SIZE) if square else read_frame(path))
+        frame = read_square(path, PICTURE_SIZE) if square else read_frame(path)
     except (ValueError, OSError):
+        return None
+    return picture(Image.fromarray(frame))
+
+
+def picture(image: Image.Image) -> str | None:
+    """An image as a small data URI; None if its values have no known range."""
+    try:
+        image = to_rgb(image)
+    except ValueError:
         return None
     image.thumbnail((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
@@ -162,7 +152,3 @@ def _embedded(path: Path, square: bool = False) -> str | None:
 
 def _number(value: float) -> float | None:
     return round(float(value), 3) if math.isfinite(value) else None
-
-
-def _text(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"

@@ -1,11 +1,12 @@
-"""A pinned protocol: which sequences, which frames, which seed, which metrics, so that two groups evaluate the same thing.
+"""A pinned protocol: which sequences, frames, seed and metrics an evaluation has.
 
-A YAML file, of `protocols/` by name or anywhere by path; docs/evaluation.md explains its keys. It is made from the poses.npy of
-a split that no training saw, by a fixed rule (`choose_sequences`).
+So two groups evaluate the same thing. It is a YAML file, in `protocols/` by name or anywhere by
+path; docs/evaluation.md explains its keys. It is made from the poses.npy of a split that no
+training saw, by a fixed rule (`choose_sequences`).
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -17,20 +18,29 @@ from ..cameras.paths import CameraPath
 from ..cameras.realestate10k import VideoPoses
 from ..datasets.poses import PoseFile
 from ..utils.files import atomic_path
-from .image_results import METRICS, SHORT_TERM
-from .matching import MATCHERS
-from .sequences import FIRST_FRAMES
-from .tsed import T_ERROR, T_MATCHES
+from .registry import (
+    EVERY,
+    FIRST_FRAMES,
+    FRAMES,
+    MATCHERS,
+    METRICS,
+    SHORT_TERM,
+    T_ERROR,
+    T_MATCHES,
+)
 
 FORMAT = 1
 PROTOCOLS = Path(__file__).parent / "protocols"
-FRAMES, EVERY = 21, 10  # the paper's: the given frame and 20 more, ten frames of the video apart
-PATH_TOLERANCE = 1e-4  # relative, of path length and focal length: float32 and another order of summation differ by less
+# Relative, of path length and focal length: float32 and another order of summation differ by less.
+PATH_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
 class PinnedSequence:
-    """A sequence and its frames; path length and focal length tell whether somebody's poses are the same."""
+    """A sequence and its frames.
+
+    Path length and focal length tell whether somebody's poses are the same.
+    """
 
     id: str
     video: str  # name of the video's file, without suffix
@@ -49,40 +59,73 @@ class Protocol:
     return_trip: bool = False  # whether each path also goes back to its first frame
     seed: int = 0  # of sampling
     runs: int = 1  # draws of each sequence
-    first_frame: str = "reconstruction"  # of TSED's first pair: the given photo's reconstruction, or the photo (original)
+    # Of TSED's first pair: the given photo's reconstruction, or the photo (original).
+    first_frame: str = FIRST_FRAMES[0]
     matcher: str = "sift"
     t_error: float = T_ERROR  # pixels
     t_matches: int = T_MATCHES
     short_term: int = SHORT_TERM  # number of the generated frame
-    metrics: tuple[str, ...] = METRICS
+    metrics: tuple[str, ...] = tuple(METRICS)
 
     def __post_init__(self) -> None:
-        checks = {
-            "sequences: expected at least one": len(self.sequences) > 0,
-            f"return_trip {self.return_trip!r}: expected true or false": isinstance(
-                self.return_trip, bool
-            ),
-            "sequences: an id is there twice": len({one.id for one in self.sequences})
-            == len(self.sequences),
-            "timestamps: expected at least two a sequence, increasing": all(
-                map(_increases, self.sequences)
-            ),
-            f"first_frame {self.first_frame!r}: expected {' or '.join(FIRST_FRAMES)}": self.first_frame
-            in FIRST_FRAMES,
-            f"matcher {self.matcher!r}: expected one of {', '.join(sorted(MATCHERS))}": self.matcher
-            in MATCHERS,
-            f"metrics {list(self.metrics)}: expected some of {', '.join(METRICS)}": set(
-                self.metrics
-            )
-            <= set(METRICS),
-            "t_error must be above 0, t_matches, runs and short_term at least 1, seed at least 0": self.t_error
-            > 0
-            and min(self.t_matches, self.runs, self.short_term, self.seed + 1) >= 1,
-        }
-        for problem, holds in checks.items():
+        for problem, holds in self._checks():
             if not holds:
                 raise ValueError(problem)
         conditioning(2, self.condition)
+
+    def _checks(self) -> Iterator[tuple[str, bool]]:
+        """What has to hold, and what is wrong where it doesn't."""
+        ids = {one.id for one in self.sequences}
+        matchers, metrics = ", ".join(sorted(MATCHERS)), ", ".join(METRICS)
+        numbers = (self.t_matches, self.runs, self.short_term, self.seed + 1)
+        yield "sequences: expected at least one", len(self.sequences) > 0
+        yield (
+            f"return_trip {self.return_trip!r}: expected true or false",
+            isinstance(self.return_trip, bool),
+        )
+        yield "sequences: an id is there twice", len(ids) == len(self.sequences)
+        yield (
+            "timestamps: expected at least two a sequence, increasing",
+            all(map(_increases, self.sequences)),
+        )
+        yield (
+            f"first_frame {self.first_frame!r}: expected {' or '.join(FIRST_FRAMES)}",
+            self.first_frame in FIRST_FRAMES,
+        )
+        yield (
+            f"matcher {self.matcher!r}: expected one of {matchers}",
+            self.matcher in MATCHERS,
+        )
+        yield (
+            f"metrics {list(self.metrics)}: expected some of {metrics}",
+            set(self.metrics) <= set(METRICS),
+        )
+        yield (
+            "t_error must be above 0, t_matches, runs and short_term at least 1, seed at least 0",
+            self.t_error > 0 and min(numbers) >= 1,
+        )
+
+
+def make_protocol(
+    poses: PoseFile,
+    count: int,
+    frames: int = FRAMES,
+    every: int = EVERY,
+    videos: Collection[str] | None = None,
+    **settings: object,
+) -> Protocol:
+    """A protocol of at most `count` sequences, by the fixed rule (`choose_sequences`).
+
+    settings: of `Protocol`. ValueError if no sequence is left, or for settings that cannot be.
+    """
+    chosen = choose_sequences(poses, count, frames, every, videos)
+    rule = (
+        f"of the {len(poses)} sequences those with at least {_span(frames, every)} poses"
+        f"{'' if videos is None else ' and a video'}, in the order of the SHA-256 of their ids, "
+        f"the first {len(chosen)}; of each, every pose whose number from 0 is a multiple of "
+        f"{every}, {frames} in all"
+    )
+    return Protocol(chosen, rule, **settings)
 
 
 def choose_sequences(
@@ -92,16 +135,18 @@ def choose_sequences(
     every: int = EVERY,
     videos: Collection[str] | None = None,
 ) -> tuple[PinnedSequence, ...]:
-    """The fixed rule: of the sequences that have enough poses (and, with `videos`, a video among these), the first `count` by
-    the SHA-256 of their id; of each, its poses number 0, `every`, 2 `every`, …, `frames` of them.
+    """The sequences of a protocol, by a fixed rule.
 
-    So a longer protocol holds a shorter one, and where some videos are gone the others stay. ValueError if none is left.
+    Of the sequences that have enough poses (and, with `videos`, a video among these), it takes the
+    first `count` by the SHA-256 of their id. Of each it takes the poses number 0, `every`,
+    2 `every`, …, `frames` of them. So a longer protocol holds a shorter one, and where some videos
+    are gone the others stay. ValueError if none is left.
     """
     if count < 1 or frames < 2 or every < 1:
         raise ValueError(
             f"{count} sequences of {frames} frames, every {every}: expected at least 1, 2 and 1"
         )
-    span = (frames - 1) * every + 1
+    span = _span(frames, every)
     names = [name for name, length in zip(poses, poses.lengths(), strict=True) if length >= span]
     if videos is not None:
         names = [name for name in names if poses[name].video in videos]
@@ -113,17 +158,22 @@ def choose_sequences(
     return tuple(_pin(name, poses[name], np.arange(0, span, every)) for name in names)
 
 
+def _span(frames: int, every: int) -> int:
+    """Poses from a sequence's first frame to its last."""
+    return (frames - 1) * every + 1
+
+
 def path_of(pinned: PinnedSequence, poses: PoseFile) -> CameraPath:
-    """The path of a pinned sequence in a poses.npy; ValueError where it is not there or not the same."""
+    """The path of a pinned sequence in a poses.npy; ValueError if it is missing or another one."""
     if pinned.id not in poses:
         raise ValueError(
-            f"sequence {pinned.id}: not in {poses.path}; expected the split that the protocol was made from"
+            f"sequence {pinned.id}: not in {poses.path}; expected the split that the protocol was "
+            "made from"
         )
     sequence = poses[pinned.id]
     positions = np.searchsorted(sequence.timestamps, pinned.timestamps)
-    if not np.array_equal(
-        sequence.timestamps[np.minimum(positions, len(sequence) - 1)], pinned.timestamps
-    ):
+    found_times = sequence.timestamps[np.minimum(positions, len(sequence) - 1)]
+    if not np.array_equal(found_times, pinned.timestamps):
         raise ValueError(
             f"sequence {pinned.id}: {poses.path} has no poses at some of the protocol's timestamps"
         )
@@ -132,7 +182,8 @@ def path_of(pinned: PinnedSequence, poses: PoseFile) -> CameraPath:
         value, expected = getattr(found, name), getattr(pinned, name)
         if abs(value - expected) > PATH_TOLERANCE * max(abs(expected), 1e-3):
             raise ValueError(
-                f"sequence {pinned.id}: {name} is {value:.6g} in {poses.path}, {expected:.6g} in the protocol"
+                f"sequence {pinned.id}: {name} is {value:.6g} in {poses.path}, {expected:.6g} in "
+                "the protocol"
             )
     matrices = np.tile(np.eye(4), (len(positions), 1, 1))
     matrices[:, :3] = sequence.poses[positions]
@@ -142,9 +193,18 @@ def path_of(pinned: PinnedSequence, poses: PoseFile) -> CameraPath:
 
 
 def write_protocol(path: Path, protocol: Protocol) -> None:
-    """Write the YAML file, whole or not at all."""
-    content = {"format": FORMAT, **asdict(protocol)}
-    content["sequences"] = [
+    """Write the YAML file, whole or not at all.
+
+    ValueError if there is one already, since results refer to it.
+    """
+    if path.exists():
+        raise ValueError(
+            f"{path}: exists; results refer to it: choose another name, or delete it yourself"
+        )
+    settings = asdict(protocol)
+    del settings["sequences"]
+    settings["metrics"] = list(protocol.metrics)
+    sequences = [
         {
             **asdict(one),
             "timestamps": list(one.timestamps),
@@ -152,17 +212,17 @@ def write_protocol(path: Path, protocol: Protocol) -> None:
         }
         for one in protocol.sequences
     ]
-    content["metrics"] = list(protocol.metrics)
-    content["sequences"] = content.pop("sequences")  # last, since it is long
+    content = {"format": FORMAT, **settings, "sequences": sequences}  # the long list comes last
+    text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120)
     with atomic_path(path) as temporary:
-        temporary.write_text(
-            yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120),
-            encoding="utf-8",
-        )
+        temporary.write_text(text, encoding="utf-8")
 
 
 def find_protocol(name: str) -> Path:
-    """The file of a protocol that comes with the package, or of any path; FileNotFoundError names those that there are."""
+    """The file of a protocol that comes with the package, or of any path.
+
+    FileNotFoundError names those that there are.
+    """
     path = PROTOCOLS / f"{name}.yaml"
     if path.is_file():
         return path
@@ -178,9 +238,8 @@ def read_protocol(path: Path) -> Protocol:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
             raise ValueError(f"expected a protocol of format {FORMAT}")
-        content["sequences"] = tuple(
-            _read_sequence(entry) for entry in _as_list(content.get("sequences"), "sequences")
-        )
+        entries = _as_list(content.get("sequences"), "sequences")
+        content["sequences"] = tuple(map(_read_sequence, entries))
         content["metrics"] = tuple(_as_list(content.get("metrics", list(METRICS)), "metrics"))
         _check_keys(content, Protocol)
         return Protocol(**content)

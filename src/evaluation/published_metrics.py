@@ -1,7 +1,8 @@
-"""The networks of the published image metrics, by torchmetrics (the extra `metrics`): LPIPS, and Inception-v3 for FID and KID.
+"""The networks of the published image metrics: LPIPS, and Inception-v3 for FID and KID.
 
-Their weights are fetched once, into PyTorch's folder of downloads. What cannot be had, package or weights, is said in one line
-as FileNotFoundError, so that the other metrics still come.
+They come from torchmetrics (the extra `metrics`). Their weights are fetched once, into PyTorch's
+folder of downloads. What cannot be had, package or weights, is said in one line as
+FileNotFoundError, so that the other metrics still come.
 """
 
 import warnings
@@ -12,18 +13,22 @@ from urllib.error import URLError
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..utils.checkpoint import first_line
 
 EXTRA = 'pip install "photonvs[metrics]" (torchmetrics, torch-fidelity)'
-INCEPTION_URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
+INCEPTION_URL = (
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+    "weights-inception-2015-12-05-6726825d.pth"
+)
 ALEXNET_URL = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
 
 
 def load_lpips(device: str | torch.device = "cpu") -> Callable[[np.ndarray, np.ndarray], float]:
-    """LPIPS (Zhang et al. 2018, version 0.1, AlexNet) of two frames (height, width, 3) uint8; 0 for equal ones.
+    """LPIPS of two frames (height, width, 3) uint8; 0 for equal ones.
 
+    Zhang et al. 2018, version 0.1, AlexNet.
     Raises FileNotFoundError where torchmetrics is missing or AlexNet's weights cannot be fetched.
     """
     with _explained("LPIPS", ALEXNET_URL):
@@ -39,25 +44,25 @@ def load_lpips(device: str | torch.device = "cpu") -> Callable[[np.ndarray, np.n
     return distance
 
 
-def load_inception(device: str | torch.device = "cpu") -> nn.Module:
-    """Inception-v3 as FID has it: (n, 3, height, width) uint8 -> features (n, 2048).
+def load_inception(
+    device: str | torch.device = "cpu",
+) -> Callable[[Iterable[np.ndarray]], np.ndarray]:
+    """Inception-v3 as FID has it: frames (height, width, 3) uint8 -> features (n, 2048) float64.
 
-    Enlarged without antialiasing, as in the published code. Raises FileNotFoundError as `load_lpips`.
+    FID and KID are the `set_distances` of these. Frames are enlarged without antialiasing, as in
+    the published code. Raises FileNotFoundError as `load_lpips`.
     """
     with _explained("FID and KID", INCEPTION_URL):
         from torchmetrics.image.fid import NoTrainInceptionV3
 
-        return NoTrainInceptionV3("inception-v3-compat", ["2048"], antialias=False).to(device)
+        network = NoTrainInceptionV3("inception-v3-compat", ["2048"], antialias=False).to(device)
 
+    @torch.inference_mode()
+    def features(images: Iterable[np.ndarray]) -> np.ndarray:
+        each = (network(_to_batch(image).to(device)) for image in images)
+        return np.concatenate([found.double().cpu().numpy() for found in each])
 
-@torch.inference_mode()
-def inception_features(
-    images: Iterable[np.ndarray], network: nn.Module, device: str | torch.device = "cpu"
-) -> np.ndarray:
-    """Features (n, 2048) float64 of frames (height, width, 3) uint8 RGB; FID and KID are their `set_distances`."""
-    return np.concatenate(
-        [network(_to_batch(image).to(device)).double().cpu().numpy() for image in images]
-    )
+    return features
 
 
 def weight_file(url: str) -> Path:
@@ -82,6 +87,6 @@ def _explained(metric: str, url: str) -> Iterator[None]:
         ) from error
     except (URLError, OSError, RuntimeError) as error:
         raise FileNotFoundError(
-            f"{metric}: the network's weights could not be fetched ({first_line(error)}); with no network put {url} into "
-            f"{weight_file(url).parent}"
+            f"{metric}: the network's weights could not be fetched ({first_line(error)}); with no "
+            f"network put {url} into {weight_file(url).parent}"
         ) from error

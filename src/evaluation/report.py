@@ -14,7 +14,8 @@ from ..samples import Results
 from ..utils.files import atomic_path
 from .matching import Matcher
 from .scoring import PairScore
-from .statistics import CONFIDENCE, mean_over_sequences
+from .statistics import mean_over_sequences
+from .tables import aligned, number_text, sequences_text
 from .tsed import (
     CURVE_END,
     CURVE_ERRORS,
@@ -25,15 +26,22 @@ from .tsed import (
     tsed_curve,
 )
 
+SCORES = {  # of a report, and what tables call them
+    "tsed": "TSED",
+    "area_under_curve": "area",
+    "mean_median_sed": "median",
+}
+
 
 def build_report(
     scores: Sequence[PairScore], matcher: Matcher, t_error: float, t_matches: int
 ) -> dict:
-    """The content of tsed.json; docs/tsed.md explains its keys. None where a number does not exist."""
+    """The content of tsed.json (docs/tsed.md); None where a number does not exist."""
     distances = [score.distances for score in scores]
     pairs = [_pair_report(score, t_error, t_matches) for score in scores]
     medians = [pair["median_sed"] for pair in pairs if pair["median_sed"] is not None]
     curve = tsed_curve(distances, CURVE_ERRORS, t_matches)
+    points = zip(CURVE_ERRORS, curve, strict=True)
     return {
         "tsed": _number(tsed(distances, t_error, t_matches)),
         "t_error": t_error,
@@ -48,9 +56,7 @@ def build_report(
             "no_baseline": sum(score.distances is None and not score.missing for score in scores),
             "missing": sum(score.missing for score in scores),
         },
-        "curve": [
-            [float(error), _number(value)] for error, value in zip(CURVE_ERRORS, curve, strict=True)
-        ],
+        "curve": [[float(error), _number(value)] for error, value in points],
         "pairs": pairs,
         "matcher_settings": matcher.settings(),
         "photonvs": __version__,
@@ -59,12 +65,10 @@ def build_report(
 
 def _pair_report(score: PairScore, t_error: float, t_matches: int) -> dict:
     distances = np.array([]) if score.distances is None else score.distances
-    with np.errstate(invalid="ignore"):  # between infinite distances there is no number
-        quartiles = (
-            np.nanquantile(distances, [0.25, 0.75])
-            if np.any(~np.isnan(distances))
-            else [math.nan] * 2
-        )
+    quartiles = [math.nan, math.nan]
+    if np.any(~np.isnan(distances)):
+        with np.errstate(invalid="ignore"):  # between infinite distances there is no number
+            quartiles = np.nanquantile(distances, [0.25, 0.75])
     pair = {
         "frames": list(score.frames),
         "matches": score.matches,
@@ -91,16 +95,10 @@ def _report_text(report: dict) -> str:
     """JSON with a line for each key, pair and point of the curve."""
     lines = []
     for key, value in report.items():
-        items = (
-            [json.dumps(item, allow_nan=False) for item in value]
-            if isinstance(value, list)
-            else None
-        )
-        text = (
-            json.dumps(value, allow_nan=False)
-            if not items
-            else "[\n  " + ",\n  ".join(items) + "\n ]"
-        )
+        text = json.dumps(value, allow_nan=False)
+        if isinstance(value, list) and value:
+            items = [json.dumps(item, allow_nan=False) for item in value]
+            text = "[\n  " + ",\n  ".join(items) + "\n ]"
         lines.append(f" {json.dumps(key)}: {text}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -118,7 +116,7 @@ def _plot(report: dict) -> Figure:
 
 
 def _plot_pairs(axes: Axes, pairs: list[dict], t_error: float) -> None:
-    """Median and quartiles of each pair; pairs that have none are crosses on the line of T_error."""
+    """Median and quartiles of each pair; pairs without are crosses on the line of T_error."""
     medians = np.array([pair["median_sed"] for pair in pairs], dtype=np.float64)  # None becomes NaN
     quartiles = np.array([pair["quartiles_sed"] for pair in pairs], dtype=np.float64).reshape(-1, 2)
     verdicts = np.array([str(pair["consistent"]) for pair in pairs])
@@ -141,56 +139,30 @@ def _plot_pairs(axes: Axes, pairs: list[dict], t_error: float) -> None:
 
 
 def summarize(reports: Sequence[tuple[str, dict]], seed: int = 0) -> dict:
-    """Means over sequences of TSED, area under the curve and mean median, each with its bootstrap confidence interval.
+    """Means over sequences of SCORES, each with its bootstrap confidence interval.
 
     reports: (sequence, report); several reports of a sequence (its runs) are averaged first.
     """
-    keys = ("tsed", "area_under_curve", "mean_median_sed")
     return {
         key: mean_over_sequences([(sequence, report[key]) for sequence, report in reports], seed)
-        for key in keys
+        for key in SCORES
     }
 
 
 def table(reports: Sequence[tuple[str, dict]], summary: dict) -> str:
     """A line for each sequence, and for several the mean with its interval."""
-    width = max(len("sequence"), *(len(name) for name, _ in reports))
-    columns = f"{'TSED':>7}{'area':>8}{'median':>9}{'pairs':>7}{'scored':>8}{'no baseline':>13}{'missing':>9}"
     first = reports[0][1]
-    lines = [
-        f"T_error {first['t_error']:g} pixels, T_matches {first['t_matches']}, matcher {first['matcher']}"
-    ]
-    lines.append(f"{'sequence':{width}}{columns}")
+    counts = ("pairs", "scored", "no_baseline", "missing")
+    heads = [*SCORES.values(), *(name.replace("_", " ") for name in counts)]
+    rows = [("sequence", heads)]
     for name, report in reports:
-        numbers = f"{_text(report['tsed']):>7}{_text(report['area_under_curve']):>8}{_text(report['mean_median_sed']):>9}"
-        count = report["count"]
-        counts = (
-            f"{count['pairs']:7}{count['scored']:8}{count['no_baseline']:13}{count['missing']:9}"
-        )
-        lines.append(f"{name:{width}}{numbers}{counts}")
+        cells = [number_text(report[key], ".3f") for key in SCORES]
+        rows.append((name, cells + [str(report["count"][count]) for count in counts]))
+    lines = [
+        f"T_error {first['t_error']:g} pixels, T_matches {first['t_matches']}, "
+        f"matcher {first['matcher']}",
+        aligned(rows),
+    ]
     if len(reports) > 1:
-        for key, label in (
-            ("tsed", "TSED"),
-            ("area_under_curve", "area"),
-            ("mean_median_sed", "median"),
-        ):
-            lines.append(f"mean {label}: {mean_text(summary[key])}")
+        lines += [f"mean {label}: {sequences_text(summary[key])}" for key, label in SCORES.items()]
     return "\n".join(lines)
-
-
-def mean_text(mean: dict) -> str:
-    """A mean over sequences with its interval, for people."""
-    text = f"{_text(mean['mean'])} over {plural(mean['sequences'], 'sequence')}"
-    if mean["interval"]:
-        low, high = mean["interval"]
-        text += f" ({CONFIDENCE:.0%} bootstrap interval {_text(low)} to {_text(high)})"
-    return text
-
-
-def _text(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def plural(count: int, word: str) -> str:
-    """1 image, 2 images."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -1,100 +1,151 @@
-"""Frames on disk to the distances of their matches: a sequence of images and cameras, scored pair by pair."""
+"""Frames on disk to the distances of their matches: images and cameras, scored pair by pair.
 
-from collections.abc import Sequence
+Each image is read once, and two frames are in memory at a time, however long the sequence.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from ..cameras.files.camera import Camera
 from ..cameras.geometry import fundamental_matrix, intrinsic_matrix
-from .matching import Matcher, Matches, cached_match, read_grey
+from .match_cache import MatchCache
+from .matching import Features, Frame, Matcher, Matches, open_frame
 from .tsed import has_baseline, symmetric_epipolar_distance
 
-
-@dataclass(frozen=True)
-class FrameSequence:
-    """Frames and their cameras, in the order of the path; an image may be missing."""
-
-    images: Sequence[Path]
-    cameras: Sequence[Camera]
+Size = tuple[int, int]  # (height, width), pixels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PairScore:
-    """Two neighbouring frames. Without images there are neither matches nor distances, without a baseline no distances."""
+    """Two frames of a sequence, their matches, and the matches' distances.
+
+    Without images there are neither matches nor distances, without a baseline no distances.
+    """
 
     frames: tuple[int, int]  # positions in the sequence
-    matches: int | None  # found
+    points: Matches | None  # pixels
     distances: np.ndarray | None  # (matches,) pixels
     problems: tuple[str, ...] = ()  # why something is None, or why there are no matches
+    cameras: tuple[Camera, ...] = ()  # where there are images
+    sizes: tuple[Size, ...] = ()
+
+    @property
+    def matches(self) -> int | None:
+        """Their number."""
+        return None if self.points is None else len(self.points[0])
 
     @property
     def missing(self) -> bool:
         """Whether an image could not be read, so that the result is incomplete."""
-        return self.matches is None
+        return self.points is None
+
+    @property
+    def fundamental(self) -> np.ndarray | None:
+        """The matrix F (3, 3) with x2 F x1 = 0 for homogeneous pixels; None without distances."""
+        if self.distances is None:
+            return None
+        intrinsics = []
+        for camera, size in zip(self.cameras, self.sizes, strict=True):
+            focal_y, focal_x = camera.focal_lengths(size)
+            intrinsics.append(intrinsic_matrix(focal_y, size, focal_x, camera.principal))
+        poses = (camera.pose for camera in self.cameras)
+        return fundamental_matrix(*poses, *intrinsics)
 
 
-def score_sequence(sequence: FrameSequence, matcher: Matcher, cache: Path) -> list[PairScore]:
-    """Match all neighbouring frames and measure the distances; one PairScore for each two consecutive cameras.
+def score_sequence(
+    images: Sequence[Path],
+    cameras: Sequence[Camera],
+    matcher: Matcher,
+    cache: Path | None = None,
+    look: Callable[[int, Frame], None] | None = None,
+) -> list[PairScore]:
+    """Match all neighbouring frames and measure the distances.
 
-    cache: file of matches, read and written (`matching.cached_match`).
+    images, cameras: in the order of the path, as many of both; an image may be missing. cache:
+    file of matches, read and written (`MatchCache`). look: is called with the position of each
+    frame that can be read, and the frame. Returns a score for each two consecutive cameras.
     """
-    sizes, problems = {}, {}
-    for position, image in enumerate(sequence.images):
-        try:
-            sizes[position] = read_grey(image).shape
-        except (ValueError, OSError) as error:
-            problems[position] = str(error)
-    pairs = [(position, position + 1) for position in range(len(sequence.images) - 1)]
-    readable = [pair for pair in pairs if not problems.keys() & set(pair)]
-    matches = dict(
-        zip(readable, cached_match(matcher, sequence.images, readable, cache), strict=True)
-    )
-    scores = []
-    for pair in pairs:
-        if pair in matches:
-            scores.append(_score_pair(pair, sequence.cameras, sizes, matches[pair]))
-        else:
-            scores.append(
-                PairScore(pair, None, None, tuple(problems[k] for k in pair if k in problems))
-            )
+    matches = MatchCache(cache, matcher)
+    scores: list[PairScore] = []
+    before = None
+    for position, path in enumerate(images):
+        now = _see(path, matcher)
+        if now.frame is not None and look is not None:
+            look(position, now.frame)
+        if before is not None:
+            pair = (position - 1, position)
+            scores.append(_score(pair, before, now, cameras, matches))
+        before = now
+    matches.save()
     return scores
 
 
-def _score_pair(
-    pair: tuple[int, int], cameras: Sequence[Camera], sizes: dict, matches: Matches
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A frame, or why there is none; features are extracted when they are needed."""
+
+    matcher: Matcher
+    frame: Frame | None
+    problem: str | None = None
+
+    @cached_property
+    def features(self) -> Features:
+        return self.matcher.features(self.frame)
+
+
+def _see(path: Path, matcher: Matcher) -> _Seen:
+    try:
+        return _Seen(matcher, open_frame(path))
+    except (ValueError, OSError) as error:
+        return _Seen(matcher, None, str(error))
+
+
+def _score(
+    pair: tuple[int, int],
+    first: _Seen,
+    second: _Seen,
+    cameras: Sequence[Camera],
+    matches: MatchCache,
 ) -> PairScore:
-    both = [cameras[position] for position in pair]
-    between = f"frames {both[0].image_name} and {both[1].image_name}"
-    if not has_baseline(both[0].pose, both[1].pose):
-        return PairScore(
-            pair,
-            len(matches[0]),
-            None,
-            (f"{between}: no baseline: both cameras are at the same place",),
-        )
-    problems = (
-        ()
-        if len(matches[0])
-        else (f"{between}: no matches: a frame without texture, or nothing in common",)
+    problems = tuple(one.problem for one in (first, second) if one.problem is not None)
+    if problems:
+        return PairScore(pair, None, None, problems)
+    points = matches.get(
+        first.frame,
+        second.frame,
+        lambda: first.matcher.match(first.features, second.features),
     )
-    return PairScore(
-        pair,
-        len(matches[0]),
-        match_distances(matches, *both, sizes[pair[0]], sizes[pair[1]]),
-        problems,
-    )
+    both = cameras[pair[0]], cameras[pair[1]]
+    return score_pair(pair, points, both, (first.frame.size, second.frame.size))
+
+
+def score_pair(
+    frames: tuple[int, int],
+    points: Matches,
+    cameras: tuple[Camera, Camera],
+    sizes: tuple[Size, Size],
+) -> PairScore:
+    """The distances of the matches between two frames."""
+    between = f"frames {cameras[0].image_name} and {cameras[1].image_name}"
+    distances, problems = None, ()
+    if not has_baseline(cameras[0].pose, cameras[1].pose):
+        problems = (f"{between}: no baseline: both cameras are at the same place",)
+    else:
+        distances = match_distances(points, *cameras, *sizes)
+        if not len(distances):
+            reason = "no matches: a frame without texture, or nothing in common"
+            problems = (f"{between}: {reason}",)
+    return PairScore(frames, points, distances, problems, cameras, sizes)
 
 
 def match_distances(
-    matches: Matches,
-    camera_1: Camera,
-    camera_2: Camera,
-    size_1: tuple[int, int],
-    size_2: tuple[int, int],
+    matches: Matches, camera_1: Camera, camera_2: Camera, size_1: Size, size_2: Size
 ) -> np.ndarray:
-    """Symmetric epipolar distances (n,) in pixels of matches between two frames of (height, width) pixels."""
+    """Symmetric epipolar distances (n,) in pixels of matches between two frames."""
     focal_lengths = camera_1.focal_lengths(size_1), camera_2.focal_lengths(size_2)
     return symmetric_epipolar_distance(
         *matches,
@@ -105,12 +156,3 @@ def match_distances(
         focal_x=[focal_x for _, focal_x in focal_lengths],
         principal=[camera_1.principal, camera_2.principal],
     )
-
-
-def pair_fundamental(cameras: Sequence[Camera], sizes: Sequence[tuple[int, int]]) -> np.ndarray:
-    """The fundamental matrix (3, 3) of two frames of (height, width) pixels: x2 F x1 = 0 for homogeneous pixels x1, x2."""
-    intrinsics = []
-    for camera, size in zip(cameras, sizes, strict=True):
-        focal_y, focal_x = camera.focal_lengths(size)
-        intrinsics.append(intrinsic_matrix(focal_y, size, focal_x, camera.principal))
-    return fundamental_matrix(cameras[0].pose, cameras[1].pose, *intrinsics)

@@ -1,26 +1,24 @@
 """Many sequences scored: our samples, or anyone's frames with known cameras."""
 
 import os
-import sys
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from tqdm import tqdm
 
 from ..cameras.files.matching import images_of_cameras
 from ..cameras.files.reading import read_cameras
-from ..cameras.spec import read_spec
 from ..samples import Results, RunFolder, find_samples, numbered_images
 from ..utils.json_files import read_json
 from ..utils.pictures import read_frame, read_square, write_png
-from .matching import Matcher
-from .page import PageSequence
-from .report import build_report, plural, write_report
-from .scoring import FrameSequence, PairScore, score_sequence
-from .tsed import T_ERROR, T_MATCHES
-
-FIRST_FRAMES = ("reconstruction", "original")
+from ..utils.progress import progress_bar
+from .comparisons import images_by_stem
+from .matching import Frame, Matcher
+from .page import PageSequence, embedded, picture, write_page
+from .registry import FIRST_FRAMES, T_ERROR, T_MATCHES
+from .report import build_report, write_report
+from .scoring import PairScore, score_sequence
+from .tables import plural
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,7 @@ class Settings:
     matcher: Matcher
     t_error: float = T_ERROR  # pixels
     t_matches: int = T_MATCHES
-    first_frame: str = FIRST_FRAMES[
-        0
-    ]  # what stands for given frames: as the first stage gives them back, or the photos
+    first_frame: str = FIRST_FRAMES[0]
 
 
 @dataclass(frozen=True)
@@ -50,109 +46,159 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of a job: a report on frames, or None and an error; lines for the user."""
+    """What came out of a job; a sequence that could not be scored has no report."""
 
     job: Job
-    report: dict | None
-    frames: FrameSequence | None
-    lines: tuple[str, ...]
-    complete: bool
+    report: dict | None = None  # the content of tsed.json
+    scores: tuple[PairScore, ...] = ()  # gone once the page is written
+    images: tuple[Path, ...] = ()  # of each camera
+    lines: tuple[str, ...] = ()  # what is missing or odd, for people
 
-
-def score_jobs(jobs: list[Job], settings: Settings, workers: int | None = None) -> list[Outcome]:
-    """Score sequences in parallel with progress, write each one's results, and say on standard error what is missing."""
-    settings.matcher.settings()  # a missing library is said at once
-    outcomes = []
-    with ThreadPoolExecutor(
-        workers or os.cpu_count()
-    ) as pool:  # matching runs outside Python's lock
-        running = pool.map(lambda job: _score(job, settings), jobs)
-        for outcome in tqdm(running, total=len(jobs), unit="sequence", disable=len(jobs) < 2):
-            if outcome.report is not None:
-                write_report(
-                    outcome.report, outcome.job.results
-                )  # here, as matplotlib wants a single thread
-            outcomes.append(outcome)
-    for outcome in outcomes:
-        for line in outcome.lines:
-            print(f"{outcome.job.name}: {line}", file=sys.stderr)
-    return outcomes
+    @property
+    def complete(self) -> bool:
+        """Whether all frames could be read."""
+        return self.report is not None and self.report["count"]["missing"] == 0
 
 
 def sample_jobs(folder: Path) -> list[Job]:
-    """A job for each run of each sample in a folder; a sample without runs has a job for its first one."""
-    jobs = []
-    for sample in find_samples(folder):
-        for run in sample.runs() or [sample.run(0)]:
-            name = f"{sample.name}/{run.name}"
-            jobs.append(Job(sample.name, name, run.images, sample.spec_file, run.results, run))
+    """A job for each run of each sample in a folder; a sample without runs has one."""
+    return [
+        run_job(run) for sample in find_samples(folder) for run in sample.runs() or [sample.run(0)]
+    ]
+
+
+def run_job(run: RunFolder) -> Job:
+    """The job of a run."""
+    sample = run.sample
+    return Job(sample.name, run.title, run.images, sample.spec_file, run.results, run)
+
+
+def folder_jobs(
+    images: Sequence[Path],
+    poses: Sequence[Path],
+    true: Sequence[Path] = (),
+    results: Path | None = None,
+) -> list[Job]:
+    """A job for each folder of anyone's frames.
+
+    poses: the cameras of each (`read_cameras`). true: a folder of true frames for each, or none.
+    results: where a folder of results is made for each (default: evaluation, beside the frames).
+    Raises FileNotFoundError, or ValueError where results of two sequences would go to one folder.
+    """
+    jobs: list[Job] = []
+    for place, cameras, truth in zip(images, poses, true or [None] * len(images), strict=True):
+        place = place.resolve()
+        if truth is not None and not truth.is_dir():
+            raise FileNotFoundError(f"{truth}: no such folder; expected the true frames of {place}")
+        target = Results((results or place.parent / "evaluation") / place.name)
+        if target in [job.results for job in jobs]:
+            raise ValueError(
+                f"{place}: results of two sequences would go to {target.folder}; "
+                "expected folders with different names"
+            )
+        jobs.append(Job(str(place), place.name, place, cameras, target, true=truth))
     return jobs
 
 
-def _score(job: Job, settings: Settings) -> Outcome:
-    """Score one sequence; a sequence that cannot be read does not stop the others."""
+def score_sequences(
+    jobs: Sequence[Job], settings: Settings, workers: int | None = None, pages: bool = False
+) -> list[Outcome]:
+    """Score sequences in parallel with progress; write tsed.json and tsed.png of each.
+
+    workers: sequences at once (default: the processors). pages: write each one's report.html, too.
+    A sequence that cannot be read does not stop the others. Raises ValueError for a matcher whose
+    library is missing.
+    """
+    settings.matcher.settings()  # a missing library is said at once
+    outcomes = []
+    # Matching runs outside Python's lock.
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        running = pool.map(lambda job: _score(job, settings, pages), jobs)
+        with progress_bar(len(jobs), "TSED", "sequence", enabled=len(jobs) > 1) as bar:
+            for outcome, pictures in running:
+                # In this thread, since matplotlib wants a single one.
+                if outcome.report is not None:
+                    write_report(outcome.report, outcome.job.results)
+                if outcome.report is not None and pages:
+                    page = [page_sequence(outcome, pictures)]
+                    write_page(outcome.job.results.page, outcome.job.name, page)
+                    outcome = replace(outcome, scores=())  # matches of many sequences fill memory
+                outcomes.append(outcome)
+                bar.update()
+    return outcomes
+
+
+def _score(job: Job, settings: Settings, pages: bool) -> tuple[Outcome, dict[int, str | None]]:
+    """What came out, and the page's picture of each frame that can be read, by position."""
+    pictures: dict[int, str | None] = {}
     matcher = settings.matcher
     try:
         cameras = read_cameras(job.poses)
         images, without_pose = images_of_cameras(cameras, job.images)
         if job.run is not None and settings.first_frame == "original":
-            images = _with_originals(images, job)
-        frames = FrameSequence(images, cameras)
-        scores = score_sequence(frames, matcher, job.results.matches(matcher.name))
+            images = _with_originals(images, job.run)
+
+        def look(position: int, frame: Frame) -> None:
+            pictures[position] = picture(frame.image)
+
+        scores = score_sequence(
+            images, cameras, matcher, job.results.matches(matcher.name), look if pages else None
+        )
         report = build_report(scores, matcher, settings.t_error, settings.t_matches)
-        if job.run is not None:
-            report["first_frame"] = settings.first_frame
     except (ValueError, OSError) as error:
-        return Outcome(job, None, None, (f"not scored: {error}",), False)
-    return Outcome(
-        job, report, frames, _lines(scores, without_pose), report["count"]["missing"] == 0
-    )
+        return Outcome(job, lines=(f"{job.name}: not scored: {error}",)), {}
+    if job.run is not None:
+        report["first_frame"] = settings.first_frame
+    lines = tuple(f"{job.name}: {line}" for line in _lines(scores, without_pose))
+    return Outcome(job, report, tuple(scores), tuple(images), lines), pictures
 
 
-def _with_originals(images: list[Path], job: Job) -> list[Path]:
-    """The frames of a sample, with its photos in place of their reconstructions: squares of the other frames' size."""
-    spec = read_spec(job.poses)
+def _lines(scores: Iterable[PairScore], without_pose: list[Path]) -> list[str]:
+    # A frame is in two pairs, and said once.
+    lines = list(dict.fromkeys(problem for score in scores for problem in score.problems))
+    if without_pose:
+        count = plural(len(without_pose), "image")
+        lines.append(f"left out: {count} without a pose, the first {without_pose[0].name}")
+    return lines
+
+
+def _with_originals(images: list[Path], run: RunFolder) -> list[Path]:
+    """The frames of a run, with its photos in place of their reconstructions.
+
+    The photos become squares of the other frames' size.
+    """
+    spec = run.sample.spec()
     present = [images[index] for index in spec.generation_order if images[index].is_file()]
     if not present:
         raise FileNotFoundError(
-            f"{job.images}: no generated frame; sample-trajectory.py makes them"
+            f"{run.images}: no generated frame; sample-trajectory.py makes them"
         )
     size = len(read_frame(present[0]))
-    replaced = dict(enumerate(images))
-    for index, photo in job.run.sample.given_images(spec).items():
-        replaced[index] = job.results.original(index)
+    replaced = list(images)
+    for index, photo in run.sample.given_images(spec).items():
+        replaced[index] = run.results.original(index)
         write_png(replaced[index], read_square(photo, size))
-    return list(replaced.values())
+    return replaced
 
 
-def page_sequence(outcome: Outcome, settings: Settings) -> PageSequence:
-    """What the page shows of a scored sequence: also given photos, true frames and image metrics, where they are there."""
-    job, frames = outcome.job, outcome.frames
-    cache = job.results.matches(settings.matcher.name)
+def page_sequence(outcome: Outcome, pictures: dict[int, str | None] | None = None) -> PageSequence:
+    """What the page shows of a scored sequence.
+
+    pictures: of the frames that can be read; None: they are read. Given photos, true frames and
+    image metrics are shown where they are there.
+    """
+    job, images = outcome.job, outcome.images
+    if pictures is None:
+        pictures = {position: embedded(image) for position, image in enumerate(images)}
+    names = [image.name for image in images]
     metrics = job.results.metrics
     rows = read_json(metrics)["frames"] if metrics.is_file() else []
+    shown = PageSequence(job.name, outcome.report, outcome.scores, names, pictures, rows=rows)
     if job.run is None:
-        by_stem = {path.stem: path for path in (sorted(job.true.iterdir()) if job.true else [])}
-        true = {
-            position: by_stem[image.stem]
-            for position, image in enumerate(frames.images)
-            if image.stem in by_stem
-        }
-        return PageSequence(job.name, frames, outcome.report, cache, true=true, rows=rows)
+        by_stem = images_by_stem(job.true) if job.true else {}
+        true = {k: by_stem[image.stem] for k, image in enumerate(images) if image.stem in by_stem}
+        return replace(shown, true=true)
     sample = job.run.sample
-    spec = sample.spec()
-    photo = numbered_images(sample.given_folder).get(spec.given[0], [None])[0]
-    return PageSequence(
-        job.name, frames, outcome.report, cache, spec.given, photo, sample.true_images(), rows
-    )
-
-
-def _lines(scores: list[PairScore], without_pose: list[Path]) -> tuple[str, ...]:
-    lines = dict.fromkeys(
-        problem for score in scores for problem in score.problems
-    )  # a frame is in two pairs
-    if without_pose:
-        lines[
-            f"left out: {plural(len(without_pose), 'image')} without a pose, the first {without_pose[0].name}"
-        ] = None
-    return tuple(lines)
+    given = sample.spec().given
+    photo = numbered_images(sample.given_folder).get(given[0], [None])[0]
+    return replace(shown, given=given, photo=photo, true=sample.true_images())

@@ -1,11 +1,13 @@
-"""Distances between two sets of images: Fréchet and kernel distance of the features of a network.
+"""Distances between two sets of images: Fréchet and kernel distance of a network's features.
 
-With the features of Inception-v3 these are FID and KID (`published_metrics`). That network's weights must be fetched; here are
-those of EfficientNet-Lite0, whose weights come in a package. **Its distances are not comparable with published FID and KID**,
-whatever the data: they compare sets that were measured with it.
+With the features of Inception-v3 these are FID and KID (`published_metrics`). That network's
+weights must be fetched. Here are the features of EfficientNet-Lite0, whose weights come in a
+package. **Its distances are not comparable with published FID and KID**, whatever the data. They
+compare sets that were measured with it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -19,18 +21,22 @@ BATCH = 16  # images
 SUBSETS, SUBSET_SIZE = 100, 1000  # of the kernel distance, as published
 
 
+def load_features(
+    device: str | torch.device = "cpu",
+) -> Callable[[Iterable[np.ndarray]], np.ndarray]:
+    """`features` of EfficientNet-Lite0, (n, 1280); FileNotFoundError without its package."""
+    return partial(features, network=load_efficientnet_lite0(device), device=device)
+
+
 @torch.inference_mode()
 def features(
-    images: Iterable[np.ndarray],
-    network: nn.Module | None = None,
-    device: str | torch.device = "cpu",
+    images: Iterable[np.ndarray], network: nn.Module, device: str | torch.device = "cpu"
 ) -> np.ndarray:
     """Features (n, d) float64 of frames (height, width, 3) uint8 RGB, which may differ in size.
 
-    network: (n, 3, 224, 224) in [0, 1] -> (n, d); None: EfficientNet-Lite0 (d = 1280), which raises FileNotFoundError where
-    its package is missing. Frames are brought to 224x224 pixels, bilinear and antialiased.
+    network: (n, 3, 224, 224) in [0, 1] -> (n, d). Frames are brought to 224x224 pixels, bilinear
+    and antialiased. ValueError if there are none.
     """
-    network = load_efficientnet_lite0(device) if network is None else network
     found, images = [], iter(images)
     while batch := [_to_input(frame) for frame in islice(images, BATCH)]:
         found.append(network(torch.cat(batch).to(device)).double().cpu().numpy())
@@ -40,23 +46,21 @@ def features(
 
 
 def frechet_distance(features: np.ndarray, others: np.ndarray) -> float:
-    """Squared Fréchet distance of the normal distributions with the means and covariances of two sets (n, d) and (m, d).
+    """Squared Fréchet distance of the normal distributions of two sets (n, d) and (m, d).
 
-    |μ1 - μ2|² + tr(Σ1 + Σ2 - 2 (Σ1 Σ2)^½), covariances with n - 1: Heusel et al. 2017 (FID), Dowson and Landau 1982. The trace
-    of the root is the sum of the singular values of A Bᵀ, where AᵀA = Σ1 and BᵀB = Σ2: exact also where there are fewer
-    images than features. Few images bias it upwards: compare only sets of one size. ValueError for a set of fewer than two.
+    |μ1 - μ2|² + tr(Σ1 + Σ2 - 2 (Σ1 Σ2)^½), with the sets' means and covariances (with n - 1).
+    Heusel et al. 2017 (FID), Dowson and Landau 1982. The trace of the root is the sum of the
+    singular values of A Bᵀ, where AᵀA = Σ1 and BᵀB = Σ2. So it is exact also where there are
+    fewer images than features. Few images bias it upwards: compare only sets of one size.
+    ValueError for a set of fewer than two.
     """
     first, second = _as_sets(features, others)
     means = first.mean(axis=0), second.mean(axis=0)
-    roots = [
-        _root_of_covariance(values - mean)
-        for values, mean in zip((first, second), means, strict=True)
-    ]
-    overlap = np.linalg.svd(roots[0] @ roots[1].T, compute_uv=False).sum()
+    roots = _root_of_covariance(first - means[0]), _root_of_covariance(second - means[1])
+    overlap = float(np.linalg.svd(roots[0] @ roots[1].T, compute_uv=False).sum())
     traces = sum(float(np.square(root).sum()) for root in roots)
-    return max(
-        float(np.square(means[0] - means[1]).sum()) + traces - 2 * float(overlap), 0.0
-    )  # rounding may go below
+    shift = float(np.square(means[0] - means[1]).sum())
+    return max(shift + traces - 2 * overlap, 0.0)  # rounding may go below
 
 
 def kernel_distance(
@@ -66,10 +70,12 @@ def kernel_distance(
     subset_size: int = SUBSET_SIZE,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Mean and standard deviation over random subsets of the squared maximum mean discrepancy of two sets (n, d) and (m, d).
+    """Squared maximum mean discrepancy of two sets (n, d) and (m, d).
 
-    Unbiased, with the kernel (x·y / d + 1)³: Bińkowski et al. 2018 (KID). A set smaller than `subset_size` makes the subsets as
-    large as itself; if no set is larger, the one estimate is taken from all images (deviation 0). It may be below zero.
+    Returns mean and standard deviation over random subsets. Each estimate is unbiased and may be
+    below zero; its kernel is (x·y / d + 1)³ (Bińkowski et al. 2018, KID). A set smaller than
+    `subset_size` makes the subsets as large as itself. If no set is larger, the one estimate is
+    taken from all images, with deviation 0.
     """
     first, second = _as_sets(features, others)
     if subsets < 1 or subset_size < 2:
@@ -80,15 +86,12 @@ def kernel_distance(
     if size == len(first) == len(second):
         return _squared_discrepancy(first, second), 0.0
     generator = np.random.default_rng(seed)
-    estimates = [
-        _squared_discrepancy(
-            *(
-                values[generator.choice(len(values), size, replace=False)]
-                for values in (first, second)
-            )
-        )
-        for _ in range(subsets)
-    ]
+    estimates = []
+    for _ in range(subsets):
+        both = [
+            values[generator.choice(len(values), size, replace=False)] for values in (first, second)
+        ]
+        estimates.append(_squared_discrepancy(*both))
     return float(np.mean(estimates)), float(np.std(estimates))
 
 
@@ -100,13 +103,13 @@ def _to_input(frame: np.ndarray) -> Tensor:
 
 
 def _root_of_covariance(centred: np.ndarray) -> np.ndarray:
-    """A matrix A (k, d), k at most d, with AᵀA the covariance of the rows (n, d), whose mean is zero."""
+    """A matrix A (k, d), k at most d; AᵀA is the covariance of the rows (n, d) of mean zero."""
     scaled = centred / np.sqrt(len(centred) - 1)
     return np.linalg.qr(scaled, mode="r") if len(scaled) > scaled.shape[1] else scaled
 
 
 def _squared_discrepancy(first: np.ndarray, second: np.ndarray) -> float:
-    """Unbiased squared maximum mean discrepancy: means over pairs of different images, and over all mixed pairs."""
+    """Unbiased estimate: means over pairs of different images, and over all mixed pairs."""
     within = []
     for values in (first, second):
         kernel = _kernel(values, values)
@@ -120,14 +123,11 @@ def _kernel(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def _as_sets(features: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first, second = np.asarray(features, dtype=np.float64), np.asarray(others, dtype=np.float64)
-    if (
-        first.ndim != 2
-        or second.ndim != 2
-        or first.shape[1] != second.shape[1]
-        or min(len(first), len(second)) < 2
-    ):
+    alike = first.ndim == second.ndim == 2 and first.shape[1] == second.shape[1]
+    if not alike or min(len(first), len(second)) < 2:
         raise ValueError(
-            f"features {first.shape} and {second.shape}: expected (n, d) and (m, d), n and m at least 2"
+            f"features {first.shape} and {second.shape}: expected (n, d) and (m, d), n and m at "
+            "least 2"
         )
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         raise ValueError("features: found NaN or infinity, expected finite numbers")

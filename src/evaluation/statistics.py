@@ -10,10 +10,11 @@ CONFIDENCE = 0.95
 
 
 def mean_over_sequences(values: Sequence[tuple[str, float | None]], seed: int = 0) -> dict:
-    """{"mean", "sequences", "interval"} of (sequence, value); several values of a sequence are averaged first.
+    """{"mean", "sequences", "interval"} of (sequence, value).
 
-    None and values that are no finite number are left out. The interval is the percentile interval of the mean under
-    resampling of sequences (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13).
+    Several values of a sequence are averaged first. None and values that are no finite number are
+    left out. The interval is the percentile interval of the mean under resampling of sequences
+    (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13).
     """
     by_sequence: dict[str, list[float]] = {}
     for sequence, value in values:
@@ -25,15 +26,16 @@ def mean_over_sequences(values: Sequence[tuple[str, float | None]], seed: int = 
 
 
 def confidence_interval(values: np.ndarray, seed: int = 0) -> list[float] | None:
-    """Bootstrap interval [low, high] of the mean of `values` (n,); None for fewer than two of them."""
+    """Bootstrap interval [low, high] of the mean of `values` (n,); None for fewer than two."""
     if len(values) < 2:
         return None
     generator = np.random.default_rng(seed)
-    means = np.array(
-        [
-            values[generator.integers(len(values), size=len(values))].mean()
-            for _ in range(BOOTSTRAP_DRAWS)
-        ]
-    )
+    draws = (generator.integers(len(values), size=len(values)) for _ in range(BOOTSTRAP_DRAWS))
+    means = [values[draw].mean() for draw in draws]
     tail = (1 - CONFIDENCE) / 2
     return [float(value) for value in np.quantile(means, [tail, 1 - tail])]
+
+
+def spread(length: int, count: int) -> np.ndarray:
+    """At most `count` positions in a list of this length, evenly from its first to its last."""
+    return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int))

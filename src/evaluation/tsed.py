@@ -1,19 +1,22 @@
-"""The symmetric epipolar distance of matches, and TSED, the share of neighbouring frames whose matches obey their cameras.
+"""The symmetric epipolar distance of matches, and TSED.
 
-TSED, the thresholded symmetric epipolar distance, is the consistency metric of "Long-Term Photometric Consistent Novel View
-Synthesis with Diffusion Models" (Yu et al., ICCV 2023). Two neighbouring frames are consistent if they have at
-least T_matches matches and the median distance of these is below T_error.
+TSED is the share of neighbouring frames whose matches obey their cameras. The thresholded symmetric
+epipolar distance is the consistency metric of "Long-Term Photometric Consistent Novel View
+Synthesis with Diffusion Models" (Yu et al., ICCV 2023). Two neighbouring frames are consistent if
+they have at least T_matches matches and the median distance of these is below T_error.
 
 What the definition leaves open is decided here:
 
-- *No baseline* (`has_baseline`): two cameras at one place have no epipolar geometry, whatever the pictures show. Such a pair
-  is in neither part of the share; distances do not exist (NaN), and callers pass None for the pair.
-- *A keypoint at the epipole* has no epipolar line. The match's distance is NaN and it counts nowhere: not in the
-  median, not towards T_matches.
+- *No baseline* (`has_baseline`): two cameras at one place have no epipolar geometry, whatever the
+  pictures show. Such a pair is in neither part of the share. Distances do not exist (NaN), and
+  callers pass None for the pair.
+- *A keypoint at the epipole* has no epipolar line. The match's distance is NaN and it counts
+  nowhere: not in the median, not towards T_matches.
 - *Fewer than T_matches matches, or none*: the pair is inconsistent, however small the median.
 - *No pair that can be scored*: the sequence has no TSED (NaN).
 
-All is numpy float64. Pixels have their origin at the image's top left corner (`photonvs.cameras.geometry`).
+All is numpy float64. Pixels have their origin at the image's top left corner
+(`photonvs.cameras.geometry`).
 """
 
 from collections.abc import Sequence
@@ -21,14 +24,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..cameras.geometry import fundamental_matrix, intrinsic_matrix
+from .registry import T_ERROR, T_MATCHES
 
-T_ERROR = 2.0  # pixels; the median distance must be below
-T_MATCHES = 10  # matches at least
 CURVE_END = 10.0  # pixels
 CURVE_ERRORS = np.linspace(0.25, CURVE_END, 40)  # pixels, in steps of 0.25
-NO_BASELINE = (
-    1e-6  # of the centres' distance from the world's origin: float32 poses are not more exact
-)
+# Of the centres' distance from the world's origin: float32 poses are not more exact.
+NO_BASELINE = 1e-6
 AT_EPIPOLE = 1e-6  # radians; float32 keypoints are not more exact
 
 
@@ -45,16 +46,21 @@ def symmetric_epipolar_distance(
 ) -> np.ndarray:
     """Distance of each match from the epipolar geometry of two cameras, (n,) pixels.
 
-    The mean of two distances: from the point in image 2 to the epipolar line of the point in image 1, and the reverse.
-    points_1, points_2: (n, 2) pixels (x, y), origin at the image's corner. pose_1, pose_2: (4, 4) camera-to-world.
+    The mean of two distances: from the point in image 2 to the epipolar line of the point in image
+    1, and the reverse. NaN: no baseline, or a point at the epipole.
+
+    points_1, points_2: (n, 2) pixels (x, y), origin at the image's corner.
+    pose_1, pose_2: (4, 4) camera-to-world.
     focal_y, focal_x: fractions of the image's height and width; without focal_x pixels are square.
-    principal: (x, y), fractions of width and height. image_size: (height, width) pixels, or one number for both.
-    The last four are for both images, or hold one value (row) for each. NaN: no baseline, or a point at the epipole.
+    principal: (x, y), fractions of width and height.
+    image_size: (height, width) pixels, or one number for both.
+    The last four are for both images, or hold one value (row) for each.
     """
     points_1, points_2 = _as_points(points_1), _as_points(points_2)
     if len(points_1) != len(points_2):
         raise ValueError(
-            f"matches: {len(points_1)} points in image 1 and {len(points_2)} in image 2, expected as many in both"
+            f"matches: {len(points_1)} points in image 1 and {len(points_2)} in image 2, "
+            "expected as many in both"
         )
     if not has_baseline(pose_1, pose_2):
         return np.full(len(points_1), np.nan)
@@ -66,14 +72,14 @@ def symmetric_epipolar_distance(
 
 
 def has_baseline(pose_1: np.ndarray, pose_2: np.ndarray) -> bool:
-    """Whether two cameras stand apart: farther than the rounding of float32 positions could explain."""
+    """Whether two cameras stand apart, farther than float32 positions are rounded."""
     centre_1, centre_2 = (_as_pose(pose)[:3, 3] for pose in (pose_1, pose_2))
     size = max(np.linalg.norm(centre_1), np.linalg.norm(centre_2))
     return bool(np.linalg.norm(centre_1 - centre_2) > NO_BASELINE * size)
 
 
 def median_distance(distances: np.ndarray | None) -> float:
-    """Median over the matches of a pair whose distance exists, pixels; NaN if there are none."""
+    """Median over a pair's matches whose distance exists, pixels; NaN if there are none."""
     existing = _existing(distances)
     return float(np.median(existing)) if len(existing) else float("nan")
 
@@ -81,7 +87,10 @@ def median_distance(distances: np.ndarray | None) -> float:
 def is_consistent(
     distances: np.ndarray | None, t_error: float = T_ERROR, t_matches: int = T_MATCHES
 ) -> bool | None:
-    """Whether a pair is consistent, from the distances (n,) of its matches; None for a pair without distances (None)."""
+    """Whether a pair is consistent, from the distances (n,) of its matches.
+
+    None for a pair without distances (None).
+    """
     if distances is None:
         return None
     existing = _existing(distances)
@@ -93,8 +102,9 @@ def tsed(
 ) -> float:
     """TSED of a sequence: the consistent share of its neighbouring pairs, 0 to 1.
 
-    pairs: for each pair the distances (n,) of its matches in pixels, or None where a pair cannot be scored (no
-    baseline, no image): it is left out of the share. t_error: pixels. NaN if no pair can be scored.
+    pairs: for each pair the distances (n,) of its matches in pixels. None where a pair cannot be
+    scored (no baseline, no image): it is left out of the share. t_error: pixels. NaN if no pair
+    can be scored.
     """
     return float(tsed_curve(pairs, [t_error], t_matches)[0])
 
@@ -114,9 +124,10 @@ def tsed_curve(
 def area_under_curve(
     pairs: Sequence[np.ndarray | None], end: float = CURVE_END, t_matches: int = T_MATCHES
 ) -> float:
-    """Mean of TSED over all thresholds from 0 to `end` pixels, 0 to 1, exact; NaN if no pair can be scored.
+    """Mean of TSED over all thresholds from 0 to `end` pixels, 0 to 1, exact.
 
-    A pair with median m is consistent at the thresholds above m: at the share 1 - m / end of them.
+    NaN if no pair can be scored. A pair with median m is consistent at the thresholds above m, the
+    share 1 - m / end of them.
     """
     medians = _deciding_medians(pairs, t_matches)
     return float(np.mean(np.clip(1 - medians / end, 0, 1))) if len(medians) else float("nan")
@@ -144,22 +155,22 @@ def _line_distance(
     intrinsics: np.ndarray,
     other_intrinsics: np.ndarray,
 ) -> np.ndarray:
-    """Distance of `others` from the epipolar lines of `points`, (n,) pixels; Hartley and Zisserman, section 11.4.3."""
-    points, others = (
-        np.column_stack([values, np.ones(len(values))]) for values in (points, others)
-    )
+    """Distance of `others` from the epipolar lines of `points`, (n,) pixels.
+
+    Hartley and Zisserman, section 11.4.3.
+    """
+    points = np.column_stack([points, np.ones(len(points))])
+    others = np.column_stack([others, np.ones(len(others))])
     lines = points @ fundamental.T  # (n, 3): a x + b y + c = 0 in the other image
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = np.abs(np.sum(lines * others, axis=1)) / np.hypot(lines[:, 0], lines[:, 1])
-    # The line as a plane through the other camera: its normal's length is baseline * |ray| * sin(angle to the baseline).
-    normals = lines @ other_intrinsics
-    rays = points @ np.linalg.inv(intrinsics).T
-    baseline = np.linalg.norm(other_intrinsics.T @ fundamental @ intrinsics) / np.sqrt(
-        2
-    )  # an essential matrix's norm
-    at_epipole = np.linalg.norm(normals, axis=1) <= AT_EPIPOLE * baseline * np.linalg.norm(
-        rays, axis=1
-    )
+    # The line as a plane through the other camera: its normal's length is
+    # baseline * |ray| * sin(angle to the baseline).
+    normals = np.linalg.norm(lines @ other_intrinsics, axis=1)
+    rays = np.linalg.norm(points @ np.linalg.inv(intrinsics).T, axis=1)
+    essential = other_intrinsics.T @ fundamental @ intrinsics
+    baseline = np.linalg.norm(essential) / np.sqrt(2)
+    at_epipole = normals <= AT_EPIPOLE * baseline * rays
     return np.where(at_epipole, np.nan, distance)
 
 
@@ -169,15 +180,15 @@ def _intrinsics_of_both(
     focal_x: float | Sequence[float] | None,
     principal: Sequence,
 ) -> tuple[np.ndarray, np.ndarray]:
+    focal_x = np.nan if focal_x is None else focal_x
     focal_y = np.broadcast_to(np.asarray(focal_y, dtype=np.float64), 2)
-    focal_x = np.broadcast_to(
-        np.asarray(np.nan if focal_x is None else focal_x, dtype=np.float64), 2
-    )
+    focal_x = np.broadcast_to(np.asarray(focal_x, dtype=np.float64), 2)
     image_size = np.broadcast_to(np.asarray(image_size, dtype=np.float64), (2, 2))
     principal = np.broadcast_to(np.asarray(principal, dtype=np.float64), (2, 2))
     if not (np.all(focal_y > 0) and np.all(image_size > 0) and not np.any(focal_x <= 0)):
         raise ValueError(
-            f"camera: focal lengths {focal_y}, {focal_x} and image size {image_size}: expected positive numbers"
+            f"camera: focal lengths {focal_y}, {focal_x} and image size {image_size}: expected "
+            "positive numbers"
         )
     first, second = (
         intrinsic_matrix(

@@ -17,21 +17,27 @@ from ..samples import RunFolder, Sample
 from ..sampling.trajectory import sample_trajectory
 from ..training.score import ScoreTask
 from ..utils.files import BASE
-from .image_metrics import score_run
+from .comparisons import BASELINE, score_run
 from .matching import SiftMatcher
-from .scoring import FrameSequence, score_sequence
+from .scoring import score_sequence
 from .tsed import tsed
 
 
 class Validation:
-    """Frames along fixed paths of a split that training does not see, made with the averaged weights, and their scores."""
+    """Frames along fixed paths of a split that training does not see, and their scores.
+
+    They are made with the averaged weights.
+    """
 
     def __init__(self, task: ScoreTask, folder: Path) -> None:
         self.task = task
         self.samples = _write_samples(task.config, folder)
 
     def __call__(self, step: int) -> dict[str, float]:
-        """Sample every path as run number `step`; mean PSNR (dB), that of copying the given frame, and TSED."""
+        """Sample every path as run number `step`.
+
+        Returns mean PSNR (dB), that of copying the given frame, and TSED.
+        """
         for sample in self.samples:  # of an earlier training in this folder
             shutil.rmtree(Sample(sample).run(step).folder, ignore_errors=True)
         with self.task.ema.applied_to(self.task.denoiser):
@@ -39,23 +45,14 @@ class Validation:
                 self.samples, self.task.denoiser, self.task.first_stage, runs=[step], progress=False
             )
         rows = [row for run in runs for row in score_run(run.place)]
-        scores = {
-            key: float(np.mean([row[key] for row in rows])) for key in ("psnr", "psnr_of_copying")
-        }
+        scores = {key: float(np.mean([row[key] for row in rows])) for key in ("psnr", BASELINE)}
         return scores | {"tsed": float(np.nanmean([_tsed(run.place) for run in runs]))}
 
 
 def _tsed(run: RunFolder) -> float:
     cameras = read_cameras(run.sample.spec_file)
     images, _ = images_of_cameras(cameras, run.images)
-    return tsed(
-        [
-            score.distances
-            for score in score_sequence(
-                FrameSequence(images, cameras), SiftMatcher(), run.folder / "matches.npz"
-            )
-        ]
-    )
+    return tsed([score.distances for score in score_sequence(images, cameras, SiftMatcher())])
 
 
 def _write_samples(config: Config, folder: Path) -> list[Path]:
@@ -65,19 +62,18 @@ def _write_samples(config: Config, folder: Path) -> list[Path]:
     frames, every = config.data.validation_frames, config.data.validation_every
     if frames < 2 or every < 1 or config.data.validation_sequences < 1:
         raise ValueError(
-            "data.validation_frames must be at least 2, validation_every and validation_sequences at least 1"
+            "data.validation_frames must be at least 2, validation_every and validation_sequences "
+            "at least 1"
         )
     present = np.array([video in videos for video in sequences.videos()])
     long_enough = np.flatnonzero(present & (sequences.lengths() > (frames - 1) * every))
     if not len(long_enough):
         raise ValueError(
-            f"{split}/poses.npy: no sequence has a video and the {(frames - 1) * every + 1} poses that validation needs"
+            f"{split}/poses.npy: no sequence has a video and the {(frames - 1) * every + 1} poses "
+            "that validation needs"
         )
-    chosen = long_enough[
-        np.linspace(
-            0, len(long_enough) - 1, min(config.data.validation_sequences, len(long_enough))
-        ).astype(int)
-    ]
+    count = min(config.data.validation_sequences, len(long_enough))
+    chosen = long_enough[np.linspace(0, len(long_enough) - 1, count).astype(int)]
     folders = []
     for number in chosen:
         name = sequences.id_of(number)

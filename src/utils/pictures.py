@@ -53,7 +53,7 @@ def read_frame(path: str | Path) -> np.ndarray:
 def _read(path: str | Path) -> Image.Image:
     try:
         with Image.open(path) as file:
-            return _to_rgb(ImageOps.exif_transpose(file))
+            return to_rgb(file)
     except FileNotFoundError:
         raise
     # What Pillow raises for bad files.
@@ -63,7 +63,9 @@ def _read(path: str | Path) -> Image.Image:
         ) from error
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A copy as 8-bit RGB, turned as the camera was; see `read_square`."""
+    image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255 instead of scaling
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:

@@ -1,0 +1,193 @@
+"""Generated frames and the true ones of the same cameras: pairs of them, compared."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ..samples import Results, RunFolder, Sample, find_samples, numbered_images
+from ..utils.files import natural_order
+from ..utils.pictures import IMAGE_SUFFIXES, read_frame, read_square
+from .image_metrics import psnr
+
+BASELINE = "psnr_of_copying"  # of the given photo as it is; a generated frame must beat it
+
+
+@dataclass(frozen=True)
+class FramePair:
+    """A generated frame and the true one of the same camera."""
+
+    frame: int  # pose index, or position in the folder
+    number: int  # among the generated frames of the path, from 1
+    generated: Path
+    true: Path
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The generated frames of a sequence to compare with true ones."""
+
+    sequence: str  # the same for all runs of a sequence
+    name: str
+    pairs: tuple[FramePair, ...]
+    generated: int  # frames on the path, also those without a true one
+    given: Path | None  # the first given photo, which the baseline copies
+    results: Results
+    problems: tuple[str, ...] = ()  # a line for each frame without its counterpart
+
+
+def run_comparison(run: RunFolder) -> Comparison:
+    """The frames of a run and the true ones of its sample; FileNotFoundError if there are none.
+
+    Frames are numbered along the path, whatever order they were made in.
+    """
+    sample = run.sample
+    spec = sample.spec()
+    true, made = sample.true_images(), numbered_images(run.images)
+    indices = sorted(spec.generation_order)
+    present = [index for index in indices if index in true and index in made]
+    if not present:
+        raise FileNotFoundError(
+            f"{run.folder}: nothing to compare: expected frames in {run.images} and true ones in "
+            f"{sample.true_folder} (make-trajectory.py realestate10k --video writes them)"
+        )
+    problems = [
+        f"frame {index:04d}: no {kind} image in {folder}"
+        for kind, there, folder in (
+            ("generated", made, run.images),
+            ("true", true, sample.true_folder),
+        )
+        for index in indices
+        if index not in there
+    ]
+    pairs = tuple(
+        FramePair(index, indices.index(index) + 1, made[index][0], true[index]) for index in present
+    )
+    given = sample.given_images(spec)[spec.given[0]]
+    return Comparison(
+        sample.name, run.title, pairs, len(indices), given, run.results, tuple(problems)
+    )
+
+
+def folder_comparison(generated: Path, true: Path, results: Results) -> Comparison:
+    """Anyone's frames and the true ones: folders of images of the same names, suffixes aside."""
+    frames, targets = images_by_stem(generated), images_by_stem(true)
+    present = [stem for stem in frames if stem in targets]
+    if not present:
+        raise FileNotFoundError(
+            f"{generated} and {true}: no image is called the same in both; expected the same names"
+        )
+    problems = tuple(
+        f"{frames[stem].name}: no true image of this name in {true}"
+        for stem in frames
+        if stem not in targets
+    )
+    numbers = {stem: number for number, stem in enumerate(frames, start=1)}
+    pairs = tuple(
+        FramePair(numbers[stem] - 1, numbers[stem], frames[stem], targets[stem]) for stem in present
+    )
+    return Comparison(str(generated), generated.name, pairs, len(frames), None, results, problems)
+
+
+def find_comparisons(folders: Iterable[Path]) -> tuple[list[Comparison], list[str]]:
+    """All runs of the samples in these folders, and a line for each that has nothing to compare.
+
+    folders: samples/<id>, or folders of such folders. FileNotFoundError if none has anything.
+    """
+    comparisons, problems = [], []
+    for folder in folders:
+        try:
+            runs = [run for sample in find_samples(folder) for run in _runs(sample)]
+        except FileNotFoundError as error:
+            problems.append(str(error))
+            continue
+        found, more = compared_runs(runs)
+        comparisons += found
+        problems += more
+    if not comparisons:
+        raise FileNotFoundError(problems[0])
+    return comparisons, problems
+
+
+def compared_runs(runs: Iterable[RunFolder]) -> tuple[list[Comparison], list[str]]:
+    """The comparison of each run, and a line for each that has nothing to compare."""
+    comparisons, problems = [], []
+    for run in runs:
+        try:
+            comparisons.append(run_comparison(run))
+        except (FileNotFoundError, ValueError) as error:
+            problems.append(str(error))
+    return comparisons, problems
+
+
+def compare(comparison: Comparison, metrics: dict[str, Callable]) -> tuple[list[dict], list[str]]:
+    """A row for each pair of frames, and a line for each unreadable one.
+
+    metrics: by name, functions of two frames (`PairMetric`). A row has "frame", "number", each
+    metric, and BASELINE where a photo is given, its PSNR. True frames and the photo are brought to
+    the generated frames' size: their centre squares for square frames, else the sizes must agree.
+    """
+    rows, problems = [], []
+    read_given = lru_cache(maxsize=1)(_read_as)
+    for pair in comparison.pairs:
+        row = {"frame": pair.frame, "number": pair.number}
+        try:
+            frame, true = read_pair(pair)
+            row |= {name: metric(frame, true) for name, metric in metrics.items()}
+            if comparison.given is not None:
+                row[BASELINE] = psnr(read_given(comparison.given, frame.shape), true)
+        except (ValueError, OSError) as error:
+            problems.append(f"frame {pair.frame:04d} left out: {error}")
+            continue
+        rows.append(row)
+    return rows, problems
+
+
+def value_names(rows: list[dict]) -> list[str]:
+    """The names of the numbers in rows of `compare`."""
+    return [name for name in (rows[0] if rows else {}) if name not in ("frame", "number")]
+
+
+def score_run(run: RunFolder) -> list[dict]:
+    """PSNR of a run's frames whose true frame is known, and that of copying the photo (`compare`).
+
+    Raises FileNotFoundError where there is nothing to compare, ValueError for an unreadable frame.
+    """
+    rows, problems = compare(run_comparison(run), {"psnr": psnr})
+    if problems:
+        raise ValueError(f"{run.folder}: {problems[0]}")
+    return rows
+
+
+def read_pair(pair: FramePair) -> tuple[np.ndarray, np.ndarray]:
+    """The generated and the true frame, uint8 of one shape."""
+    frame = read_frame(pair.generated)
+    return frame, _read_as(pair.true, frame.shape)
+
+
+def _runs(sample: Sample) -> list[RunFolder]:
+    """The runs of a sample; FileNotFoundError if there is none."""
+    runs = sample.runs()
+    if not runs:
+        raise FileNotFoundError(f"{sample.directory}: no frames; sample-trajectory.py makes them")
+    return runs
+
+
+def images_by_stem(folder: Path) -> dict[str, Path]:
+    """The images of a folder by name without suffix, numbers in it by value; FileNotFoundError."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; expected images")
+    images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    return {path.stem: path for path in sorted(images, key=natural_order)}
+
+
+def _read_as(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    if shape[0] == shape[1]:
+        return read_square(path, shape[0])
+    image = read_frame(path)
+    if image.shape != shape:
+        found, expected = (f"{width}x{height}" for height, width, _ in (image.shape, shape))
+        raise ValueError(f"{path}: {found} pixels; expected {expected}, the generated frame's size")
+    return image
