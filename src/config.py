@@ -70,6 +70,9 @@ class DataConfig:
 
     poses: str = "dataset-data/data/train/poses.npy"  # relative paths start at the repository
     videos: str = "dataset-data/data/train/videos"
+    chunks: str | None = (
+        None  # folder of .torch chunks: frames and cameras from it, not from the two above
+    )
     first_stage: str | None = None  # first-stage weights; null: where they are found by default
     latents: str | None = (
         None  # folder that encode-latents.py wrote: train from it, not from videos; null: from videos
@@ -79,7 +82,7 @@ class DataConfig:
     )
     workers: int = 4  # processes that load frames; 0: none
     validation: str | None = (
-        None  # folder of another split, with poses.npy and videos/; null: no validation
+        None  # folder of another split: poses.npy and videos/, or chunks; null: no validation
     )
     validation_sequences: int = 8  # of that split, evenly chosen
     validation_frames: int = 6  # of each path, the given one included

@@ -178,7 +178,7 @@ def bad_file(tmp_path, name, content):
         ),
         ("a.json", transforms([2 * np.eye(4)], camera_angle_x=1), "pose 0"),
         ("a.json", transforms([np.eye(3)], camera_angle_x=1), r"shape (3, 3)"),
-        ("a.npy", "", "expected .json"),
+        ("a.npy", "", "expected a COLMAP model's folder"),
     ],
 )
 def test_bad_files_are_named(name, content, message, tmp_path):

@@ -6,13 +6,26 @@ import av
 import numpy as np
 import pytest
 import torch
-from sampling_task import CHAIN, CONFIG, FIRST_STAGE, LATENT, GaussianDenoiser, latent_of, sample
+from PIL import Image
+from sampling_task import (
+    CHAIN,
+    CONFIG,
+    FIRST_STAGE,
+    LATENT,
+    GaussianDenoiser,
+    latent_of,
+    sample,
+    write_task,
+)
 
 from photonvs.config import FirstStageConfig
 from photonvs.models import build_denoiser, build_first_stage
-from photonvs.sampling.draw import Drawing, Frame, gather_views
+from photonvs.samples import Sample
+from photonvs.sampling import trajectory
+from photonvs.sampling.drawing import Drawing, Frame
 from photonvs.sampling.method import Method
 from photonvs.sampling.trajectory import sample_trajectory
+from photonvs.sampling.views import gather_views
 from photonvs.utils.pictures import read_frame, write_png
 
 
@@ -32,7 +45,7 @@ def test_layout(make_task):
     folder = directory / "samples" / "00000000"
     assert run.folder == folder and run.made == {0, 1, 2, 3, 4}
     names = [f"{index:04d}" for index in range(5)]
-    expected = {"run.json", "video.mp4", "contact-sheet.png"}
+    expected = {"run.json", "sampling-spec.json", "video.mp4", "contact-sheet.png"}
     expected |= {f"images/{name}.png" for name in names} | {f"latents/{name}.npy" for name in names}
     assert {
         str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()
@@ -160,6 +173,35 @@ def test_missing_frames_come_back_the_same(make_task):
     assert run.made == {0, 2, 3}
     assert denoiser.batches == [2] * 4  # frame 2 alone was drawn, from two views
     assert contents(folder, "latents/*", "images/*", "*.mp4", "contact-sheet.png") == before
+
+
+def test_a_stopped_run_can_be_looked_at(make_task, monkeypatch):
+    monkeypatch.setattr(trajectory, "PREVIEW_SECONDS", 0.0)
+    directory, denoiser = make_task(), GaussianDenoiser()
+    (run,) = sample(directory, denoiser=denoiser, stop=lambda: len(denoiser.batches) == 8)
+    assert run.made == {0, 1, 2} and not run.place.video.exists()
+    with Image.open(run.place.contact_sheet) as sheet:  # frames 3 and 4 are still grey
+        tile = np.asarray(sheet)[sheet.height // 2 : -30, : sheet.width // 3]
+    assert (tile == 224).mean() > 0.5
+    run.write_summary(10.0, partial=True)
+    with av.open(str(run.place.video)) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 3
+    (run,) = sample(directory)
+    assert run.made == {3, 4}
+    with av.open(str(run.place.video)) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 5
+
+
+def test_a_run_keeps_the_path_that_it_was_made_for(make_task):
+    directory = make_task()
+    (run,) = sample(directory)
+    made_for = run.place.spec_file.read_bytes()
+    write_task(directory, (None, (0,), (0,), (0,), (0,)))
+    assert run.place.spec_file.read_bytes() == made_for
+    with pytest.raises(ValueError, match=r"inputs\.sampling-spec\.json"):
+        sample(directory)
+    run.place.own_spec_file.unlink()  # as runs of version 0.1 are
+    assert run.place.spec_file == Sample(directory).spec_file
 
 
 def test_an_image_is_decoded_again_without_drawing(make_task):

@@ -6,18 +6,10 @@ import torch
 from sampling_task import FIRST_STAGE, LATENT, GaussianDenoiser, latent_of, sample
 
 from photonvs.samples import Sample
-from photonvs.sampling.draw import (
-    Drawing,
-    Frame,
-    Views,
-    decode,
-    draw,
-    frame_noise,
-    gather_views,
-    mean_score,
-    next_batch,
-)
+from photonvs.sampling.draw import decode, draw, frame_noise, next_batch
+from photonvs.sampling.drawing import Drawing, Frame
 from photonvs.sampling.method import Method
+from photonvs.sampling.views import Views, gather_views, mean_score
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])

@@ -26,8 +26,9 @@ import torch
 from torch import Tensor, nn
 
 from ..cameras.realestate10k import VideoPoses
-from ..config import Config
+from ..config import Config, DataConfig
 from ..utils.files import BASE, atomic_path
+from .chunks import ChunkPairDataset, poses_path
 from .pairs import FramePairs, PairDataset
 from .poses import PoseFile, load_poses
 
@@ -38,18 +39,27 @@ MANIFEST = "manifest.json"
 
 
 def open_dataset(config: Config, fingerprint: str) -> FramePairs:
-    """The training's frame pairs: from `data.latents` where it is set, else from videos; relative paths start at BASE.
+    """The training's frame pairs: from `data.latents` where it is set, else from `data.chunks`, else from videos.
+
+    Relative paths start at BASE.
 
     fingerprint: that of the training's first stage, which a cache must have been made with. Raises ValueError or
     FileNotFoundError for data that is absent, unfinished, or made of something else.
     """
     data, seed = config.data, config.training.seed
+    size = config.first_stage.image_size
+    if data.latents is None and data.chunks is not None:
+        return ChunkPairDataset(BASE / data.chunks, size, seed, data.max_gap)
     if data.latents is None:
-        size = config.first_stage.image_size
         return PairDataset(BASE / data.poses, BASE / data.videos, size, seed, data.max_gap)
-    return LatentPairDataset(
-        BASE / data.poses, BASE / data.latents, fingerprint, seed, data.max_gap
-    )
+    return LatentPairDataset(poses_of(data), BASE / data.latents, fingerprint, seed, data.max_gap)
+
+
+def poses_of(data: DataConfig) -> Path:
+    """The poses file of the training data; that of chunks is made if need be."""
+    if data.chunks is not None:
+        return poses_path(BASE / data.chunks)
+    return BASE / data.poses
 
 
 def first_stage_fingerprint(first_stage: nn.Module) -> str:

@@ -52,12 +52,15 @@ def crop_and_resize(frames: np.ndarray, size: int = 256) -> np.ndarray:
     """Centre squares of frames: (n, height, width, 3) uint8 -> (n, size, size, 3) uint8.
 
     Frames of another height are first resized to height 360, then the centre 360x360 crop is resized to `size`; both
-    bicubic and antialiased, as the published system did. Raises ValueError for frames narrower than the crop.
+    bicubic and antialiased, as the published system did. Square frames of that size stay as they are. Raises ValueError for
+    frames narrower than the crop.
     """
     images = torch.from_numpy(np.ascontiguousarray(frames)).permute(
         0, 3, 1, 2
     )  # (n, 3, height, width)
     height, width = images.shape[2:]
+    if height == width == size:
+        return np.array(frames)
     scaled_width = round(width * CROP / height)
     if scaled_width < CROP:
         raise ValueError(

@@ -1,7 +1,8 @@
 """The variance-exploding process: its noise schedule, how training draws noise levels, and the loss.
 
-A sample at noise level sigma is x = clean + sigma * noise, noise of unit variance. With the score of its distribution,
-the expected clean sample is `denoised` = x + sigma^2 * score (Tweedie's formula).
+A sample at noise level sigma is x = clean + sigma * noise, noise of unit variance. With the score
+of its distribution, the expected clean sample is `denoised` = x + sigma^2 * score (Tweedie's
+formula).
 """
 
 import math
@@ -54,8 +55,9 @@ class VarianceExploding:
 def draw_noise_levels(uniform: Tensor, config: DiffusionConfig) -> Tensor:
     """Noise levels for training, (n,), from uniform numbers in [0, 1), (n,), one a sample; monotone in them.
 
-    `config.noise_levels` "uniform": t uniform in [1e-5, 1], as published. "lognormal": log sigma is normal (EDM, arXiv
-    2206.00364, table 1), clamped to [sigma_min, sigma_max]. Raises ValueError for another name.
+    `config.noise_levels` "uniform": t uniform in [1e-5, 1], as published. "lognormal": log sigma is
+    normal (EDM, arXiv 2206.00364, table 1), clamped to [sigma_min, sigma_max]. Raises ValueError
+    for another name.
     """
     sde = VarianceExploding.from_config(config)
     if config.noise_levels == "uniform":
@@ -77,13 +79,14 @@ def score_matching_loss(
 ) -> Tensor:
     """Denoising score matching at noise levels `sigma` (n,): one value a sample, (n,), summed over the sample's elements.
 
-    clean, noise: (n, ...), noise of unit variance; `score(x, sigma)` gets x = clean + sigma * noise and sigma (n,).
-    `config.diffusion.noise_levels` "uniform", as published: 1/2 ||sigma * score + noise||^2. "lognormal": EDM's
-    (sigma^2 + sigma_data^2) / (sigma * sigma_data)^2 * ||denoised - clean||^2 (arXiv 2206.00364, table 1). Raises
-    ValueError for another name.
+    clean, noise: (n, ...), noise of unit variance; `score(x, sigma)` gets x = clean + sigma * noise
+    and sigma (n,). `config.diffusion.noise_levels` "uniform", as published: 1/2 ||sigma * score +
+    noise||^2. "lognormal": EDM's (sigma^2 + sigma_data^2) / (sigma * sigma_data)^2 * ||denoised -
+    clean||^2 (arXiv 2206.00364, table 1). Raises ValueError for another name.
     """
     sigma_column = sigma.reshape(-1, *[1] * (clean.ndim - 1))  # (n, 1, ...)
-    # denoised - clean = sigma * (sigma * score + noise): both losses are this error under different weights.
+    # denoised - clean = sigma * (sigma * score + noise): both losses are this error under different
+    # weights.
     error = sigma_column * score(clean + sigma_column * noise, sigma) + noise
     squared = error.square().flatten(1).sum(1)
     if config.diffusion.noise_levels == "uniform":

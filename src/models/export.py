@@ -36,7 +36,12 @@ def _without_places(config: Config) -> None:
     """Take out where the training's data lay: nobody else has it there. How pairs were chosen stays."""
     data = DataConfig()
     config.data = replace(
-        config.data, poses=data.poses, videos=data.videos, latents=None, validation=None
+        config.data,
+        poses=data.poses,
+        videos=data.videos,
+        chunks=None,
+        latents=None,
+        validation=None,
     )
     config.training.initial_weights = None
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..config import FirstStageConfig
 
 GROUPS = 32  # of every group normalization
+SEARCHED = 64  # latent pixels whose codes are looked for together
 
 
 def latent_shape(config: FirstStageConfig) -> tuple[int, int]:
@@ -94,11 +95,12 @@ class Codebook(nn.Module):
         """Number of the nearest code (Euclidean): (n, c, h, w) -> (n, h, w), int64."""
         codes = self.embedding.weight
         half_norms = codes.square().sum(dim=1) / 2
-        # |z - e|^2 / 2 = |e|^2 / 2 - z.e + a constant; an image at a time: all distances of a batch would fill the memory.
+        # |z - e|^2 / 2 = |e|^2 / 2 - z.e + a constant; some pixels at a time: so many distances stay in the cache.
         nearest = [
-            (half_norms - image.movedim(0, -1) @ codes.T).argmin(dim=-1) for image in latents
+            torch.addmm(half_norms, pixels, codes.T, alpha=-1).argmin(dim=-1)
+            for pixels in latents.movedim(1, -1).flatten(0, -2).split(SEARCHED)
         ]
-        return torch.stack(nearest)
+        return torch.cat(nearest).view(len(latents), *latents.shape[2:])
 
 
 class Encoder(nn.Module):

@@ -7,9 +7,10 @@ start to its end, and encoded here.
 import logging
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,13 +21,15 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from ..config import Config
+from ..config import Config, DataConfig
+from ..datasets.chunks import ChunkVideo, chunk_videos
 from ..datasets.latents import (
     SHARD_BYTES,
     LatentCache,
     create_cache,
     describe,
     first_stage_fingerprint,
+    poses_of,
 )
 from ..datasets.poses import PoseFile, load_poses
 from ..datasets.video import VideoReader, crop_and_resize, find_videos
@@ -50,6 +53,17 @@ class Encoded:
     skipped: int = 0  # shards that were there already
 
 
+Openers = Mapping[str, Callable[[], VideoReader | ChunkVideo]]  # by video
+
+
+def open_videos(data: DataConfig) -> Openers:
+    """What opens each video of the training data, be it a file or frames in chunks."""
+    if data.chunks is not None:
+        return chunk_videos(BASE / data.chunks)
+    paths = find_videos(BASE / data.videos)
+    return {name: partial(VideoReader, path) for name, path in paths.items()}
+
+
 def encode_latents(
     config: Config,
     folder: Path,
@@ -63,8 +77,7 @@ def encode_latents(
     first_stage: on the device that shall encode. precision: of its arithmetic, float32, bfloat16 or float16. A frame that
     cannot be read is marked and counted. Raises ValueError or FileNotFoundError for a folder, poses or videos that do not fit.
     """
-    poses = load_poses(BASE / config.data.poses)
-    videos = find_videos(BASE / config.data.videos)
+    poses, videos = load_poses(poses_of(config.data)), open_videos(config.data)
     channels, size = latent_shape(first_stage.config)
     made_of = describe(poses.path, first_stage_fingerprint(first_stage)) | {"precision": precision}
     cache = create_cache(
@@ -119,7 +132,7 @@ class ShardFrames(IterableDataset):
         poses: PoseFile,
         starts: np.ndarray,
         sequences: np.ndarray,
-        paths: Mapping[str, Path],
+        videos: Openers,
         config: Config,
     ) -> None:
         self.poses, self.starts, self.size, self.workers = (
@@ -129,7 +142,7 @@ class ShardFrames(IterableDataset):
             config.data.workers,
         )
         self.folder = BASE / config.data.videos
-        self.paths = paths
+        self.videos = videos
         self.sequences: dict[str, list[int]] = defaultdict(list)  # by video
         for number in sequences.tolist():
             self.sequences[poses.sequence(number).video].append(number)
@@ -154,7 +167,8 @@ class ShardFrames(IterableDataset):
         for part in np.split(order, range(CHUNK, len(order), CHUNK)):
             own = torch.from_numpy(rows[part])
             try:
-                reader = reader or VideoReader(self.paths.get(video, self.folder / f"{video}.mp4"))
+                missing = partial(VideoReader, self.folder / f"{video}.mp4")
+                reader = reader or self.videos.get(video, missing)()
                 images = torch.from_numpy(
                     crop_and_resize(reader.read(times[part]), self.size)
                 ).permute(0, 3, 1, 2)
@@ -218,7 +232,7 @@ def _write_shard(
     return missing
 
 
-def _report_videos(cache: LatentCache, poses: PoseFile, videos: Mapping[str, Path]) -> None:
+def _report_videos(cache: LatentCache, poses: PoseFile, videos: Openers) -> None:
     """Say what the cache leaves out."""
     left_out = [
         name for name, shard in zip(poses.videos(), cache.index["shard"], strict=True) if shard < 0
