@@ -26,9 +26,22 @@ def photo_bytes(grey):
     return png_bytes(np.full((8, 8, 3), grey, np.uint8))
 
 
+WIDE = {  # the sizes of custom-trajectories/, of which orbit, spin and hop are the paper's
+    "orbit": ["--radius", "2", "--angle", "90"],
+    "spin": ["--radius", "0.5"],
+    "hop": ["--radius", "1"],
+    "dolly": ["--distance", "2"],
+    "truck": ["--distance", "2"],
+    "pedestal": ["--distance", "1"],
+    "spiral": ["--radius", "0.5", "--distance", "1"],
+    "pan": [],
+    "tilt": [],
+}
+
+
 @pytest.mark.parametrize("name", sorted(presets.PRESETS))
 def test_custom_trajectories_are_what_the_command_writes(name, tmp_path):
-    main([name, "--json", str(tmp_path / "spec.json")])
+    main([name, *WIDE[name], "--frames", "10", "--json", str(tmp_path / "spec.json")])
     shipped, written = read_spec(CUSTOM / f"{name}.json"), read_spec(tmp_path / "spec.json")
     np.testing.assert_allclose(
         shipped.poses, written.poses, rtol=0, atol=2e-12

@@ -63,7 +63,8 @@ def paper_positions(name: str) -> list[tuple[float, float, float]]:
 
 @pytest.mark.parametrize("name", ["orbit", "spin", "hop"])
 def test_the_papers_paths_are_as_published(name):
-    poses, positions = presets.PRESETS[name](), paper_positions(name)
+    sizes = {"orbit": (2.0, 90.0), "spin": (0.5,), "hop": (1.0,)}
+    poses, positions = presets.PRESETS[name](10, *sizes[name]), paper_positions(name)
     np.testing.assert_allclose(poses[:, :3, 3], positions, atol=1e-11)
     for pose in poses:
         x, y, z = np.linalg.inv(pose)[:3] @ [0, 0, 0, 1]  # the origin, seen by the camera
@@ -161,9 +162,9 @@ def test_plain_matrices_are_a_path_too(tmp_path, suffix):
 
 
 def test_another_specification_gives_its_poses_and_focal_length(tmp_path):
-    write_spec(tmp_path / "other.json", SamplingSpec(0.8, presets.hop(), *conditioning(10)))
+    write_spec(tmp_path / "other.json", SamplingSpec(0.8, presets.hop(10), *conditioning(10)))
     poses, focal_y, _ = matrices(tmp_path / "other.json")
-    assert np.array_equal(poses, presets.hop()) and focal_y == 0.8
+    assert np.array_equal(poses, presets.hop(10)) and focal_y == 0.8
 
 
 def test_files_without_rigid_matrices_are_refused(tmp_path):

@@ -7,6 +7,10 @@ Lengths have no metric unit. The model only knows the scale of its training data
 RealEstate10K's is arbitrary, another one in each sequence. In the published example the camera
 moves by 0.06 to 0.29 from frame to frame and by 4.7 in all. In the paper's three custom paths it
 moves by 0.31 to 0.35, and by about 3.
+
+The presets' own sizes are gentle: steps of 0.03 to 0.08 units and turns of 1 to 2 degrees, which
+also small models can follow. `custom-trajectories/` has the paper's three paths, which are far
+wider.
 """
 
 from collections.abc import Callable
@@ -32,7 +36,7 @@ class CameraPath(NamedTuple):
         return CameraPath(self.poses[order], self.focal_y, timestamps)
 
 
-def orbit(frames: int = 10, radius: float = 2.0, angle: float = 90.0) -> np.ndarray:
+def orbit(frames: int = 20, radius: float = 2.0, angle: float = 30.0) -> np.ndarray:
     """Around a point straight ahead, `radius` away, kept in the middle.
 
     It goes to the right, with a negative angle to the left.
@@ -42,7 +46,7 @@ def orbit(frames: int = 10, radius: float = 2.0, angle: float = 90.0) -> np.ndar
 
 
 def spin(
-    frames: int = 10, radius: float = 0.5, distance: float = 2.0, angle: float = 360.0
+    frames: int = 20, radius: float = 0.25, distance: float = 2.0, angle: float = 360.0
 ) -> np.ndarray:
     """A level circle of `radius`, right and forward first, looking at a point `distance` ahead.
 
@@ -55,7 +59,7 @@ def spin(
 
 
 def hop(
-    frames: int = 10, radius: float = 1.0, distance: float = 2.0, angle: float = 180.0
+    frames: int = 20, radius: float = 0.4, distance: float = 2.0, angle: float = 180.0
 ) -> np.ndarray:
     """An arc of `radius` up and to the left, with a level horizon.
 
@@ -65,23 +69,23 @@ def hop(
     return _looking_at_origin(radius * np.cos(phi), radius * np.sin(phi), distance + 0 * phi)
 
 
-def dolly(frames: int = 10, distance: float = 2.0) -> np.ndarray:
+def dolly(frames: int = 20, distance: float = 1.0) -> np.ndarray:
     """Forward (negative distance: back)."""
     return _moved(z=-_steps(frames) * distance)
 
 
-def truck(frames: int = 10, distance: float = 2.0) -> np.ndarray:
+def truck(frames: int = 20, distance: float = 1.0) -> np.ndarray:
     """To the right, looking straight ahead (negative distance: left)."""
     return _moved(x=_steps(frames) * distance)
 
 
-def pedestal(frames: int = 10, distance: float = 1.0) -> np.ndarray:
+def pedestal(frames: int = 20, distance: float = 0.5) -> np.ndarray:
     """Up, looking straight ahead (negative distance: down)."""
     return _moved(y=_steps(frames) * distance)
 
 
 def spiral(
-    frames: int = 10, radius: float = 0.5, distance: float = 1.0, angle: float = 360.0
+    frames: int = 20, radius: float = 0.25, distance: float = 0.5, angle: float = 360.0
 ) -> np.ndarray:
     """Forward in a spiral that widens to `radius`, looking straight ahead.
 
@@ -91,14 +95,14 @@ def spiral(
     return _moved(x=radius * step * np.cos(phi), y=radius * step * np.sin(phi), z=-distance * step)
 
 
-def pan(frames: int = 10, angle: float = 30.0) -> np.ndarray:
+def pan(frames: int = 20, angle: float = 30.0) -> np.ndarray:
     """Turning in place, to the right (negative angle: left)."""
     theta = _sweep(frames, angle)
     right = np.stack([np.cos(theta), 0 * theta, np.sin(theta)], axis=1)
     return _poses(np.zeros(3), right, np.cross(right, UP))
 
 
-def tilt(frames: int = 10, angle: float = 20.0) -> np.ndarray:
+def tilt(frames: int = 20, angle: float = 20.0) -> np.ndarray:
     """Turning in place, up (negative angle: down)."""
     theta = _sweep(frames, angle)
     backward = np.stack([0 * theta, -np.sin(theta), np.cos(theta)], axis=1)
