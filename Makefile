@@ -1,4 +1,4 @@
-# make demo and make test do all the set-up on a fresh clone. They need Python 3.11 or newer, and make.
+# make demo and make test do all the set-up on a fresh clone. They need Python 3.11 or newer.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -37,7 +37,7 @@ TRAIN_DEMO_VIDEO := rmk-mz-79dJ
 	$(PIP_INSTALL) --no-deps taming-transformers
 	@touch $@
 
-# Frames along two paths through a room that the shipped model never saw, compared with the true ones.
+# Frames along two paths through a room that the shipped model never saw, beside the true ones.
 demo: .venv/installed
 	$(BIN)/python dataset-data/make-rooms.py test --clips 1 --rooms 4 --frames 20 --fps 5 \
 		--data $(DEMO)/data
@@ -81,8 +81,8 @@ train-demo: .venv/installed
 # The measurements behind docs/samplers.md and docs/conditioning.md, all anew. They take many hours,
 # and a stopped study goes on.
 study: .venv/installed-test
-	$(BIN)/python dataset-data/make-rooms.py train --clips 8 --first 128 --rooms 4 --frames 40 --fps 5 \
-		--data $(STUDY)/data
+	$(BIN)/python dataset-data/make-rooms.py train --clips 8 --first 128 --rooms 4 \
+		--frames 40 --fps 5 --data $(STUDY)/data
 	$(BIN)/python dataset-data/make-rooms.py test --clips 8 --rooms 4 --frames 40 --fps 5 \
 		--data $(STUDY)/data
 	$(BIN)/python dataset-data/make-rooms.py test --clips 8 --rooms 4 --frames 60 --fps 5 \
@@ -116,7 +116,11 @@ format: .venv/installed-test
 
 # The camera paths that the repository ships: the paper's orbit, spin and hop, and others as wide.
 trajectories: .venv/installed
-	make_one() { $(BIN)/photonvs make-trajectory $$* --frames 10 --force --json custom-trajectories/$$1.json; }; set -e; \
+	set -e; \
+	make_one() { \
+		$(BIN)/photonvs make-trajectory $$* --frames 10 \
+			--force --json custom-trajectories/$$1.json; \
+	}; \
 	make_one orbit --radius 2 --angle 90; \
 	make_one spin --radius 0.5 --distance 2; \
 	make_one hop --radius 1 --distance 2; \
