@@ -109,6 +109,7 @@ test-slurm: .venv/installed-test
 lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --no-cache
 
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .

@@ -5,10 +5,6 @@ import pytest
 from photonvs.config import PRESETS, Config, config_from_dict, config_to_dict, load_config
 
 
-def test_published_preset_is_the_defaults():
-    assert load_config("realestate10k") == Config()
-
-
 @pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))
 def test_presets_load(preset):
     assert isinstance(load_config(preset), Config)

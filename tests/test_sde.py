@@ -1,17 +1,14 @@
 """The noise schedule, the noise levels of training and the loss, against closed forms."""
 
 import math
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from seeded import reference
 from torch.testing import assert_close
 
 from photonvs.config import Config, DiffusionConfig
 from photonvs.diffusion.sde import VarianceExploding, draw_noise_levels, score_matching_loss
-
-PUBLISHED = Path(__file__).parent / "data" / "network.npz"
 
 
 def config_with(noise_levels: str, sigma_data: float = 0.5) -> Config:
@@ -40,7 +37,7 @@ def test_time_is_the_inverse_of_the_noise_level() -> None:
 
 
 def test_published_noise_levels() -> None:
-    published = np.load(PUBLISHED, allow_pickle=False)
+    published = reference()
     sde = VarianceExploding()
     assert_close(
         sde.sigma(torch.linspace(0, 1, 20)),
@@ -87,9 +84,8 @@ def test_uniform_noise_levels_have_uniform_times() -> None:
 
 def test_lognormal_noise_levels_have_normal_logarithms() -> None:
     config = DiffusionConfig(noise_levels="lognormal", log_sigma_mean=-0.4, log_sigma_std=0.7)
-    uniform = torch.tensor(
-        [0.15865525393145707, 0.5, 0.9772498680518208], dtype=torch.float64
-    )  # normal cdf at -1, 0, 2
+    # Normal cdf at -1, 0, 2.
+    uniform = torch.tensor([0.15865525393145707, 0.5, 0.9772498680518208], dtype=torch.float64)
     log_sigma = draw_noise_levels(uniform, config).log()
     assert_close(
         log_sigma, torch.tensor([-1.1, -0.4, 1.0], dtype=torch.float64), rtol=0, atol=1e-12
@@ -170,7 +166,10 @@ def test_lognormal_loss_is_the_weighted_error_of_the_denoised_sample() -> None:
 
 @pytest.mark.parametrize("level", [0.05, 0.6, 20.0])
 def test_loss_of_the_true_score_of_gaussian_data(level: float) -> None:
-    """Data N(0, s^2): what stays is the posterior's variance, s^2 / (s^2 + sigma^2) an element; EDM's weight makes it 1."""
+    """For data N(0, s^2) the posterior's variance stays, s^2 / (s^2 + sigma^2) an element.
+
+    EDM's weight makes it 1.
+    """
     std, count, elements = 0.6, 4000, 16
     clean, noise = std * draw((count, elements), 2), draw((count, elements), 3)
     sigma = torch.full((count,), level, dtype=torch.float64)
@@ -179,9 +178,8 @@ def test_loss_of_the_true_score_of_gaussian_data(level: float) -> None:
         return -x / (std**2 + sigma[:, None] ** 2)
 
     uniform = score_matching_loss(score, clean, noise, sigma, config_with("uniform")).mean().item()
-    assert uniform == pytest.approx(
-        elements / 2 * std**2 / (std**2 + level**2), rel=0.03
-    )  # standard error 0.6 %
+    # Standard error 0.6 %.
+    assert uniform == pytest.approx(elements / 2 * std**2 / (std**2 + level**2), rel=0.03)
     lognormal = (
         score_matching_loss(score, clean, noise, sigma, config_with("lognormal", sigma_data=std))
         .mean()

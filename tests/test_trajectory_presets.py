@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import write_realestate10k_text
 
 from photonvs.cameras import paths as presets
 from photonvs.cameras.conditioning import conditioning
 from photonvs.cameras.files.matrices import matrices
-from photonvs.cameras.geometry import OPENCV_TO_BLENDER, check_poses, to_realestate10k
+from photonvs.cameras.geometry import OPENCV_TO_BLENDER, check_poses
 from photonvs.cameras.realestate10k import read_realestate10k_text, sequence_path
 from photonvs.cameras.spec import SamplingSpec, write_spec
 from photonvs.datasets.poses import find_sequence, save_poses
@@ -95,9 +96,10 @@ def test_orbits_closed_circles_and_single_frames():
     np.testing.assert_allclose(
         presets.orbit(4, radius=3, angle=-90)[-1, :3, 3], [-3, 0, 0], atol=1e-11
     )
+    # Half a circle later.
     np.testing.assert_allclose(
         presets.spin(4, radius=1, distance=3)[2, :3, 3], [0, 0, 1], atol=1e-11
-    )  # half a circle later
+    )
     with pytest.raises(ValueError, match="at least 2"):
         presets.orbit(1)
     with pytest.raises(ValueError, match="another radius or distance"):
@@ -108,13 +110,7 @@ def test_orbits_closed_circles_and_single_frames():
 def sequence_text(tmp_path):
     """A RealEstate10K text file of a truck move of 30 poses with focal_y 1.2."""
     poses = presets.truck(30, distance=2.9)
-    lines = ["https://www.youtube.com/watch?v=abcdefghijk"]
-    for index, matrix in enumerate(to_realestate10k(poses)):
-        numbers = " ".join(f"{value:.9f}" for value in matrix.ravel())
-        lines.append(f"{100_000 * index} 0.675 1.2 0.5 0.5 0 0 {numbers}")
-    path = tmp_path / "0123456789abcdef.txt"
-    path.write_text("\n".join(lines) + "\n")
-    return path
+    return write_realestate10k_text(tmp_path / "0123456789abcdef.txt", poses, (0.675, 1.2))
 
 
 def test_a_realestate10k_text_gives_its_poses_and_focal_length(sequence_text):
@@ -128,9 +124,8 @@ def test_a_realestate10k_text_gives_its_poses_and_focal_length(sequence_text):
 
 
 def test_a_zoom_is_refused(sequence_text):
-    sequence_text.write_text(
-        sequence_text.read_text().replace("1500000 0.675 1.2", "1500000 0.675 1.3")
-    )
+    text = sequence_text.read_text()
+    sequence_text.write_text(text.replace("1500000 0.675000000000 1.2", "1500000 0.675 1.3"))
     with pytest.raises(ValueError, match=r"focal_y changes from 1\.2 to 1\.3"):
         sequence_path(read_realestate10k_text(sequence_text), sequence_text, frames=30)
     path = sequence_path(read_realestate10k_text(sequence_text), sequence_text, frames=15)

@@ -9,6 +9,7 @@ from pathlib import Path
 from numbered_video import write_numbered_video
 
 from photonvs.datasets.extract import extract
+from photonvs.datasets.layout import Split
 from photonvs.utils.files import BASE
 
 SEQUENCES, POSES = 3, 8
@@ -29,7 +30,7 @@ def write_footage(data: Path) -> Path:
                 f"{pose * 100_000} 0.5 0.9 0.5 0.5 0 0 1 0 0 {-0.1 * pose * (sequence + 1):f} 0 1 0 0 0 0 1 0"
             )
         (texts / f"{sequence:016x}.txt").write_text("\n".join(lines))
-    extract(data, "train")
+    extract(Split(data, "train"))
     return data / "train"
 
 

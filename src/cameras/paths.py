@@ -85,7 +85,7 @@ def pedestal(frames: int = 20, distance: float = 0.5) -> np.ndarray:
 
 
 def spiral(
-    frames: int = 20, radius: float = 0.25, distance: float = 0.5, angle: float = 360.0
+    frames: int = 20, radius: float = 0.2, distance: float = 0.5, angle: float = 360.0
 ) -> np.ndarray:
     """Forward in a spiral that widens to `radius`, looking straight ahead.
 

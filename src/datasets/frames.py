@@ -11,12 +11,17 @@ from .pairs import FramePairs, Pair, PairDataset
 
 
 class _SingleFrames(FramePairs):
-    """One random frame from every usable sequence an epoch; map-style, without an end. To be mixed into a reader of pairs.
+    """One random frame from every usable sequence an epoch; to be mixed into a reader of pairs.
 
-    Which sequences are usable, their order and what replaces an unreadable frame are those of the pairs; frame k is the
-    target of pair k, so it is uniform over a sequence's frames but the last, and a function of (seed, k) only. A sample is a
-    dict of tensors: `image` uint8 (3, image_size, image_size); `sequence`, `frame` int64 (); `replaced` bool (). flip: mirror
-    half of the frames left to right.
+    Which sequences are usable, their order and what replaces an unreadable frame are those of the
+    pairs. Frame k is the target of pair k. So it is a function of (seed, k) only, and all frames of
+    a sequence but the last are equally likely.
+
+    A sample is a dict of tensors:
+    `image`               uint8 (3, image_size, image_size)
+    `sequence`, `frame`   int64 ()
+    `replaced`            bool ()
+    flip: mirror half of the frames left to right.
     """
 
     flip = False
@@ -29,7 +34,8 @@ class _SingleFrames(FramePairs):
 
     def load(self, pair: Pair) -> dict[str, Tensor]:
         """The frame that is the pair's target, but for `replaced`; raises as `FramePairs.load`."""
-        (image,) = self.read(pair.sequence, self.poses.sequence(pair.sequence), [pair.target])
+        sequence = self.poses.sequence(pair.sequence)
+        (image,) = self.read(pair.sequence, sequence, [pair.target])
         return {
             "image": image,
             "sequence": torch.tensor(pair.sequence),

@@ -32,7 +32,8 @@ from ..datasets.latents import (
     poses_of,
 )
 from ..datasets.poses import PoseFile, load_poses
-from ..datasets.video import VideoReader, crop_and_resize, find_videos
+from ..datasets.video import crop_and_resize, find_videos
+from ..datasets.video_reader import VideoReader
 from ..models.first_stage import latent_shape
 from ..utils.files import BASE, atomic_path
 

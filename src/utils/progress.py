@@ -11,6 +11,7 @@ def progress_bar(total: int, task: str, unit: str, enabled: bool = True) -> tqdm
     interval = 0.1 if terminal else 30.0
     line = f"{task}: {{percentage:.0f}} %, {{remaining}} left{{postfix}}\n"
     return tqdm(
+        desc=task,
         total=total,
         unit=unit,
         disable=not (enabled and total),

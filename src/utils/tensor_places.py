@@ -1,4 +1,4 @@
-"""Where the tensors of a file of torch.save lie in it, so that one of thousands is read without the others.
+"""Where tensors lie in a file of torch.save, so that one is read without thousands of others.
 
 Nothing that the file names is imported or run: see `inert_pickle`.
 """
@@ -28,7 +28,7 @@ LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip entry: lengths of the name an
 
 
 class TensorPlace(NamedTuple):
-    """A tensor in a file: type, shape, and the byte that it begins at; its numbers follow each other."""
+    """A tensor in a file, whose numbers follow each other; offset: the byte it begins at."""
 
     dtype: np.dtype
     shape: tuple[int, ...]
@@ -51,7 +51,8 @@ class TensorPlace(NamedTuple):
 def locate_tensors(path: str | Path) -> object:
     """What a file of torch.save holds, with a `TensorPlace` for every tensor.
 
-    Raises FileNotFoundError; ValueError for a file that is damaged, compressed, or older than PyTorch's zip format.
+    Raises FileNotFoundError. Raises ValueError for a file that is damaged, compressed, or older
+    than PyTorch's zip format.
     """
     try:
         with zipfile.ZipFile(path) as archive, Path(path).open("rb") as file:
