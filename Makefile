@@ -1,16 +1,19 @@
-# make demo and make test do all the set-up on a fresh clone; they assume Python 3.11 or newer, and make.
+# make demo and make test do all the set-up on a fresh clone. They need Python 3.11 or newer.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 DEMO := $(CURDIR)/instance-data/demo
 TRAIN_DEMO := $(CURDIR)/instance-data/train-demo
 STUDY := $(CURDIR)/instance-data/studies
-# `make study STUDY_DOCS=docs` renews the documents instead, from the numbers beside them and what is not there yet.
+# `make study STUDY_DOCS=docs` renews the documents instead. It takes the numbers beside them, and
+# measures only those that are not there yet.
 STUDY_DOCS ?= $(STUDY)/docs
 SHIPPED := $(CURDIR)/instance-data/rooms-denoiser.safetensors
 DEMO_MINUTES ?= 6
-# Threads that wait sleep: where other programs run too, spinning ones make a small network's training several times slower.
+# Threads that wait shall sleep. Spinning ones make a small network's training several times slower
+# where other programs run too.
 export OMP_WAIT_POLICY ?= PASSIVE
-# Clips that make-rooms.py makes, the same on every machine.
+# Clips of make-rooms.py, which are the same on every machine.
 DEMO_SEQUENCE := 9fa0b3010fc5b322
 DEMO_VIDEO := rmf3qsXYfTX
 TRAIN_DEMO_SEQUENCE := 606e74efe6f4341f
@@ -19,26 +22,33 @@ TRAIN_DEMO_VIDEO := rmk-mz-79dJ
 .PHONY: demo train-demo study test test-all test-slow test-slurm lint format bench trajectories
 
 .venv/installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "photonvs needs Python 3.11 or newer; $(PYTHON) is older: run make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "photonvs needs Python 3.11 or newer; $(PYTHON) is older:" \
+			"run make PYTHON=/path/to/python3.11"; \
+		exit 1; \
+	}
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(PIP_INSTALL) -e .
 	@touch $@
 
-# taming-transformers declares dependencies that its tested modules don't need.
+# taming-transformers declares dependencies that the modules used by a test don't need.
 .venv/installed-test: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps taming-transformers
+	$(PIP_INSTALL) -e ".[test]"
+	$(PIP_INSTALL) --no-deps taming-transformers
 	@touch $@
 
-# Frames along two paths through a room that the shipped model never saw, compared with the true ones.
+# Frames along two paths through a room that the shipped model never saw, beside the true ones.
 demo: .venv/installed
-	$(BIN)/python dataset-data/make-rooms.py test --clips 1 --rooms 4 --frames 20 --fps 5 --data $(DEMO)/data
-	$(BIN)/python src/scripts/make-trajectory.py realestate10k --sequence $(DEMO)/data/RealEstate10K-original/test/$(DEMO_SEQUENCE).txt \
-		--video $(DEMO)/data/test/videos/$(DEMO_VIDEO).mp4 -o samples/walk --instance-data $(DEMO)
+	$(BIN)/python dataset-data/make-rooms.py test --clips 1 --rooms 4 --frames 20 --fps 5 \
+		--data $(DEMO)/data
+	$(BIN)/python src/scripts/make-trajectory.py realestate10k \
+		--sequence $(DEMO)/data/RealEstate10K-original/test/$(DEMO_SEQUENCE).txt \
+		--video $(DEMO)/data/test/videos/$(DEMO_VIDEO).mp4 \
+		-o samples/walk --instance-data $(DEMO)
 	$(BIN)/python src/scripts/make-trajectory.py matrices custom-trajectories/pan.json \
 		--image $(DEMO)/samples/walk/init-ims/0000.png -o samples/pan --instance-data $(DEMO)
-	$(BIN)/python src/scripts/sample-trajectory.py -o samples/walk samples/pan --checkpoint $(SHIPPED) --instance-data $(DEMO)
+	$(BIN)/python src/scripts/sample-trajectory.py -o samples/walk samples/pan \
+		--checkpoint $(SHIPPED) --instance-data $(DEMO)
 	$(BIN)/python src/scripts/evaluate.py -o samples/walk --instance-data $(DEMO)
 	$(BIN)/python src/scripts/compute-tsed.py -o samples/walk --t-error 1 --instance-data $(DEMO)
 	@echo
@@ -46,15 +56,20 @@ demo: .venv/installed
 	@echo "A pan:   $(DEMO)/samples/pan/samples/00000000/: the same"
 	@echo "Report:  $(DEMO)/samples/walk/evaluation/00000000/report.html"
 
-# Footage of rooms, a small model trained on it, and the frames that it makes along a path. Run again, it trains on.
+# Footage of rooms, a small model trained on it, and the frames that it makes along a path.
+# Run again, it trains on.
 train-demo: .venv/installed
-	$(BIN)/python dataset-data/make-rooms.py train --clips 2 --frames 61 --pose-every 6 --data $(TRAIN_DEMO)/data
+	$(BIN)/python dataset-data/make-rooms.py train --clips 2 --frames 61 --pose-every 6 \
+		--data $(TRAIN_DEMO)/data
 	$(BIN)/python dataset-data/extract-poses.py train --data $(TRAIN_DEMO)/data
-	$(BIN)/python src/scripts/encode-latents.py --config demo --latents $(TRAIN_DEMO)/latents --instance-data $(TRAIN_DEMO)
-	$(BIN)/python src/scripts/train.py --config demo --instance-data $(TRAIN_DEMO) training.minutes=$(DEMO_MINUTES)
+	$(BIN)/python src/scripts/encode-latents.py --config demo --latents $(TRAIN_DEMO)/latents \
+		--instance-data $(TRAIN_DEMO)
+	$(BIN)/python src/scripts/train.py --config demo --instance-data $(TRAIN_DEMO) \
+		training.minutes=$(DEMO_MINUTES)
 	rm -rf $(TRAIN_DEMO)/samples
-	$(BIN)/python src/scripts/make-trajectory.py realestate10k --video $(TRAIN_DEMO)/data/train/videos/$(TRAIN_DEMO_VIDEO).mp4 \
+	$(BIN)/python src/scripts/make-trajectory.py realestate10k \
 		--sequence $(TRAIN_DEMO)/data/RealEstate10K-original/train/$(TRAIN_DEMO_SEQUENCE).txt \
+		--video $(TRAIN_DEMO)/data/train/videos/$(TRAIN_DEMO_VIDEO).mp4 \
 		--frames 10 -o samples/room --instance-data $(TRAIN_DEMO)
 	$(BIN)/python src/scripts/sample-trajectory.py -o samples/room --instance-data $(TRAIN_DEMO)
 	$(BIN)/python src/scripts/evaluate.py -o samples/room --instance-data $(TRAIN_DEMO)
@@ -63,15 +78,20 @@ train-demo: .venv/installed
 	@echo "Frames: $(TRAIN_DEMO)/samples/room/samples/00000000/: images, video.mp4, contact-sheet.png"
 	@echo "Report: $(TRAIN_DEMO)/samples/room/evaluation/00000000/report.html"
 
-# The measurements behind docs/samplers.md, and those of conditioning, all anew: many hours. A stopped study goes on.
+# The measurements behind docs/samplers.md and docs/conditioning.md, all anew. They take many hours,
+# and a stopped study goes on.
 study: .venv/installed-test
-	$(BIN)/python dataset-data/make-rooms.py train --clips 8 --first 128 --rooms 4 --frames 40 --fps 5 --data $(STUDY)/data
-	$(BIN)/python dataset-data/make-rooms.py test --clips 8 --rooms 4 --frames 40 --fps 5 --data $(STUDY)/data
-	$(BIN)/python dataset-data/make-rooms.py test --clips 8 --rooms 4 --frames 60 --fps 5 --data $(STUDY)/long
+	$(BIN)/python dataset-data/make-rooms.py train --clips 8 --first 128 --rooms 4 \
+		--frames 40 --fps 5 --data $(STUDY)/data
+	$(BIN)/python dataset-data/make-rooms.py test --clips 8 --rooms 4 --frames 40 --fps 5 \
+		--data $(STUDY)/data
+	$(BIN)/python dataset-data/make-rooms.py test --clips 8 --rooms 4 --frames 60 --fps 5 \
+		--data $(STUDY)/long
 	$(BIN)/python dataset-data/extract-poses.py train --data $(STUDY)/data
 	$(BIN)/python dataset-data/extract-poses.py test --data $(STUDY)/data
 	$(BIN)/python dataset-data/extract-poses.py test --data $(STUDY)/long
-	$(BIN)/python studies/samplers.py --train $(STUDY)/data/train --test $(STUDY)/data/test --docs $(STUDY_DOCS)
+	$(BIN)/python studies/samplers.py --train $(STUDY)/data/train --test $(STUDY)/data/test \
+		--docs $(STUDY_DOCS)
 	$(BIN)/python studies/conditioning.py --data $(STUDY)/long/test --docs $(STUDY_DOCS)
 
 test: .venv/installed-test
@@ -97,7 +117,11 @@ format: .venv/installed-test
 
 # The camera paths that the repository ships: the paper's orbit, spin and hop, and others as wide.
 trajectories: .venv/installed
-	make_one() { $(BIN)/photonvs make-trajectory $$* --frames 10 --force --json custom-trajectories/$$1.json; }; set -e; \
+	set -e; \
+	make_one() { \
+		$(BIN)/photonvs make-trajectory $$* --frames 10 \
+			--force --json custom-trajectories/$$1.json; \
+	}; \
 	make_one orbit --radius 2 --angle 90; \
 	make_one spin --radius 0.5 --distance 2; \
 	make_one hop --radius 1 --distance 2; \

@@ -212,7 +212,7 @@ def _write(
         head.append(f"worse than {reference.steps} steps of {PUBLISHED} in")
         for line, (_, found) in zip(body, rows, strict=True):
             line.append(", ".join(worse_in(found, values)) or "nothing")
-    tuned = "; ".join(f"{name}: {_parameters(parameters)}" for name, parameters in chosen.items())
+    tuned = ", ".join(f"{name} ({_parameters(parameters)})" for name, parameters in chosen.items())
     parts = [
         "# Samplers: all numbers",
         f"{options.paths} paths of {options.frames} frames through test rooms, {options.draws} "
