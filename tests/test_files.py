@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from photonvs.utils.files import atomic_path
+from photonvs.utils.files import atomic_path, find_base
 
 
 def test_content_appears_when_the_block_ends(tmp_path):
@@ -33,3 +33,14 @@ def test_results_are_as_readable_as_other_files(tmp_path):
     with atomic_path(atomic) as temporary:
         temporary.write_text("")
     assert atomic.stat().st_mode == ordinary.stat().st_mode
+
+
+def test_default_folders_are_the_clones_or_else_here(tmp_path):
+    clone, elsewhere = tmp_path / "clone", tmp_path / "site-packages"
+    (clone / "custom-trajectories").mkdir(parents=True)
+    (clone / "src" / "scripts").mkdir(parents=True)
+    elsewhere.mkdir()
+    own, installed = clone / "src/utils/files.py", elsewhere / "photonvs/utils/files.py"
+    assert find_base(own, elsewhere) == clone
+    assert find_base(installed, clone / "src" / "scripts") == clone  # the paper's scripts
+    assert find_base(installed, elsewhere) == elsewhere

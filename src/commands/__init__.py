@@ -47,6 +47,9 @@ def run_main(main: Callable[[], object]) -> None:
     keeps its traceback.
     """
     program = Path(sys.argv[0]).name
+    # Threads that wait sleep, unless the user wants otherwise. Beside other programs, spinning ones
+    # make small networks several times slower. Torch reads this when it is imported, later.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         main()
     except (ValueError, OSError) as error:

@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parents[2]
-# Where default folders and the relative paths of settings start: the clone that this file lies in,
-# or else, installed elsewhere, the current folder.
-BASE = _ROOT if (_ROOT / "pyproject.toml").is_file() else Path.cwd()
+
+def find_base(module: Path, current: Path) -> Path:
+    """The clone that the file `module` lies in, else the one around `current`, else `current`."""
+    folders = [module.parents[2], current, *current.parents]
+    return next((one for one in folders if (one / "custom-trajectories").is_dir()), current)
+
+
+# Where default folders and the relative paths of settings start.
+BASE = find_base(Path(__file__).resolve(), Path.cwd())
 
 
 @contextmanager
