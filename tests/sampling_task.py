@@ -1,4 +1,7 @@
-"""A tiny sampling task for the tests: its settings, its folder, and a model whose answers are known exactly."""
+"""A tiny sampling task for the tests.
+
+Its settings, its folder, and a model whose answers are known exactly.
+"""
 
 from dataclasses import fields
 from pathlib import Path
@@ -9,13 +12,13 @@ from torch import nn
 
 from photonvs.cameras.rays import pair_ray_features
 from photonvs.cameras.spec import SamplingSpec, write_spec
-from photonvs.config import Config, DenoiserConfig, DiffusionConfig, FirstStageConfig
+from photonvs.config import DenoiserConfig, DiffusionConfig, FirstStageConfig, ModelConfig
 from photonvs.models import build_first_stage
 from photonvs.sampling.method import Method
 from photonvs.sampling.trajectory import sample_trajectory
 from photonvs.utils.pictures import write_png
 
-CONFIG = Config(
+CONFIG = ModelConfig(
     first_stage=FirstStageConfig(kind="pixels", image_size=16, pixel_block=2),
     denoiser=DenoiserConfig(
         latent_size=8,
@@ -35,7 +38,9 @@ CHAIN = (None, (0,), (1,), (2,), (3,))  # five frames, each on the one before
 
 
 class GaussianDenoiser(nn.Module):
-    """The exact score of latents normal about tanh(conditioning latent + mean of the rays), standard deviation 0.3."""
+    """The exact score of latents normal about tanh(conditioning latent + mean of the rays),
+    standard deviation 0.3.
+    """
 
     config = CONFIG
 
@@ -76,7 +81,10 @@ def write_task(directory: Path, dependencies: tuple = CHAIN) -> Path:
 
 
 def sample(*directories, denoiser=None, **options):
-    """Runs of those folders: the exact model (or another) and four ancestral steps, unless `options` say otherwise."""
+    """Runs of those folders.
+
+    The exact model (or another) and four ancestral steps, unless `options` say otherwise.
+    """
     method = {"sampler": "ancestral", "steps": 4}
     method |= {
         field.name: options.pop(field.name) for field in fields(Method) if field.name in options

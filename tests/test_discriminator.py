@@ -1,4 +1,7 @@
-"""The patch discriminator: its shape, the published one on the same weights, hinge losses in closed form."""
+"""The patch discriminator.
+
+Its shape, the published one on the same weights, hinge losses in closed form.
+"""
 
 import pytest
 import torch
@@ -44,7 +47,10 @@ def test_too_small_images_have_no_patch():
 
 
 def test_a_judgement_sees_its_patch_only():
-    """With three layers a patch is 70 pixels wide: 1 + 3 + 3, then 2 x + 2 for each layer of stride 2."""
+    """With three layers a patch is 70 pixels wide.
+
+    1 + 3 + 3, then 2 x + 2 for each layer of stride 2.
+    """
     judge = PatchDiscriminator(2, 3).eval()
     image = torch.randn(1, 3, 256, 256, requires_grad=True)
     judge(image)[0, 0, 15, 15].backward()

@@ -1,4 +1,7 @@
-"""The perceptual distance: its mathematics on random weights, and that it is the published one where that is installed."""
+"""The perceptual distance.
+
+Its mathematics on random weights, and that it is the published one where that is installed.
+"""
 
 import sys
 import types
@@ -51,7 +54,9 @@ def test_pixels_without_features_have_finite_gradients():
 
 
 def test_the_published_formula_on_torchvisions_network(images):
-    """Zhang et al. 2018, equation 1, written out, on features cut from torchvision's VGG-16 after each block's last ReLU."""
+    """Zhang et al. 2018, equation 1, written out, on features cut from torchvision's VGG-16 after
+    each block's last ReLU.
+    """
     features = make_layers(cfgs["D"]).eval()
     calibration = [torch.rand(1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)]
     distance = PerceptualDistance()
@@ -71,7 +76,9 @@ def test_the_published_formula_on_torchvisions_network(images):
 
 
 def test_antialiased_pooling():
-    """A maximum over 2x2 places, then the filter (1, 2, 1) / 4 twice at every second place of the mirrored image."""
+    """A maximum over 2x2 places, then the filter (1, 2, 1) / 4 twice at every second place of the
+    mirrored image.
+    """
     x = torch.rand(1, 3, 8, 8)
     found = perceptual._antialiased_pool(3)(x)
     padded = F.pad(F.max_pool2d(x, 2, stride=1), (2, 2, 2, 2), mode="reflect")

@@ -1,4 +1,6 @@
-"""The published network under the published loss and sampler, held to reference outputs for seeded weights."""
+"""The published network under the published loss and sampler, held to reference outputs for seeded
+weights.
+"""
 
 import pytest
 import torch
@@ -7,7 +9,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from photonvs.cameras.rays import pair_ray_features
-from photonvs.config import Config
+from photonvs.config import ModelConfig
 from photonvs.diffusion.samplers import predictor_corrector
 from photonvs.diffusion.sde import VarianceExploding, score_matching_loss
 from photonvs.models import load_denoiser
@@ -22,7 +24,9 @@ def denoiser(published_pth):
 
 @pytest.fixture(scope="module")
 def rays(denoiser) -> tuple[Tensor, ...]:
-    """Ray embeddings (ref, target, cond) of the target with each of its two conditioning cameras, (2, 128, 32, 32)."""
+    """Ray embeddings (ref, target, cond) of the target with each of its two conditioning cameras,
+    (2, 128, 32, 32).
+    """
     target, *conds = (
         torch.from_numpy(reference()[name]).float()
         for name in ("pose_target", "pose_cond0", "pose_cond1")
@@ -39,7 +43,11 @@ def test_published_loss(denoiser, rays) -> None:
     sigma = SDE.sigma(torch.from_numpy(reference()["loss_t"]))
     with torch.no_grad():
         loss = score_matching_loss(
-            lambda x, sigma: denoiser.score(x, cond, sigma, rays), clean, noise, sigma, Config()
+            lambda x, sigma: denoiser.score(x, cond, sigma, rays),
+            clean,
+            noise,
+            sigma,
+            ModelConfig(),
         )
     assert loss.mean().item() == pytest.approx(float(reference()["loss"]), rel=1e-4)
 

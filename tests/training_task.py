@@ -1,4 +1,7 @@
-"""A tiny training task for the tests: footage, settings, and the program in processes of its own."""
+"""A tiny training task for the tests.
+
+Footage, settings, and the program in processes of its own.
+"""
 
 import json
 import os
@@ -15,7 +18,10 @@ SEQUENCES, POSES = 3, 8
 
 
 def write_footage(data: Path) -> Path:
-    """Videos and pose texts of three sequences, extracted: a camera moving sideways. Returns the folder `data`/train."""
+    """Videos and pose texts of three sequences, extracted: a camera moving sideways.
+
+    Returns the folder `data`/train.
+    """
     (data / "train" / "videos").mkdir(parents=True)
     texts = data / "RealEstate10K-original" / "train"
     texts.mkdir(parents=True)
@@ -25,9 +31,9 @@ def write_footage(data: Path) -> Path:
         )
         lines = [f"https://www.youtube.com/watch?v=video{sequence}"]
         for pose in range(POSES):
-            lines.append(
-                f"{pose * 100_000} 0.5 0.9 0.5 0.5 0 0 1 0 0 {-0.1 * pose * (sequence + 1):f} 0 1 0 0 0 0 1 0"
-            )
+            moved = -0.1 * pose * (sequence + 1)
+            intrinsics = "0.5 0.9 0.5 0.5 0 0"
+            lines.append(f"{pose * 100_000} {intrinsics} 1 0 0 {moved:f} 0 1 0 0 0 0 1 0")
         (texts / f"{sequence:016x}.txt").write_text("\n".join(lines))
     extract(data, "train")
     return data / "train"

@@ -16,6 +16,7 @@ from ..diffusion.levels import Step
 from ..diffusion.registry import find_sampler
 from ..diffusion.sde import VarianceExploding
 from ..models.denoiser import Denoiser
+from ..utils.distributed import device_of
 from ..utils.pictures import read_square, to_frame, to_tensor
 from ..utils.precision import autocast
 from ..utils.random import generator
@@ -105,15 +106,15 @@ def draw(
 def encode(first_stage: nn.Module, photo: object, denoiser: Denoiser) -> Tensor:
     """The latent (channels, size, size) of a photo's centre square; photo: an image file.
 
-    Raises ValueError for a first stage of other latents than the score network's.
+    Raises ValueError for a first stage of other latents than the denoiser's.
     """
     image = to_tensor(read_square(photo, denoiser.config.first_stage.image_size))
     latent = first_stage.encode(image.to(device_of(denoiser)))[0].float().cpu()
-    if latent.shape != latent_shape(denoiser):
+    expected = denoiser.config.latent_shape
+    if latent.shape != expected:
         raise ValueError(
-            f"the first stage makes latents of shape {tuple(latent.shape)}, the score network "
-            f"expects {latent_shape(denoiser)}; use the --first-stage that the score network was "
-            "trained with"
+            f"the first stage makes latents of shape {tuple(latent.shape)}, the denoiser "
+            f"expects {expected}; use the --first-stage that the denoiser was trained with"
         )
     return latent
 
@@ -171,7 +172,8 @@ def draw_batch(
     def report(step: Step) -> None:
         watch(Progress(batch, step, method.steps, views.pairs))
 
-    prior = noise((len(batch), *latent_shape(denoiser))).to(device_of(denoiser)) * sde.sigma_max
+    shape = (len(batch), *denoiser.config.latent_shape)
+    prior = noise(shape).to(device_of(denoiser)) * sde.sigma_max
     options = method.options | {"callback": report if watch else None}
     sampler = find_sampler(method.sampler).function
     return sampler(score, prior, sde, method.steps, noise=noise, **options)
@@ -289,14 +291,3 @@ def mean_score(
         return torch.cat(scores)
     # Not index_add: on a GPU its order of summation, and so its rounding, changes from call to call.
     return torch.stack([of_frame.mean(dim=0) for of_frame in torch.cat(scores).split(views.counts)])
-
-
-def device_of(denoiser: Denoiser) -> torch.device:
-    """Where the network is."""
-    return next(denoiser.parameters()).device
-
-
-def latent_shape(denoiser: Denoiser) -> tuple[int, int, int]:
-    """(channels, size, size) of a frame's latent."""
-    settings = denoiser.config.denoiser
-    return settings.latent_channels, settings.latent_size, settings.latent_size

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..config import config_to_dict
 from ..models.denoiser import Denoiser
+from ..utils.distributed import device_of
 from ..utils.progress import progress_bar
-from .draw import Drawing, Progress, decode, device_of, draw, encode, latent_shape
+from .draw import Drawing, Progress, decode, draw, encode
 from .method import Method
 from .runs import Run, open_runs
 
@@ -46,7 +46,7 @@ def sample_trajectory(
         )
     opened = open_runs(directories, runs)
     for run in opened:
-        run.claim({**asdict(method), "weights": weights, "config": _model_settings(denoiser)})
+        run.claim({**asdict(method), "weights": weights, "config": asdict(denoiser.config)})
     drawings = _begin(opened, denoiser, first_stage)
     for run in opened:
         run.write_summary(frames_per_second)
@@ -72,7 +72,7 @@ def _begin(runs: list[Run], denoiser: Denoiser, first_stage: nn.Module) -> list[
     encoded: dict[Path, Tensor] = {}
     drawings = []
     for run in runs:
-        latents = run.read_latents(latent_shape(denoiser))
+        latents = run.read_latents(denoiser.config.latent_shape)
         for index, photo in run.given.items():
             if index in latents:
                 continue
@@ -85,8 +85,3 @@ def _begin(runs: list[Run], denoiser: Denoiser, first_stage: nn.Module) -> list[
                 run.write_image(index, decode(first_stage, latent.to(device_of(denoiser))))
         drawings.append(Drawing(run.spec, latents, run.number))
     return drawings
-
-
-def _model_settings(denoiser: Denoiser) -> dict:
-    settings = config_to_dict(denoiser.config)
-    return {part: settings[part] for part in ("first_stage", "denoiser", "diffusion")}

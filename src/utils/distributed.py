@@ -1,7 +1,8 @@
 """One program on one process or on many: torchrun's processes, what they agree on, and who writes.
 
-Alone (no torchrun) everything here is a plain call: no process group exists. With torchrun, tensors of a GPU travel by NCCL and
-plain values by gloo, so that agreeing on something never waits for a GPU.
+Alone (no torchrun) everything here is a plain call: no process group exists. With torchrun, tensors
+of a GPU travel by NCCL and plain values by gloo, so that agreeing on something never waits for a
+GPU.
 """
 
 import os
@@ -31,15 +32,20 @@ class Process:
         return self.rank == 0
 
     def parallel(self, module: nn.Module) -> nn.Module:
-        """The module with gradients averaged over the processes; all begin with the first one's weights."""
+        """The module with gradients averaged over the processes.
+
+        All begin with the first one's weights.
+        """
         if self.count == 1:
             return module
-        return DistributedDataParallel(
-            module, device_ids=[self.device.index] if self.device.type == "cuda" else None
-        )
+        devices = [self.device.index] if self.device.type == "cuda" else None
+        return DistributedDataParallel(module, device_ids=devices)
 
     def averaging(self, module: nn.Module, now: bool) -> AbstractContextManager:
-        """A context for a backward pass; with `now` false, gradients stay this process's own until a later pass averages."""
+        """A context for a backward pass.
+
+        With `now` false, gradients stay this process's own until a later pass averages them.
+        """
         return nullcontext() if now or self.count == 1 else module.no_sync()
 
     def any(self, flag: bool) -> bool:
@@ -66,9 +72,10 @@ class Process:
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The named device, or else a GPU if there is one (of torchrun's processes each has its own), or else the CPU.
+    """The named device, or else a GPU if there is one, or else the CPU.
 
-    Raises ValueError for one that cannot be used.
+    Of torchrun's processes each has a GPU of its own. Raises ValueError for a device that cannot be
+    used.
     """
     if name is None:
         name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
@@ -82,9 +89,14 @@ def choose_device(name: str | None = None) -> torch.device:
         ) from error
 
 
+def device_of(module: nn.Module) -> torch.device:
+    """Where a module's weights are; the CPU for one without any."""
+    return next(iter(module.state_dict().values()), torch.empty(0)).device
+
+
 @contextmanager
 def join_processes(device: str | None = None) -> Iterator[Process]:
-    """This process's place among those that torchrun started (or its place alone), for the length of the block.
+    """This process's place among those that torchrun started, or alone, in the block.
 
     device: cpu or cuda; default: a GPU of its own if there is one.
     """

@@ -14,6 +14,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 BASE = _ROOT if (_ROOT / "pyproject.toml").is_file() else Path.cwd()
 
 
+def from_base(path: str | None) -> Path | None:
+    """The path that settings give, from BASE if it is relative; None for none."""
+    return None if path is None else BASE / path
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that becomes `path` when the block ends without an error.
