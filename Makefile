@@ -6,7 +6,7 @@ TRAIN_DEMO := $(CURDIR)/instance-data/train-demo
 STUDY := $(CURDIR)/instance-data/studies
 # `make study STUDY_DOCS=docs` renews the documents instead, from the numbers beside them and what is not there yet.
 STUDY_DOCS ?= $(STUDY)/docs
-SHIPPED := $(CURDIR)/instance-data/rooms-denoiser.safetensors
+SHIPPED := $(CURDIR)/src/shipped/rooms-denoiser.safetensors
 DEMO_MINUTES ?= 6
 # Threads that wait sleep: where other programs run too, spinning ones make a small network's training several times slower.
 export OMP_WAIT_POLICY ?= PASSIVE

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 from ..utils.checkpoint import list_checkpoints, own_step
-from ..utils.files import BASE
 
 PUBLISHED_DENOISER = "2000-00000000.pth"
 PUBLISHED_FIRST_STAGE = "taming-32-4-realestate-256.ckpt"
 OWN_FIRST_STAGE = "first-stage.safetensors"
-SHIPPED_DENOISER = BASE / "instance-data" / "rooms-denoiser.safetensors"
+SHIPPED_DENOISER = Path(__file__).parents[1] / "shipped" / "rooms-denoiser.safetensors"
 WHERE_TO_GET_WEIGHTS = (
     "the README of https://github.com/YorkUCVIL/Photoconsistent-NVS links the published files; "
     "or train your own"
