@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import time
+from statistics import mean
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from photonvs.commands.train import main
 from photonvs.config import load_config
 from photonvs.evaluation.validation import Validation
 from photonvs.models import build_denoiser, load_denoiser, save_weights
+from photonvs.samples import find_samples
 from photonvs.training.score import ScoreTask, train
 from photonvs.training.steps import rate_factor
 from photonvs.training.trainer import Trainer
@@ -27,6 +29,8 @@ from photonvs.utils.checkpoint import (
     save_checkpoint,
 )
 from photonvs.utils.distributed import Process
+from photonvs.utils.image_quality import psnr
+from photonvs.utils.pictures import read_square
 
 
 @pytest.fixture(scope="module")
@@ -322,14 +326,26 @@ def test_training_lowers_the_loss_and_the_pictures_show_it(configured, tmp_path)
 
 
 def test_validation_scores_frames_made_with_the_averaged_weights(footage, configured, tmp_path):
+    validation = f"data.validation={footage}", "data.validation_sequences=2"
     config = configured(
-        f"data.validation={footage}", "data.validation_sequences=2", "data.validation_frames=3"
+        *validation,
+        "data.validation_frames=3",
+        "data.validation_every=2",
+        "training.validate_every=1",
+        "training.steps=1",
     )
-    config.data.validation_every, config.training.validate_every, config.training.steps = 2, 1, 1
     train(config, tmp_path, "cpu", Validation)
-    assert len(list((tmp_path / "validation").glob("*/samples/00000001/images/*.png"))) == 6
-    assert 0 < training_task.logged(tmp_path, "validation/psnr")[0] < 60
-    assert 0 <= training_task.logged(tmp_path, "validation/tsed")[0] <= 1
+    qualities = []
+    for sample in find_samples(tmp_path / "validation"):
+        made, true = sample.run(1), sample.true_images()
+        assert len(list(made.images.glob("*.png"))) == 3
+        for index in (1, 2):  # frame 0 is the given one
+            frames = [read_square(path, 16) for path in (made.image(index), true[index])]
+            first, second = (torch.from_numpy(frame).movedim(-1, 0)[None] / 255 for frame in frames)
+            qualities.append(psnr(first, second).item())
+    assert len(qualities) == 4
+    assert training_task.logged(tmp_path, "validation/psnr") == [pytest.approx(mean(qualities))]
+    assert len(training_task.logged(tmp_path, "validation/tsed")) == 1
 
 
 def test_a_training_that_cannot_be_written_keeps_the_checkpoint_before(
