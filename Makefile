@@ -89,16 +89,24 @@ test-slurm: .venv/installed-test
 lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --no-cache
 
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The camera paths that the repository ships.
+# The camera paths that the repository ships: the paper's orbit, spin and hop, and others as wide.
 trajectories: .venv/installed
-	for path in orbit spin hop dolly truck pedestal spiral pan tilt; do \
-		$(BIN)/python src/scripts/make-trajectory.py $$path --force --json custom-trajectories/$$path.json || exit 1; \
-	done
+	make_one() { $(BIN)/photonvs make-trajectory $$* --frames 10 --force --json custom-trajectories/$$1.json; }; set -e; \
+	make_one orbit --radius 2 --angle 90; \
+	make_one spin --radius 0.5 --distance 2; \
+	make_one hop --radius 1 --distance 2; \
+	make_one dolly --distance 2; \
+	make_one truck --distance 2; \
+	make_one pedestal --distance 1; \
+	make_one spiral --radius 0.5 --distance 1; \
+	make_one pan; \
+	make_one tilt
 
 bench: .venv/installed
 	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done

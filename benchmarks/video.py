@@ -19,7 +19,8 @@ import av
 import cv2
 import numpy as np
 
-from photonvs.datasets.video import VideoReader, read_frames
+from photonvs.datasets.video import read_frames
+from photonvs.datasets.video_reader import VideoReader
 
 HEIGHT, WIDTH, RATE = 360, 640, 30
 BITS = 16  # of the frame number, shown as a column of squares at the left edge

@@ -27,13 +27,15 @@ class DataConfig:
 
     poses: str = "dataset-data/data/train/poses.npy"
     videos: str = "dataset-data/data/train/videos"
+    # Folder of .torch chunks: frames and cameras from it, not from the two above.
+    chunks: str | None = None
     first_stage: str | None = None  # first-stage weights; null: where they are found by default
     # Folder that encode-latents.py wrote: train from it, not from videos; null: from videos.
     latents: str | None = None
     # Poses between the two frames of a pair at most; null: any distance, as published.
     max_gap: int | None = None
     workers: int = 4  # processes that load frames; 0: none
-    # Folder of another split, with poses.npy and videos/; null: no validation.
+    # Folder of another split: poses.npy and videos/, or chunks; null: no validation.
     validation: str | None = None
     validation_sequences: int = 8  # of that split, evenly chosen
     validation_frames: int = 6  # of each path, the given one included

@@ -1,13 +1,14 @@
-"""The folder of a sample, instance-data/samples/<id>: every path in it, reading and writing it whole.
+"""The folder of a sample, instance-data/samples/<id>: every path in it.
 
 sampling-spec.json              the task: cameras, and what each frame is generated from
 init-ims/NNNN.png               given frames; NNNN is a pose's index
 true-ims/NNNN.png               true frames where they are known, for evaluation
 samples/<run>/run.json          the settings that made the run; a run's name has 8 digits
+             /sampling-spec.json  the task that the run was made for
              /latents/NNNN.npy  (channels, size, size) float32, the result
              /images/NNNN.png   the same, decoded
              /video.mp4, contact-sheet.png
-evaluation/<run>/               tsed.json, tsed.png, matches-<matcher>.npz, metrics.json, report.html
+evaluation/<run>/tsed.json, tsed.png, matches-<matcher>.npz, metrics.json, report.html
 """
 
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 from .cameras.spec import SamplingSpec, read_spec, spec_text, write_spec
 from .utils.files import atomic_path
 from .utils.json_files import joined
-from .utils.pictures import IMAGE_SUFFIXES
+from .utils.pictures import IMAGE_SUFFIXES, read_frame
 
 SPEC = "sampling-spec.json"
 GIVEN_IMAGES = Path("init-ims")
@@ -74,10 +75,10 @@ class Sample:
         return 1 + max((int(name) for name in names if name.isdecimal()), default=-1)
 
     def given_images(self, spec: SamplingSpec) -> dict[int, Path]:
-        """The file of each given frame, NNNN.png (or another of IMAGE_SUFFIXES, in any case), by pose index.
+        """The file of each given frame, by pose index: NNNN.png, or another of IMAGE_SUFFIXES.
 
-        Raises FileNotFoundError naming every missing one. Raises ValueError for two candidates, and for
-        an image of a pose that is not given.
+        Raises FileNotFoundError naming every missing one. Raises ValueError for two candidates, and
+        for an image of a pose that is not given.
         """
         folder = self.given_folder
         found = numbered_images(folder)
@@ -85,21 +86,27 @@ class Sample:
             if len(candidates) > 1:
                 names = " and ".join(candidate.name for candidate in candidates)
                 raise ValueError(
-                    f"{folder}: both {names} for pose {index}; expected one of them: remove the other"
+                    f"{folder}: both {names} for pose {index}; expected one of them: "
+                    "remove the other"
                 )
             if index not in spec.given:
                 raise ValueError(
-                    f"{candidates[0]}: pose {index} is not given ({joined(spec.given)}); remove the "
-                    "image, or make the pose given (its dependencies null, and without it in "
+                    f"{candidates[0]}: pose {index} is not given ({joined(spec.given)}); remove "
+                    "the image, or make the pose given (its dependencies null, and without it in "
                     "generation_order)"
                 )
-        missing = [f"{index:04d}.png" for index in spec.given if index not in found]
+        missing = [f"{index:04d}.png" for index in self.missing_photos(spec)]
         if missing:
             raise FileNotFoundError(
                 f"{folder}: no {joined(missing)}; expected the image of each given pose, "
                 "as png, jpg, webp, …"
             )
         return {index: found[index][0] for index in spec.given}
+
+    def missing_photos(self, spec: SamplingSpec) -> list[int]:
+        """The given poses without an image."""
+        there = numbered_images(self.given_folder)
+        return [index for index in spec.given if index not in there]
 
     def write(self, spec: SamplingSpec, images: dict[Path, bytes], force: bool = False) -> None:
         """Write the specification, and images by their place in the folder (`image_place`).
@@ -143,6 +150,20 @@ class RunFolder:
     def settings_file(self) -> Path:
         """The settings that made the run."""
         return self.folder / "run.json"
+
+    @property
+    def spec_file(self) -> Path:
+        """The specification that the run was made for.
+
+        Runs of version 0.1 have no copy of their own: theirs is the sample's.
+        """
+        own = self.own_spec_file
+        return own if own.is_file() else self.sample.spec_file
+
+    @property
+    def own_spec_file(self) -> Path:
+        """The run's copy of the specification."""
+        return self.folder / SPEC
 
     @property
     def images(self) -> Path:
@@ -214,7 +235,10 @@ class Results:
 
 
 def find_samples(folder: Path) -> list[Sample]:
-    """The sample in this folder, or else those in the folders inside it; FileNotFoundError if there is none."""
+    """The sample in this folder, or else those in the folders inside it.
+
+    Raises FileNotFoundError if there is none.
+    """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; expected samples/<id> with {SPEC}")
     if (folder / SPEC).is_file():
@@ -228,14 +252,43 @@ def find_samples(folder: Path) -> list[Sample]:
 
 
 def image_places(frames: list[bytes], given: tuple[int, ...] = (0,)) -> dict[Path, bytes]:
-    """True frames, PNG files by pose index, by their place in a sample's folder; the `given` ones are there twice."""
+    """PNG files of true frames, by their place in a sample's folder.
+
+    frames: by pose index. The `given` ones are there twice.
+    """
     true = {TRUE_IMAGES / f"{index:04d}.png": frame for index, frame in enumerate(frames)}
     there = [index for index in given if index < len(frames)]
     return true | {GIVEN_IMAGES / f"{index:04d}.png": frames[index] for index in there}
 
 
+def given_photos(photos: list[Path], given: tuple[int, ...]) -> dict[Path, bytes]:
+    """The content of photos by their place in a sample's folder; nothing if there are none.
+
+    given: the pose index of each photo. Raises FileNotFoundError or ValueError for a file that sampling
+    could not read, and for another number of photos.
+    """
+    if photos and len(photos) != len(given):
+        raise ValueError(
+            f"{len(photos)} images for {len(given)} given frames; expected one for each, in the "
+            "order of --given"
+        )
+    places = {}
+    for index, photo in zip(given, photos, strict=False):
+        suffix = photo.suffix.lower()
+        if not photo.is_file():
+            raise FileNotFoundError(f"{photo}: no such image file")
+        if suffix not in IMAGE_SUFFIXES:
+            raise ValueError(f"{photo}: expected an image file ({' '.join(IMAGE_SUFFIXES)})")
+        read_frame(photo)
+        places[GIVEN_IMAGES / f"{index:04d}{suffix}"] = photo.read_bytes()
+    return places
+
+
 def numbered_images(folder: Path) -> dict[int, list[Path]]:
-    """The image files NNNN.suffix of a folder by index, each list sorted; empty if there is no such folder."""
+    """The image files NNNN.suffix of a folder by index, each list sorted.
+
+    No such folder is as good as an empty one.
+    """
     found: dict[int, list[Path]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.suffix.lower() in IMAGE_SUFFIXES and re.fullmatch("[0-9]{4,}", path.stem):

@@ -1,12 +1,11 @@
-"""What several test files share: files in the layouts of the published weights, and folders to sample."""
+"""Fixtures of several test files: files in the published layouts, and folders to sample."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = (
-    "1"  # before torch: threads that wait for one another crawl where other programs run too
-)
+# Before torch is imported: threads that wait for one another crawl where other programs run too.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Small videos for tests: every frame shows its number as black and white squares, so that a frame is known by its content."""
+"""Small videos whose every frame shows its number, as black and white squares."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -19,7 +19,10 @@ def write_numbered_video(
     muxer: dict[str, str] | None = None,
     **options: object,
 ) -> None:
-    """Encode len(times) frames; times: in units of `time_base`, rising. size: (height, width). options: of the encoder."""
+    """Encode len(times) frames.
+
+    times: in units of `time_base`, rising. size: (height, width). options: of the encoder.
+    """
     defaults = {"preset": "veryfast", "bf": 3, "g": 30, "crf": 20} if codec == "libx264" else {}
     with av.open(str(path), "w", options=muxer or {}) as container:
         stream = container.add_stream(
@@ -46,7 +49,7 @@ def picture(number: int, size: tuple[int, int]) -> np.ndarray:
 
 
 def numbers_of(frames: np.ndarray) -> list[int]:
-    """The numbers that frames show, read from the centre of each square; (n, height, width, 3) uint8."""
+    """The numbers that frames (n, height, width, 3) uint8 show, read from the squares' centres."""
     height, width = frames.shape[1:3]
     rows = (2 * np.arange(ROWS) + 1) * height // (2 * ROWS)
     columns = (2 * np.arange(COLUMNS) + 1) * width // (2 * COLUMNS)
@@ -55,7 +58,10 @@ def numbers_of(frames: np.ndarray) -> list[int]:
 
 
 def decode_all(path: Path) -> tuple[list[Fraction], np.ndarray]:
-    """Every frame of a video by plain decoding from its start: times in seconds, and (n, height, width, 3) uint8 RGB."""
+    """Every frame of a video, by plain decoding from its start.
+
+    Returns times in seconds, and (n, height, width, 3) uint8 RGB.
+    """
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
     return [frame.pts * frame.time_base for frame in frames], np.stack(

@@ -1,7 +1,4 @@
-"""A tiny sampling task for the tests.
-
-Its settings, its folder, and a model whose answers are known exactly.
-"""
+"""A tiny sampling task: settings, a folder, and a model whose answers are known exactly."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -38,8 +35,9 @@ CHAIN = (None, (0,), (1,), (2,), (3,))  # five frames, each on the one before
 
 
 class GaussianDenoiser(nn.Module):
-    """The exact score of latents normal about tanh(conditioning latent + mean of the rays),
-    standard deviation 0.3.
+    """The exact score of normal latents.
+
+    Their mean is tanh(conditioning latent + mean of the rays), their standard deviation 0.3.
     """
 
     config = CONFIG
@@ -51,9 +49,8 @@ class GaussianDenoiser(nn.Module):
 
     def embed_cameras(self, target_pose, cond_pose, focal_y):
         features = pair_ray_features(target_pose, cond_pose, focal_y, 32)
-        return tuple(
-            part[:, 1:7, ::4, ::4].float() for part in features
-        )  # the raw rays: direction and camera centre
+        # The raw rays: direction and camera centre.
+        return tuple(part[:, 1:7, ::4, ::4].float() for part in features)
 
     def mean(self, x_cond, rays):
         return torch.tanh(
@@ -81,10 +78,7 @@ def write_task(directory: Path, dependencies: tuple = CHAIN) -> Path:
 
 
 def sample(*directories, denoiser=None, **options):
-    """Runs of those folders.
-
-    The exact model (or another) and four ancestral steps, unless `options` say otherwise.
-    """
+    """Runs of those folders, by default with the exact model and four ancestral steps."""
     method = {"sampler": "ancestral", "steps": 4}
     method |= {
         field.name: options.pop(field.name) for field in fields(Method) if field.name in options
@@ -102,3 +96,13 @@ def sample(*directories, denoiser=None, **options):
 def latent_of(run, index):
     """A frame's latent of a run, as it is stored."""
     return run.read_latents(LATENT)[index]
+
+
+def contents(folder, *kinds):
+    """Bytes of every latent and image of a run (or of the named kinds of files)."""
+    paths = [
+        path
+        for kind in kinds or ("latents/*.npy", "images/*.png")
+        for path in sorted(folder.glob(kind))
+    ]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}

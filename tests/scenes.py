@@ -1,4 +1,4 @@
-"""What tests of cameras and of metrics share: random cameras, projections, and pictures of a textured plane."""
+"""Random cameras, their files, projections, and pictures of a textured plane."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from hypothesis import settings
 
-from photonvs.cameras.geometry import OPENCV_TO_BLENDER, intrinsic_matrix
+from photonvs.cameras.geometry import OPENCV_TO_BLENDER, intrinsic_matrix, to_realestate10k
 
 unhurried = settings(deadline=None, max_examples=50)  # a slow machine is no failure
 
@@ -21,8 +21,30 @@ def random_pose(generator: np.random.Generator) -> np.ndarray:
     return pose
 
 
+def random_poses(seed: int, count: int) -> np.ndarray:
+    """Rigid camera-to-world matrices (count, 4, 4)."""
+    generator = np.random.default_rng(seed)
+    return np.stack([random_pose(generator) for _ in range(count)])
+
+
+def write_realestate10k_text(
+    path: Path,
+    poses: np.ndarray,
+    focal: tuple[float, float] = (0.5, 0.9),
+    interval: int = 100_000,
+    video: str = "abcdefghijk",
+) -> Path:
+    """RealEstate10K's text file of cameras (n, 4, 4); focal: (x, y); interval: microseconds."""
+    lines = [f"https://www.youtube.com/watch?v={video}"]
+    for index, extrinsics in enumerate(to_realestate10k(poses)):
+        numbers = (*focal, 0.5, 0.5, 0.0, 0.0, *extrinsics.ravel())
+        lines.append(f"{interval * index} " + " ".join(f"{number:.12f}" for number in numbers))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def project(points: np.ndarray, pose: np.ndarray, focal_y: float, size: int) -> np.ndarray:
-    """World points (n, 3) to pixels (n, 2), written out for a camera that looks along -z with y up."""
+    """World points (n, 3) to pixels (n, 2), for a camera that looks along -z with y up."""
     in_camera = (points - pose[:3, 3]) @ pose[:3, :3]
     x, y, depth = in_camera[:, 0], in_camera[:, 1], -in_camera[:, 2]
     return np.stack(
@@ -40,7 +62,7 @@ def points_before(
 
 
 def sideways_poses(count: int, step: float = 0.08) -> np.ndarray:
-    """Cameras (count, 4, 4) at height 2 over the plane z = 0, looking down, moving along x and turning a little."""
+    """Cameras (count, 4, 4) at height 2 that look down on z = 0, move along x and turn a little."""
     poses = np.tile(np.eye(4), (count, 1, 1))
     angles = 0.03 * np.arange(count)
     poses[:, 0, 0], poses[:, 0, 1], poses[:, 1, 0], poses[:, 1, 1] = (
@@ -58,16 +80,15 @@ def sideways_poses(count: int, step: float = 0.08) -> np.ndarray:
 def picture_of_plane(
     pose: np.ndarray, focal_y: float, size: tuple[int, int], seed: int = 0
 ) -> np.ndarray:
-    """What a camera with square pixels sees of a randomly textured plane z = 0: (height, width) uint8."""
+    """A camera's view of the randomly textured plane z = 0: (height, width) uint8."""
     noise = np.random.default_rng(seed).uniform(0, 255, (800, 800)).astype(np.float32)
     texture = cv2.GaussianBlur(noise, (0, 0), 2.5)
     texture = (255 * (texture - texture.min()) / np.ptp(texture)).astype(np.uint8)
     texture_to_plane = np.array([[0.01, 0, -4], [0, 0.01, -4], [0, 0, 1]])  # 8 x 8 units
     world_to_camera = np.linalg.inv(pose @ OPENCV_TO_BLENDER)
     plane_to_pixels = intrinsic_matrix(focal_y, size) @ world_to_camera[:3][:, [0, 1, 3]]
-    first_centre = np.array(
-        [[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]]
-    )  # OpenCV counts from the first pixel's centre
+    # OpenCV counts from the first pixel's centre.
+    first_centre = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     mapping = np.linalg.inv(first_centre) @ plane_to_pixels @ texture_to_plane
     return cv2.warpPerspective(texture, mapping, size[::-1], flags=cv2.INTER_AREA)
 

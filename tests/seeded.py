@@ -1,6 +1,6 @@
 """Seeded weights for the published networks, and files of them in the published layouts.
 
-How the weights are drawn is fixed: the reference outputs in data/network.npz were computed with the same ones.
+How weights are drawn is fixed: the outputs in data/network.npz were computed with these.
 """
 
 import json
@@ -16,22 +16,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from repository import DATA
 from torch import Tensor
 
-DATA = Path(__file__).parent / "data"
 SALT = "photonvs-visible"
 
 
 @lru_cache
 def published(part: str) -> list[tuple[str, list[int], str]]:
-    """(name, shape, kind) of every tensor of a published file, in file order; part: score_sde_model or first_stage."""
+    """(name, shape, kind) of every tensor of a published file, in file order.
+
+    part: score_sde_model or first_stage.
+    """
     return json.loads((DATA / "published-checkpoints.json").read_text())[part]
 
 
 @lru_cache
-def reference() -> dict[str, np.ndarray]:
-    """Reference outputs of the published networks under the seeded weights."""
-    with np.load(DATA / "network.npz") as arrays:
+def reference(name: str = "network") -> dict[str, np.ndarray]:
+    """What the published code computes: `network` with the seeded weights, or `geometry`."""
+    with np.load(DATA / f"{name}.npz") as arrays:
         return dict(arrays)
 
 
@@ -55,7 +58,10 @@ def seeded_weight(name: str, shape: list[int]) -> Tensor:
 
 
 def seeded_denoiser_state() -> dict[str, Tensor]:
-    """Weights of the published denoiser, names without `module.`; `score_model.sigmas` is the ascending table."""
+    """Weights of the published denoiser, names without `module.`.
+
+    `score_model.sigmas` is the ascending table.
+    """
     sigmas = torch.linspace(math.log(0.01), math.log(378), 2000, dtype=torch.float64).exp().float()
     rows = published("score_sde_model")
     return {
@@ -70,7 +76,7 @@ def seeded_first_stage_state() -> dict[str, Tensor]:
 
 
 def write_published_pth(path: Path) -> Path:
-    """The denoiser's file: the seeded weights are the EMA; of the raw ones, only what the EMA lacks is seeded."""
+    """The denoiser's file. The EMA has the seeded weights; raw ones that it also has are 0.01."""
     state = seeded_denoiser_state()
     trained = [name for name, _, kind in published("score_sde_model") if kind == "parameter"]
     raw = dict(state) | {name: torch.full((1,), 0.01).expand(state[name].shape) for name in trained}
@@ -99,7 +105,7 @@ def write_published_pth(path: Path) -> Path:
 
 @contextmanager
 def passing_class(module: str, name: str) -> Iterator[type]:
-    """A class that pickle writes under a module that isn't installed; it is gone afterwards, so that none can read it."""
+    """A class of a module that is not installed: pickle can write it, and nothing can read it."""
     holder = types.ModuleType(module)
     made = type(name, (), {"__module__": module, "__qualname__": name})
     setattr(holder, name, made)
@@ -111,7 +117,10 @@ def passing_class(module: str, name: str) -> Iterator[type]:
 
 
 def write_published_ckpt(path: Path) -> Path:
-    """The first stage's file: weights, the training's discriminator, and pickled state of a class that isn't installed."""
+    """The first stage's file.
+
+    It holds weights, the training's discriminator, and state of a class that is not installed.
+    """
     state = OrderedDict(seeded_first_stage_state())
     state["loss.discriminator.main.0.weight"] = torch.zeros(4, 3, 4, 4)
     with passing_class("absent_lightning", "ModelCheckpoint") as callback:

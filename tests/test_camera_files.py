@@ -1,16 +1,16 @@
-"""Camera files of several systems describe the same cameras; images are found by name; mistakes are named."""
+"""Camera files of several systems, images found by name, and mistakes in both."""
 
 import json
 import re
 
 import numpy as np
 import pytest
-from scenes import random_pose
+from scenes import random_poses, write_realestate10k_text
 
 from photonvs.cameras.files.camera import Camera
 from photonvs.cameras.files.matching import images_of_cameras
 from photonvs.cameras.files.reading import read_cameras
-from photonvs.cameras.geometry import OPENCV_TO_BLENDER, to_realestate10k
+from photonvs.cameras.geometry import OPENCV_TO_BLENDER
 from photonvs.cameras.spec import SamplingSpec, write_spec
 
 COUNT = 12
@@ -19,8 +19,7 @@ FOCAL = 0.9
 
 @pytest.fixture(scope="module")
 def poses():
-    generator = np.random.default_rng(3)
-    return np.stack([random_pose(generator) for _ in range(COUNT)])
+    return random_poses(3, COUNT)
 
 
 def assert_cameras(
@@ -33,7 +32,7 @@ def assert_cameras(
 
 
 def quaternion(rotation):
-    """(w, x, y, z) from the eigenvector of Bar-Itzhack's symmetric matrix: another way than the reader's."""
+    """(w, x, y, z) by Bar-Itzhack's symmetric matrix, which the reader does not use."""
     (a, b, c), (d, e, f), (g, h, i) = rotation
     matrix = np.array(
         [
@@ -80,15 +79,10 @@ def test_sampling_spec(poses, tmp_path):
 
 
 def test_realestate10k_text(poses, tmp_path):
-    lines = ["https://www.youtube.com/watch?v=abc"]
-    for index, extrinsics in enumerate(to_realestate10k(poses)):
-        numbers = (0.5, FOCAL, 0.5, 0.5, 0.0, 0.0, *extrinsics.ravel())
-        lines.append(f"{1000 * index} " + " ".join(f"{number:.12f}" for number in numbers))
-    (tmp_path / "scene.txt").write_text("\n".join(lines) + "\n")
-    cameras = read_cameras(tmp_path / "scene.txt")
-    assert_cameras(
-        cameras, poses
-    )  # square pixels, whatever the file's focal_x: frames may be cropped
+    text = write_realestate10k_text(tmp_path / "scene.txt", poses, (0.5, FOCAL), interval=1000)
+    cameras = read_cameras(text)
+    # Square pixels, whatever the file's focal_x: frames may be cropped.
+    assert_cameras(cameras, poses)
     assert_cameras(cameras, poses, focal_x=FOCAL, size=(100, 100))
     assert cameras[2].image_name == "2000"
 
@@ -178,7 +172,7 @@ def bad_file(tmp_path, name, content):
         ),
         ("a.json", transforms([2 * np.eye(4)], camera_angle_x=1), "pose 0"),
         ("a.json", transforms([np.eye(3)], camera_angle_x=1), r"shape (3, 3)"),
-        ("a.npy", "", "expected .json"),
+        ("a.npy", "", "expected a COLMAP model's folder"),
     ],
 )
 def test_bad_files_are_named(name, content, message, tmp_path):

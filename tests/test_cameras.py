@@ -1,13 +1,12 @@
 """Camera geometry against closed forms, numpy's inverse, and the published network's inputs."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import points_before, project, random_pose, unhurried
+from scenes import points_before, project, random_pose, random_poses, unhurried
+from seeded import reference
 
 from photonvs.cameras.geometry import (
     from_realestate10k,
@@ -23,21 +22,18 @@ from photonvs.cameras.rays import (
     ray_map,
     relative_pose,
 )
-from photonvs.utils.files import BASE
 
-DATA = BASE / "tests" / "data"
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def random_poses(seed: int, count: int) -> torch.Tensor:
-    generator = np.random.default_rng(seed)
-    return torch.from_numpy(np.stack([random_pose(generator) for _ in range(count)]))
+def random_tensors(seed: int, count: int) -> torch.Tensor:
+    return torch.from_numpy(random_poses(seed, count))
 
 
 @unhurried
 @given(SEEDS)
 def test_inverse_and_relative_pose_agree_with_numpy(seed):
-    poses = random_poses(seed, 6).reshape(2, 3, 4, 4)
+    poses = random_tensors(seed, 6).reshape(2, 3, 4, 4)
     torch.testing.assert_close(
         invert_pose(poses), torch.from_numpy(np.linalg.inv(poses.numpy())), rtol=0, atol=1e-12
     )
@@ -49,7 +45,7 @@ def test_inverse_and_relative_pose_agree_with_numpy(seed):
 
 
 def test_relative_pose_of_a_camera_to_itself_is_the_identity():
-    pose = random_poses(0, 1)[0]
+    pose = random_tensors(0, 1)[0]
     torch.testing.assert_close(
         relative_pose(pose, pose), torch.eye(4, dtype=torch.float64), rtol=0, atol=1e-12
     )
@@ -59,7 +55,7 @@ def test_relative_pose_of_a_camera_to_itself_is_the_identity():
 @given(SEEDS, st.floats(0.4, 2))
 def test_a_ray_leads_to_the_points_that_project_to_its_pixel(seed, focal_y):
     size = 8
-    (pose,) = random_poses(seed, 1)
+    (pose,) = random_tensors(seed, 1)
     rays = ray_map(pose, focal_y, size)
     direction, centre = rays[:3].reshape(3, -1).T.numpy(), rays[3:].reshape(3, -1).T.numpy()
     np.testing.assert_allclose(np.linalg.norm(direction, axis=1), 1, atol=1e-12)
@@ -74,7 +70,7 @@ def test_a_ray_leads_to_the_points_that_project_to_its_pixel(seed, focal_y):
 
 
 def test_ray_maps_take_a_focal_length_for_each_pose():
-    poses, focal_y = random_poses(1, 3), torch.tensor([0.5, 1.0, 1.5], dtype=torch.float64)
+    poses, focal_y = random_tensors(1, 3), torch.tensor([0.5, 1.0, 1.5], dtype=torch.float64)
     together = ray_map(poses, focal_y, 4)
     assert together.shape == (3, 6, 4, 4)
     for index in range(3):
@@ -95,52 +91,38 @@ def test_ray_features_of_a_constant_map():
 def test_ray_features_are_frequency_major():
     rays = torch.arange(1.0, 7.0, dtype=torch.float64)[:, None, None].expand(6, 1, 1)
     features = ray_features(rays)[:, 0, 0]
-    assert features[7 + 6 + 2] == pytest.approx(
-        np.sin(3 * np.pi * 2 / 6)
-    )  # sin, frequency 1, channel 2
-    assert features[31 + 18 + 5] == pytest.approx(
-        np.cos(6 * np.pi * 8 / 6)
-    )  # cos, frequency 3, channel 5
+    # Sin, frequency 1, channel 2.
+    assert features[7 + 6 + 2] == pytest.approx(np.sin(3 * np.pi * 2 / 6))
+    # Cos, frequency 3, channel 5.
+    assert features[31 + 18 + 5] == pytest.approx(np.cos(6 * np.pi * 8 / 6))
 
 
 def test_pair_ray_features_agree_with_the_published_networks_inputs():
-    with np.load(DATA / "network.npz") as reference:
-        target, cond = (
-            torch.from_numpy(reference[name]).float() for name in ("pose_target", "pose_cond0")
-        )
-        focal_y = float(reference["focal_y"])
-        computed = pair_ray_features(target.reshape(4, 4), cond.reshape(4, 4), focal_y, 128)
-        for features, name in zip(computed, ("ref", "target", "cond"), strict=True):
-            expected = torch.from_numpy(reference[f"ray_features_{name}"]).squeeze()
-            torch.testing.assert_close(features[:, ::16, ::16], expected, rtol=1e-4, atol=1e-5)
+    published = reference()
+    target, cond = (
+        torch.from_numpy(published[name]).float().reshape(4, 4)
+        for name in ("pose_target", "pose_cond0")
+    )
+    computed = pair_ray_features(target, cond, float(published["focal_y"]), 128)
+    for features, name in zip(computed, ("ref", "target", "cond"), strict=True):
+        expected = torch.from_numpy(published[f"ray_features_{name}"]).squeeze()
+        torch.testing.assert_close(features[:, ::16, ::16], expected, rtol=1e-4, atol=1e-5)
 
 
 @unhurried
 @given(SEEDS)
 def test_realestate10k_round_trip(seed):
-    poses = random_poses(seed, 4).numpy()
+    poses = random_poses(seed, 4)
     extrinsics = to_realestate10k(poses)
     assert extrinsics.shape == (4, 3, 4)
     np.testing.assert_allclose(from_realestate10k(extrinsics), poses, atol=1e-12)
 
 
 def test_realestate10k_axes():
-    """A camera at RealEstate10K's origin sees its axes: right stays right, its down is our -z, its forward our y."""
+    """Of a camera at RealEstate10K's origin, right stays right, down is -z and forward is y."""
     pose = from_realestate10k(np.eye(4)[:3])
     right, up, backward = pose[:3, :3].T
     np.testing.assert_array_equal([right, up, backward], [[1, 0, 0], [0, 0, 1], [0, -1, 0]])
-
-
-def test_realestate10k_conversion_agrees_with_the_published_one():
-    with np.load(DATA / "geometry.npz") as reference:
-        texts = json.loads(str(reference["re10k_txt"]))
-        for sequence in reference["re10k_sequences"]:
-            rows = [line.split() for line in texts[f"{sequence}.txt"].splitlines()[1:]]
-            extrinsics = np.array([row[7:19] for row in rows], dtype=np.float64).reshape(-1, 3, 4)
-            poses = from_realestate10k(extrinsics)[:, :3]
-            np.testing.assert_allclose(
-                poses, reference[f"poses_{sequence}_pose"], rtol=0, atol=1e-6
-            )
 
 
 def test_intrinsic_matrix():

@@ -109,9 +109,8 @@ def test_published_weights_are_found_first_and_epochs_by_number(tmp_path):
     newest = write(checkpoints, 2001, 0, step=3)
     assert find_checkpoint(tmp_path) == newest
     assert find_checkpoint(tmp_path, epoch=3) == own[1]
-    published = write(
-        checkpoints, 2000, 0, step=1
-    )  # not the published one: a training of ours got there
+    # Not the published one: a training of ours got there.
+    published = write(checkpoints, 2000, 0, step=1)
     assert find_checkpoint(tmp_path) == newest
     torch.save({"score_sde_model": {}}, published)
     assert find_checkpoint(tmp_path) == published

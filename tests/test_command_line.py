@@ -3,6 +3,7 @@
 import pytest
 
 from photonvs.commands import run_main
+from photonvs.utils.optional import MissingPackage
 
 
 def raising(error):
@@ -20,6 +21,10 @@ def raising(error):
             "poses.npy: found 3 columns, expected 7",
         ),
         (FileNotFoundError("no weights"), "no weights"),
+        (
+            MissingPackage("pycolmap", "colmap", "take --matcher sift"),
+            'pycolmap is not installed: run pip install "photonvs[colmap]", or take --matcher sift',
+        ),
         (
             FileNotFoundError(2, "No such file or directory", "photo.jpg"),
             "photo.jpg: No such file or directory",

@@ -14,10 +14,6 @@ from photonvs.config import (
 )
 
 
-def test_published_preset_is_the_defaults():
-    assert load_config("realestate10k") == Config()
-
-
 @pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))
 def test_presets_load(preset):
     config = load_config(preset)

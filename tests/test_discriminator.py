@@ -1,7 +1,4 @@
-"""The patch discriminator.
-
-Its shape, the published one on the same weights, hinge losses in closed form.
-"""
+"""The patch discriminator: its shape, the published one's outputs, hinge losses."""
 
 import pytest
 import torch
@@ -47,10 +44,7 @@ def test_too_small_images_have_no_patch():
 
 
 def test_a_judgement_sees_its_patch_only():
-    """With three layers a patch is 70 pixels wide.
-
-    1 + 3 + 3, then 2 x + 2 for each layer of stride 2.
-    """
+    """A patch of three layers is 70 wide: 1 + 3 + 3, then 2 x + 2 for each stride of 2."""
     judge = PatchDiscriminator(2, 3).eval()
     image = torch.randn(1, 3, 256, 256, requires_grad=True)
     judge(image)[0, 0, 15, 15].backward()

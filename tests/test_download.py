@@ -1,4 +1,4 @@
-"""Fetching videos, against a web server on this machine that answers as sites do: in full, in part, slowly, not at all."""
+"""Fetching videos from a web server that answers in full, in part, slowly or not at all."""
 
 import re
 import signal
@@ -6,92 +6,21 @@ import subprocess
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import av
-import numpy as np
 import pytest
+from repository import ROOT
+from video_server import Server, make_video
 
 from photonvs.commands.download_videos import main
 from photonvs.datasets.download import batch
-from photonvs.datasets.download.batch import download_videos, read_urls
-from photonvs.datasets.download.fetching import Settings
+from photonvs.datasets.download.batch import read_urls
 from photonvs.datasets.download.manifest import read_manifest
-from photonvs.utils.files import BASE
-
-
-def make_video(path, seconds=2):
-    """A small H.264 file whose index comes first, as sites have it."""
-    noise = np.random.default_rng(0)
-    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream(
-            "libx264", rate=5, options={"preset": "ultrafast", "crf": "20"}
-        )
-        stream.width, stream.height, stream.pix_fmt = 64, 360, "yuv420p"
-        for _ in range(5 * seconds):
-            image = noise.integers(0, 256, (360, 64, 3), dtype=np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode())
-    return path.read_bytes()
+from photonvs.utils.optional import MissingPackage
 
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
     return make_video(tmp_path_factory.mktemp("video") / "video.mp4")
-
-
-class Server(ThreadingHTTPServer):
-    """Serves `video` under any path; how, is told by the path's first part. Notes the requests in `requests`."""
-
-    daemon_threads = True
-
-    def __init__(self, video):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.video, self.requests, self.block_delay = video, [], 0.0
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def asked(self, name):
-        return [request for request in self.requests if name in request[0]]
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        content_range, kind = self.headers.get("Range"), self.path.split("/")[1]
-        self.server.requests.append((self.path, content_range, self.headers.get("Cookie")))
-        if kind.isdigit():
-            self.send_error(int(kind))
-            return
-        first_time_read = (
-            len([request for request in self.server.asked(self.path) if request[1]]) == 0
-        )
-        start = int(re.match(r"bytes=(\d+)-", content_range)[1]) if content_range else 0
-        end = len(self.server.video)
-        self.send_response(206 if content_range else 200)
-        self.send_header("Content-Type", "video/mp4")
-        if content_range:
-            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{end}")
-        if kind == "unknown-length":
-            end = end * 2 // 3
-        else:
-            self.send_header("Content-Length", str(end - start))
-        self.end_headers()
-        self.send(
-            self.server.video[start : end * 2 // 3 if kind == "breaks" and first_time_read else end]
-        )
-
-    def send(self, data):
-        try:
-            for start in range(0, len(data), 4096):
-                self.wfile.write(data[start : start + 4096])
-                time.sleep(self.server.block_delay)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the reader wanted no more
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture
@@ -253,7 +182,7 @@ def test_truncated_file_is_not_kept(server, data):
 def test_kill_and_go_on(server, data, video):
     folder, videos = data(f"{server.url}/ok/a.mp4", f"{server.url}/ok/b.mp4")
     server.block_delay = 0.05
-    script = BASE / "dataset-data" / "download-videos.py"
+    script = ROOT / "dataset-data" / "download-videos.py"
     command = [
         sys.executable,
         str(script),
@@ -296,9 +225,8 @@ def test_rate_limit(server, data, video):
     folder, _ = data(f"{server.url}/ok/a.mp4")
     begin = time.monotonic()
     run(folder, "--rate-limit", str(len(video)))
-    assert (
-        time.monotonic() - begin > 0.7
-    )  # one second's worth, of which yt-dlp lets the first blocks pass
+    # One second's worth, of which yt-dlp lets the first blocks pass.
+    assert time.monotonic() - begin > 0.7
 
 
 def test_stops_when_all_fail(server, data, monkeypatch, capsys):
@@ -340,9 +268,10 @@ def test_cookies(server, data, tmp_path):
         run(folder, "--cookies-from-browser", "netscape")
 
 
-def test_without_yt_dlp(tmp_path, monkeypatch):
+def test_without_yt_dlp(data, monkeypatch):
+    folder, _ = data("http://127.0.0.1:9/a.mp4")
     monkeypatch.setitem(sys.modules, "yt_dlp", None)
     with pytest.raises(
-        ValueError, match=r'yt-dlp is not installed.*pip install "photonvs\[download\]"'
+        MissingPackage, match=r'yt-dlp is not installed: run pip install "photonvs\[download\]"$'
     ):
-        download_videos({"a": "http://127.0.0.1:9/a.mp4"}, tmp_path, Settings())
+        run(folder)

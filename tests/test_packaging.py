@@ -5,17 +5,16 @@ import tomllib
 from itertools import chain
 
 import yaml
+from repository import ROOT
 
-from photonvs.utils.files import BASE
-
-PYPROJECT = tomllib.loads((BASE / "pyproject.toml").read_text())
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def exact_versions(lines: list[str]) -> dict[str, str]:
     return dict(line.split("==") for line in lines if "==" in line)
 
 
-CONSTRAINTS = exact_versions((BASE / "constraints.txt").read_text().splitlines())
+CONSTRAINTS = exact_versions((ROOT / "constraints.txt").read_text().splitlines())
 
 
 def numbers(version: str) -> list[int]:
@@ -33,7 +32,7 @@ def test_every_requirement_is_pinned_within_its_range():
 
 
 def test_conda_environment_names_the_same_versions():
-    environment = yaml.safe_load((BASE / "environment.yaml").read_text())
+    environment = yaml.safe_load((ROOT / "environment.yaml").read_text())
     pip = next(item["pip"] for item in environment["dependencies"] if isinstance(item, dict))
     names = [
         re.match(r"[a-z0-9-]+", requirement)[0]
@@ -44,6 +43,6 @@ def test_conda_environment_names_the_same_versions():
 
 
 def test_all_packages_are_listed():
-    inside = {path.parent.relative_to(BASE / "src") for path in (BASE / "src").rglob("__init__.py")}
+    inside = {path.parent.relative_to(ROOT / "src") for path in (ROOT / "src").rglob("__init__.py")}
     listed = {".".join(["photonvs", *path.parts]) for path in inside}
     assert set(PYPROJECT["tool"]["setuptools"]["packages"]) == listed

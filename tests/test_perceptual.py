@@ -1,7 +1,4 @@
-"""The perceptual distance.
-
-Its mathematics on random weights, and that it is the published one where that is installed.
-"""
+"""The perceptual distance on random weights, and beside the published package."""
 
 import sys
 import types
@@ -54,9 +51,7 @@ def test_pixels_without_features_have_finite_gradients():
 
 
 def test_the_published_formula_on_torchvisions_network(images):
-    """Zhang et al. 2018, equation 1, written out, on features cut from torchvision's VGG-16 after
-    each block's last ReLU.
-    """
+    """Zhang et al. 2018, equation 1, on the last ReLU of each block of torchvision's VGG-16."""
     features = make_layers(cfgs["D"]).eval()
     calibration = [torch.rand(1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)]
     distance = PerceptualDistance()
@@ -76,9 +71,7 @@ def test_the_published_formula_on_torchvisions_network(images):
 
 
 def test_antialiased_pooling():
-    """A maximum over 2x2 places, then the filter (1, 2, 1) / 4 twice at every second place of the
-    mirrored image.
-    """
+    """A maximum over 2x2 places, then (1, 2, 1) / 4 both ways at every second place."""
     x = torch.rand(1, 3, 8, 8)
     found = perceptual._antialiased_pool(3)(x)
     padded = F.pad(F.max_pool2d(x, 2, stride=1), (2, 2, 2, 2), mode="reflect")

@@ -1,4 +1,4 @@
-"""RealEstate10K's text files, poses.npy, and the conversion of a split."""
+"""RealEstate10K's text files, and poses.npy."""
 
 import json
 import pickle
@@ -6,15 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import ALL, Clip
+from scenes import random_poses
+from seeded import reference
 
 from photonvs.cameras.geometry import from_realestate10k, to_realestate10k
 from photonvs.cameras.realestate10k import VideoPoses, read_realestate10k_text, video_name
-from photonvs.commands.extract_poses import main
-from photonvs.datasets.download.manifest import Entry, open_manifest
 from photonvs.datasets.poses import load_poses, save_poses
-from photonvs.utils.files import BASE
 
-CLIPS = BASE.parent / "shared" / "clips"
 URL = "https://www.youtube.com/watch?v=abcDEF-_123"
 IDENTITY = "1 0 0 0.5 0 1 0 0 0 0 1 0"
 
@@ -48,17 +47,17 @@ def assert_equal(first: VideoPoses, second: VideoPoses) -> None:
 
 
 def test_conversion_agrees_with_the_published_one(tmp_path):
-    reference = np.load(Path(__file__).parent / "data" / "geometry.npz")
-    for name, text in json.loads(str(reference["re10k_txt"])).items():
+    published = reference("geometry")
+    for name, text in json.loads(str(published["re10k_txt"])).items():
         (tmp_path / name).write_text(text)
-    for name in reference["re10k_sequences"]:
+    for name in published["re10k_sequences"]:
         sequence = read_realestate10k_text(tmp_path / f"{name}.txt")
         expected = {
-            key: reference[f"poses_{name}_{key}"]
+            key: published[f"poses_{name}_{key}"]
             for key in ("focal_x", "focal_y", "princ_x", "princ_y", "pose")
         }
-        assert sequence.video == reference[f"poses_{name}_video_code"]
-        np.testing.assert_array_equal(sequence.timestamps, reference[f"poses_{name}_timestamp"])
+        assert sequence.video == published[f"poses_{name}_video_code"]
+        np.testing.assert_array_equal(sequence.timestamps, published[f"poses_{name}_timestamp"])
         found = (
             sequence.focal_x,
             sequence.focal_y,
@@ -67,28 +66,24 @@ def test_conversion_agrees_with_the_published_one(tmp_path):
             sequence.poses,
         )
         for (key, values), ours in zip(expected.items(), found, strict=True):
-            np.testing.assert_allclose(
-                ours, values, rtol=2e-7, atol=2e-7, err_msg=key
-            )  # float32's rounding
+            # Float32's rounding.
+            np.testing.assert_allclose(ours, values, rtol=2e-7, atol=2e-7, err_msg=key)
 
 
 def test_text_file_by_hand(tmp_path):
-    """A camera turned by 90 degrees about its vertical axis, at a place that can be worked out by hand."""
-    rotated = "0 0 -1 3  0 1 0 2  1 0 0 1"  # world to camera: x_camera = 3 - z, y_camera = 2 + y, z_camera = 1 + x
+    """A camera turned by 90 degrees about its vertical axis."""
+    # World to camera: x_camera = 3 - z, y_camera = 2 + y, z_camera = 1 + x.
+    rotated = "0 0 -1 3  0 1 0 2  1 0 0 1"
     sequence = read_realestate10k_text(
         text_file(tmp_path / "a.txt", line(7, extrinsics=rotated), line(9))
     )
-    centre = (
-        -1,
-        3,
-        2,
-    )  # the camera is where all three vanish: (x, y, z) = (-1, -2, 3), as (x, z, -y)
+    # The camera is where all three vanish: (x, y, z) = (-1, -2, 3), as (x, z, -y).
+    centre = (-1, 3, 2)
     looking = (1, 0, 0)  # camera z rises with world x
     np.testing.assert_allclose(sequence.poses[0, :, 3], centre, atol=1e-12)
     np.testing.assert_allclose(-sequence.poses[0, :, 2], looking, atol=1e-12)
-    np.testing.assert_allclose(
-        sequence.poses[0, :, 1], (0, 0, 1), atol=1e-12
-    )  # upright: y down has become z up
+    # Upright: y down has become z up.
+    np.testing.assert_allclose(sequence.poses[0, :, 1], (0, 0, 1), atol=1e-12)
     assert sequence.timestamps.tolist() == [7, 9] and sequence.timestamps.dtype == np.int64
     assert (sequence.focal_x[0], sequence.focal_y[0], sequence.principal_x[0]) == (0.5, 0.9, 0.5)
 
@@ -222,80 +217,9 @@ def test_other_files_are_refused(tmp_path):
             load_poses(path)
 
 
-def split_folder(data: Path) -> None:
-    """A split with two good sequences and one of every kind that cannot be used."""
-    texts = data / "RealEstate10K-original" / "train"
-    (data / "train" / "videos").mkdir(parents=True)
-    (data / "train" / "videos" / "abcDEF-_123.mp4").touch()
-    (data / "train" / "videos" / "other.webm").touch()
-    text_file(texts / "good1.txt", line(1), line(2), line(3))
-    text_file(texts / "good2.txt", line(1), line(2), url="http://example.org/other")
-    text_file(texts / "gone.txt", line(1), line(2), url="https://youtu.be/gone")
-    text_file(texts / "one.txt", line(1))
-    text_file(texts / "broken.txt", line(1), line(2), "3 4 5")
-    (texts / "empty.txt").touch()
-
-
-def test_extract_converts_a_split_and_reports(tmp_path, capsys):
-    split_folder(tmp_path)
-    main(["train", "--data", str(tmp_path)])
-    poses = load_poses(tmp_path / "train" / "poses.npy")
-    assert {name: len(sequence) for name, sequence in poses.items()} == {"good1": 3, "good2": 2}
-    assert poses["good2"].video == "other"
-    output = capsys.readouterr().out
-    assert "2 sequences, 5 poses" in output and "skipped 4 of 6" in output
-    skipped = (tmp_path / "train" / "skipped.txt").read_text()
-    for expected in (
-        "video missing\tgone (video gone)",
-        "fewer than two poses\tone",
-        "empty file\t",
-        "malformed line\t",
-        "line 4",
-    ):
-        assert expected in skipped
-    assert "broken.txt, line 4: found 3 fields" in output and "gone (video gone)" in output
-
-
-def test_extract_tells_why_a_video_is_missing(tmp_path, capsys):
-    split_folder(tmp_path)
-    answers = {"gone": "private", "other": "there"}
-    (tmp_path / "train" / "videos" / "other.webm").unlink()  # after it was fetched
-    with open_manifest(tmp_path / "train" / "videos") as (_, add):
-        for video, status in answers.items():
-            add(Entry(video, f"http://example.org/{video}", status, "2024-01-01T00:00:00+00:00"))
-    main(["train", "--data", str(tmp_path)])
-    output = capsys.readouterr().out
-    assert "1 video missing (private): gone (video gone)" in output
-    assert "1 video missing: good2 (video other)" in output
-
-
-def test_extract_says_what_is_missing(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r"train: no such folder; expected DIR/RealEstate10K-original/SPLIT"
-    ):
-        main(["train", "--data", str(tmp_path)])
-    split_folder(tmp_path)
-    for video in (tmp_path / "train" / "videos").iterdir():
-        video.unlink()
-    with pytest.raises(
-        ValueError, match=r"no sequence of 6 can be used: .*3 video missing: .*expected DIR/"
-    ):
-        main(["train", "--data", str(tmp_path)])
-    assert not (tmp_path / "train" / "poses.npy").exists()
-    (tmp_path / "train" / "videos").rmdir()
-    with pytest.raises(FileNotFoundError, match=r"videos: no such folder.*expected DIR/"):
-        main(["train", "--data", str(tmp_path)])
-    (tmp_path / "RealEstate10K-original" / "val").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"val: holds no \.txt file"):
-        main(["val", "--data", str(tmp_path)])
-
-
 def test_text_files_of_random_cameras(tmp_path):
     """Poses -> RealEstate10K's numbers with nine decimals -> poses."""
-    generator = np.random.default_rng(3)
-    rotations = np.linalg.qr(generator.normal(size=(20, 3, 3)))[0]
-    rotations *= np.linalg.det(rotations)[:, None, None]
-    extrinsics = np.concatenate([rotations, generator.normal(size=(20, 3, 1))], axis=2)
+    extrinsics = random_poses(3, 20)[:, :3]
     poses = from_realestate10k(extrinsics)
     np.testing.assert_allclose(to_realestate10k(poses), extrinsics, atol=1e-12)
     rows = (
@@ -306,13 +230,7 @@ def test_text_files_of_random_cameras(tmp_path):
     np.testing.assert_allclose(sequence.poses, poses[:, :3], atol=1e-8)
 
 
-@pytest.mark.skipif(not CLIPS.is_dir(), reason="the clips are not beside the repository")
-@pytest.mark.parametrize(
-    "text", sorted((CLIPS / "RealEstate10K-original").rglob("*.txt")), ids=lambda path: path.stem
-)
-def test_clips_cameras(text):
-    sequence = read_realestate10k_text(text)
-    truth = np.load(CLIPS / f"truth-{sequence.video}.npz")
-    expected = truth["camera_to_world"][truth[f"frames_{text.stem}"]][:, :3]
-    np.testing.assert_allclose(sequence.poses, expected, atol=1e-8)
-    np.testing.assert_allclose(sequence.focal_y, truth["focal_y"], atol=1e-8)
+@pytest.mark.parametrize("clip", ALL, ids=lambda clip: clip.text.stem)
+def test_cameras_of_rendered_clips(clip: Clip):
+    np.testing.assert_allclose(clip.sequence.poses, clip.camera_to_world[:, :3], atol=1e-8)
+    np.testing.assert_allclose(clip.sequence.focal_y, clip.focal_y, atol=1e-8)

@@ -1,7 +1,7 @@
-"""LPIPS and Inception's features: what is said without their weights, and the whole way with weights that are here.
+"""LPIPS and Inception's features, without their weights and with random ones.
 
-The real weights cannot be fetched in every test; random ones of the same shapes, where PyTorch keeps its downloads, take their
-place. So these tests hold everything but the published numbers.
+The real weights cannot be fetched in every test. Random ones of the same shapes take their place,
+where PyTorch keeps its downloads. So these tests hold everything but the published numbers.
 """
 
 import sys

@@ -1,6 +1,4 @@
-"""The published network under the published loss and sampler, held to reference outputs for seeded
-weights.
-"""
+"""The published network, loss and sampler against reference outputs for seeded weights."""
 
 import pytest
 import torch
@@ -24,9 +22,7 @@ def denoiser(published_pth):
 
 @pytest.fixture(scope="module")
 def rays(denoiser) -> tuple[Tensor, ...]:
-    """Ray embeddings (ref, target, cond) of the target with each of its two conditioning cameras,
-    (2, 128, 32, 32).
-    """
+    """Ray embeddings (ref, target, cond) with each conditioning camera, (2, 128, 32, 32)."""
     target, *conds = (
         torch.from_numpy(reference()[name]).float()
         for name in ("pose_target", "pose_cond0", "pose_cond1")

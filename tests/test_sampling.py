@@ -1,4 +1,4 @@
-"""Sampling runs: what is drawn, from what, what lies on the disk afterwards, and going on after an interruption."""
+"""Sampling runs: what is drawn, what is stored, and going on after an interruption."""
 
 import json
 
@@ -6,24 +6,26 @@ import av
 import numpy as np
 import pytest
 import torch
-from sampling_task import CHAIN, CONFIG, FIRST_STAGE, LATENT, GaussianDenoiser, latent_of, sample
+from PIL import Image
+from sampling_task import (
+    CHAIN,
+    CONFIG,
+    FIRST_STAGE,
+    LATENT,
+    GaussianDenoiser,
+    contents,
+    latent_of,
+    sample,
+    write_task,
+)
 
-from photonvs.config import FirstStageConfig
-from photonvs.models import build_denoiser, build_first_stage
-from photonvs.sampling.draw import Drawing, Frame, gather_views
+from photonvs.models import build_denoiser
+from photonvs.samples import Sample
+from photonvs.sampling import trajectory
+from photonvs.sampling.drawing import Drawing, Frame
 from photonvs.sampling.method import Method
-from photonvs.sampling.trajectory import sample_trajectory
-from photonvs.utils.pictures import read_frame, write_png
-
-
-def contents(folder, *kinds):
-    """Bytes of every latent and image of a run (or of the named kinds of files)."""
-    paths = [
-        path
-        for kind in kinds or ("latents/*.npy", "images/*.png")
-        for path in sorted(folder.glob(kind))
-    ]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+from photonvs.sampling.views import gather_views
+from photonvs.utils.pictures import read_frame
 
 
 def test_layout(make_task):
@@ -32,7 +34,7 @@ def test_layout(make_task):
     folder = directory / "samples" / "00000000"
     assert run.folder == folder and run.made == {0, 1, 2, 3, 4}
     names = [f"{index:04d}" for index in range(5)]
-    expected = {"run.json", "video.mp4", "contact-sheet.png"}
+    expected = {"run.json", "sampling-spec.json", "video.mp4", "contact-sheet.png"}
     expected |= {f"images/{name}.png" for name in names} | {f"latents/{name}.npy" for name in names}
     assert {
         str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()
@@ -162,6 +164,35 @@ def test_missing_frames_come_back_the_same(make_task):
     assert contents(folder, "latents/*", "images/*", "*.mp4", "contact-sheet.png") == before
 
 
+def test_a_stopped_run_can_be_looked_at(make_task, monkeypatch):
+    monkeypatch.setattr(trajectory, "PREVIEW_SECONDS", 0.0)
+    directory, denoiser = make_task(), GaussianDenoiser()
+    (run,) = sample(directory, denoiser=denoiser, stop=lambda: len(denoiser.batches) == 8)
+    assert run.made == {0, 1, 2} and not run.place.video.exists()
+    with Image.open(run.place.contact_sheet) as sheet:  # frames 3 and 4 are still grey
+        tile = np.asarray(sheet)[sheet.height // 2 : -30, : sheet.width // 3]
+    assert (tile == 224).mean() > 0.5
+    run.write_summary(10.0, partial=True)
+    with av.open(str(run.place.video)) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 3
+    (run,) = sample(directory)
+    assert run.made == {3, 4}
+    with av.open(str(run.place.video)) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 5
+
+
+def test_a_run_keeps_the_path_that_it_was_made_for(make_task):
+    directory = make_task()
+    (run,) = sample(directory)
+    made_for = run.place.spec_file.read_bytes()
+    write_task(directory, (None, (0,), (0,), (0,), (0,)))
+    assert run.place.spec_file.read_bytes() == made_for
+    with pytest.raises(ValueError, match=r"inputs\.sampling-spec\.json"):
+        sample(directory)
+    run.place.own_spec_file.unlink()  # as runs of version 0.1 are
+    assert run.place.spec_file == Sample(directory).spec_file
+
+
 def test_an_image_is_decoded_again_without_drawing(make_task):
     directory = make_task()
     folder = sample(directory)[0].folder
@@ -171,100 +202,3 @@ def test_an_image_is_decoded_again_without_drawing(make_task):
     denoiser = GaussianDenoiser()
     sample(directory, denoiser=denoiser)
     assert denoiser.batches == [] and contents(folder) == before
-
-
-def test_other_settings_are_refused(make_task):
-    directory = make_task()
-    folder = sample(directory, weights={"denoiser": {"sha256": "1"}})[0].folder
-    (folder / "latents/0004.npy").unlink()
-    before = contents(folder, "*.json", "latents/*", "images/*")
-    for options, message in (
-        ({"steps": 5}, r"steps = 4, now it is 5; .* --run 1"),
-        ({"sampler": "heun"}, "sampler = ancestral, now it is heun"),
-        ({"seed": 3}, "seed = 0, now it is 3"),
-        ({"precision": "bfloat16"}, "precision = float32"),
-        ({"weights": {"denoiser": {"sha256": "2"}}}, r"weights\.denoiser\.sha256 = 1, now it is 2"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            sample(directory, **({"weights": {"denoiser": {"sha256": "1"}}} | options))
-    write_png(directory / "init-ims/0000.png", np.zeros((16, 16, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"inputs\.init-ims/0000\.png"):
-        sample(directory, weights={"denoiser": {"sha256": "1"}})
-    assert contents(folder, "*.json", "latents/*", "images/*") == before
-    (beside,) = sample(directory, steps=5, runs=[1])
-    assert beside.complete() and beside.folder.name == "00000001"
-
-
-def test_frames_of_unknown_origin_are_refused(make_task):
-    directory = make_task()
-    folder = sample(directory)[0].folder
-    (folder / "run.json").unlink()
-    with pytest.raises(ValueError, match=r"frames but no run\.json"):
-        sample(directory)
-    (folder / "run.json").write_text("{")
-    with pytest.raises(ValueError, match=r"run\.json: cannot be read"):
-        sample(directory)
-
-
-def test_numbers_that_are_not_finite_are_never_saved(make_task):
-    class Broken(GaussianDenoiser):
-        def score(self, x, x_cond, sigma, rays):
-            return super().score(x, x_cond, sigma, rays) * (
-                float("nan") if len(self.batches) > 8 else 1
-            )
-
-    directory = make_task()
-    with pytest.raises(ValueError, match=r"latent of frame 0003 came out with NaN"):
-        sample(directory, denoiser=Broken())
-    assert sorted(contents(directory / "samples/00000000", "latents/*")) == [
-        f"latents/000{index}.npy" for index in range(3)
-    ]
-
-
-def test_damaged_latents_are_named(make_task):
-    directory = make_task()
-    folder = sample(directory)[0].folder
-    (folder / "images/0002.png").unlink()
-    for content in (
-        b"",
-        np.zeros(3, np.float32),
-        np.zeros(LATENT),
-        np.full(LATENT, np.nan, np.float32),
-    ):
-        if isinstance(content, bytes):
-            (folder / "latents/0002.npy").write_bytes(content)
-        else:
-            np.save(folder / "latents/0002.npy", content)
-        with pytest.raises(ValueError, match=r"0002\.npy.*delete it to have the frame made again"):
-            sample(directory)
-
-
-def test_bad_tasks(make_task, tmp_path):
-    directory = make_task()
-    for options, message in (
-        ({"sampler": "magic"}, "magic.*expected one of"),
-        ({"steps": 0}, "steps 0"),
-        ({"seed": -1}, "seed -1"),
-        ({"precision": "int8"}, "precision 'int8'"),
-        ({"batch_size": 0}, "batch size 0"),
-        ({"frames_per_second": 0}, "0 frames a second"),
-        ({"runs": []}, "run numbers"),
-        ({"runs": [-1]}, "run numbers"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            sample(directory, **options)
-    with pytest.raises(ValueError, match="no folder to sample"):
-        sample()
-    with pytest.raises(FileNotFoundError, match=r"nowhere.*sampling-spec\.json"):
-        sample(tmp_path / "nowhere")
-    (directory / "init-ims/0000.png").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"0000\.png cannot be read"):
-        sample(directory)
-    (directory / "init-ims/0000.png").unlink()
-    with pytest.raises(FileNotFoundError, match=r"0000\.png"):
-        sample(directory)
-    write_png(directory / "init-ims/0000.png", np.zeros((16, 16, 3), np.uint8))
-    unfit = build_first_stage(FirstStageConfig(kind="pixels", image_size=16, pixel_block=4))
-    with pytest.raises(ValueError, match=r"latents of shape \(48, 4, 4\).*expects \(12, 8, 8\)"):
-        sample_trajectory([directory], GaussianDenoiser(), unfit, progress=False)
-    assert not list(directory.glob("samples/*/latents/*"))

@@ -6,18 +6,10 @@ import torch
 from sampling_task import FIRST_STAGE, LATENT, GaussianDenoiser, latent_of, sample
 
 from photonvs.samples import Sample
-from photonvs.sampling.draw import (
-    Drawing,
-    Frame,
-    Views,
-    decode,
-    draw,
-    frame_noise,
-    gather_views,
-    mean_score,
-    next_batch,
-)
+from photonvs.sampling.draw import decode, draw, frame_noise, next_batch
+from photonvs.sampling.drawing import Drawing, Frame
 from photonvs.sampling.method import Method
+from photonvs.sampling.views import Views, gather_views, mean_score
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])
@@ -120,9 +112,8 @@ def test_order_of_batches(make_task):
     ]
     frame = Frame(drawings[2], 3)
     assert next_batch([frame], method, 1) == [frame]  # more views than fit: one frame all the same
-    assert (
-        next_batch([frame] * 3, Method(views="random"), 2) == [frame] * 2
-    )  # one view an evaluation each
+    # One view an evaluation each.
+    assert next_batch([frame] * 3, Method(views="random"), 2) == [frame] * 2
 
 
 def test_noise_depends_on_seed_run_and_frame_only(make_task):
@@ -136,9 +127,8 @@ def test_noise_depends_on_seed_run_and_frame_only(make_task):
         alone = frame_noise([frame], 5)
         assert all(torch.equal(alone((1, *LATENT))[0], draw[number]) for draw in together)
     draws = torch.cat([*together, frame_noise(frames, 6)(shape)]).flatten(1)
-    torch.testing.assert_close(
-        draws @ draws.T / draws.shape[1], torch.eye(9), atol=0.2, rtol=0
-    )  # 5 standard errors
+    # 5 standard errors.
+    torch.testing.assert_close(draws @ draws.T / draws.shape[1], torch.eye(9), atol=0.2, rtol=0)
 
 
 def drawing_of(make_task):
@@ -158,9 +148,8 @@ def test_frames_come_as_they_are_drawn_and_so_do_their_estimates(make_task):
         assert [progress.step.number for progress in steps] == [1, 2, 3, 4, 5, 6]
         assert all(progress.frames == [(drawing, number)] for progress in steps)
         assert {(progress.steps, progress.pairs) for progress in steps} == {(6, 1)}
-        torch.testing.assert_close(
-            steps[-1].step.denoised[0], drawn.latent
-        )  # the last is the frame
+        # The last is the frame.
+        torch.testing.assert_close(steps[-1].step.denoised[0], drawn.latent)
     assert number == 4
 
 

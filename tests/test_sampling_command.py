@@ -1,4 +1,4 @@
-"""scripts/sample-trajectory.py as users run it: weights from files, one line for a mistake, killed and started again."""
+"""scripts/sample-trajectory.py as users run it, killed and started again too."""
 
 import os
 import subprocess
@@ -7,14 +7,14 @@ import time
 
 import pytest
 import torch
+from repository import SCRIPTS
 from sampling_task import CONFIG, write_task
 
 from photonvs.commands import run_main
 from photonvs.commands.sample_trajectory import main
 from photonvs.models import build_denoiser, places, save_weights
-from photonvs.utils.files import BASE
 
-COMMAND = [sys.executable, str(BASE / "src/scripts/sample-trajectory.py")]
+COMMAND = [sys.executable, str(SCRIPTS / "sample-trajectory.py")]
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,14 @@
 """The noise schedule, the noise levels of training and the loss, against closed forms."""
 
 import math
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from seeded import reference
 from torch.testing import assert_close
 
 from photonvs.config import DenoiserConfig, DiffusionConfig, ModelConfig
 from photonvs.diffusion.sde import VarianceExploding, draw_noise_levels, score_matching_loss
-
-PUBLISHED = Path(__file__).parent / "data" / "network.npz"
 
 
 def weighted(loss_weighting: str, sigma_data: float = 0.5) -> ModelConfig:
@@ -38,7 +35,7 @@ def test_time_is_the_inverse_of_the_noise_level() -> None:
 
 
 def test_published_noise_levels() -> None:
-    published = np.load(PUBLISHED, allow_pickle=False)
+    published = reference()
     sde = VarianceExploding()
     assert_close(
         sde.sigma(torch.linspace(0, 1, 20)),
@@ -85,9 +82,8 @@ def test_uniform_noise_levels_have_uniform_times() -> None:
 
 def test_lognormal_noise_levels_have_normal_logarithms() -> None:
     config = DiffusionConfig(noise_levels="lognormal", log_sigma_mean=-0.4, log_sigma_std=0.7)
-    uniform = torch.tensor(
-        [0.15865525393145707, 0.5, 0.9772498680518208], dtype=torch.float64
-    )  # normal cdf at -1, 0, 2
+    # Normal cdf at -1, 0, 2.
+    uniform = torch.tensor([0.15865525393145707, 0.5, 0.9772498680518208], dtype=torch.float64)
     log_sigma = draw_noise_levels(uniform, config).log()
     assert_close(
         log_sigma, torch.tensor([-1.1, -0.4, 1.0], dtype=torch.float64), rtol=0, atol=1e-12
@@ -164,7 +160,7 @@ def test_edm_loss_is_the_weighted_error_of_the_denoised_sample() -> None:
 
 @pytest.mark.parametrize("level", [0.05, 0.6, 20.0])
 def test_loss_of_the_true_score_of_gaussian_data(level: float) -> None:
-    """Data N(0, s^2): what stays is the posterior's variance, s^2 / (s^2 + sigma^2) an element.
+    """For data N(0, s^2) the posterior's variance stays, s^2 / (s^2 + sigma^2) an element.
 
     EDM's weight makes it 1.
     """

@@ -7,8 +7,8 @@ import random
 import signal
 import subprocess
 import time
-from statistics import mean
 
+import numpy as np
 import pytest
 import torch
 import training_task
@@ -18,7 +18,6 @@ from photonvs.commands.train import main
 from photonvs.config import load_config
 from photonvs.evaluation.validation import Validation
 from photonvs.models import build_denoiser, load_denoiser, save_weights
-from photonvs.samples import find_samples
 from photonvs.training.score import ScoreTask, train
 from photonvs.training.steps import rate_factor
 from photonvs.training.trainer import Trainer
@@ -29,8 +28,7 @@ from photonvs.utils.checkpoint import (
     save_checkpoint,
 )
 from photonvs.utils.distributed import Process
-from photonvs.utils.image_quality import psnr
-from photonvs.utils.pictures import read_square
+from photonvs.utils.pictures import read_frame, read_square
 
 
 @pytest.fixture(scope="module")
@@ -335,17 +333,16 @@ def test_validation_scores_frames_made_with_the_averaged_weights(footage, config
         "training.steps=1",
     )
     train(config, tmp_path, "cpu", Validation)
-    qualities = []
-    for sample in find_samples(tmp_path / "validation"):
-        made, true = sample.run(1), sample.true_images()
-        assert len(list(made.images.glob("*.png"))) == 3
-        for index in (1, 2):  # frame 0 is the given one
-            frames = [read_square(path, 16) for path in (made.image(index), true[index])]
-            first, second = (torch.from_numpy(frame).movedim(-1, 0)[None] / 255 for frame in frames)
-            qualities.append(psnr(first, second).item())
-    assert len(qualities) == 4
-    assert training_task.logged(tmp_path, "validation/psnr") == [pytest.approx(mean(qualities))]
-    assert len(training_task.logged(tmp_path, "validation/tsed")) == 1
+    assert len(list((tmp_path / "validation").glob("*/samples/00000001/images/*.png"))) == 6
+    errors = []
+    for made in (tmp_path / "validation").glob("*/samples/00000001/images/000[12].png"):
+        true = read_square(made.parents[3] / "true-ims" / made.name, 16)
+        errors.append(np.mean((read_frame(made) / 255.0 - true / 255.0) ** 2))
+    assert len(errors) == 4
+    (psnr,) = training_task.logged(tmp_path, "validation/psnr")
+    assert psnr == pytest.approx(np.mean(-10 * np.log10(errors)), rel=1e-6)
+    # Frames of 16 pixels have no matches.
+    assert training_task.logged(tmp_path, "validation/tsed") == [0]
 
 
 def test_a_training_that_cannot_be_written_keeps_the_checkpoint_before(

@@ -6,16 +6,16 @@ import math
 
 import numpy as np
 import pytest
+from clips import clip_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import random_poses
 
 from photonvs.cameras import paths as presets
 from photonvs.cameras.conditioning import conditioning
 from photonvs.cameras.spec import SamplingSpec, read_spec, spec_text, write_spec
 from photonvs.samples import Sample
-from photonvs.utils.files import BASE
 
-EXAMPLE = BASE.parent / "shared" / "example" / "584f2fc6d686aebc"
 RULES = st.one_of(
     st.sampled_from(["previous", "all"]),
     st.builds("{}-{}".format, st.sampled_from(["last", "keyframes"]), st.integers(1, 30)),
@@ -29,15 +29,6 @@ def spec_of(
     focal_y: float = 0.9,
 ) -> SamplingSpec:
     return SamplingSpec(focal_y, poses, *conditioning(len(poses), rule, given_frames))
-
-
-def random_poses(seed: int, count: int) -> np.ndarray:
-    generator = np.random.default_rng(seed)
-    rotation = np.linalg.qr(generator.standard_normal((count, 3, 3)))[0]
-    rotation *= np.linalg.det(rotation)[:, None, None]
-    poses = np.tile(np.eye(4), (count, 1, 1))
-    poses[:, :3, :3], poses[:, :3, 3] = rotation, generator.standard_normal((count, 3))
-    return poses
 
 
 def content(frames: int = 4) -> dict:
@@ -77,20 +68,32 @@ def test_float32_rounded_poses_integers_and_a_byte_order_mark_are_read(tmp_path)
     assert read_spec(tmp_path / "spec.json").given == (0,)
 
 
-@pytest.mark.skipif(not EXAMPLE.exists(), reason="the published example is not here")
-def test_the_published_example_is_read():
-    spec = read_spec(EXAMPLE / "sampling-spec.json")
-    assert (
-        spec.poses.shape == (21, 4, 4)
-        and spec.given == (0,)
-        and spec.generation_order == tuple(range(1, 21))
-    )
+def test_a_specification_as_the_published_code_writes_it_is_read(tmp_path):
+    """One line of JSON: float32 poses with z up, keys in the order of the published example."""
+    poses = clip_of("rm_Kitchen1").truth["camera_to_world"][:21].astype(np.float32)
+    content = {
+        "focal_y": 0.9122679829597473,
+        "poses": poses.tolist(),
+        "dependencies": [None, *([index] for index in range(20))],
+        "generation_order": list(range(1, 21)),
+    }
+    (tmp_path / "sampling-spec.json").write_text(json.dumps(content))
+    photo = tmp_path / "init-ims" / "0000.png"
+    photo.parent.mkdir()
+    photo.write_bytes(b"")
+    spec = read_spec(tmp_path / "sampling-spec.json")
+    np.testing.assert_array_equal(spec.poses, poses)
+    assert (spec.focal_y, spec.given) == (0.9122679829597473, (0,))
+    assert spec.generation_order == tuple(range(1, 21))
     assert spec.dependencies == (None, *((index,) for index in range(20)))
-    assert Sample(EXAMPLE).given_images(spec) == {0: EXAMPLE / "init-ims" / "0000.png"}
+    assert Sample(tmp_path).given_images(spec) == {0: photo}
 
 
 def changed(path: str, value: object) -> dict:
-    """A good specification with one value, found by a path such as poses/2/0/1, replaced (or removed: value is KeyError)."""
+    """A good specification with one value changed, or removed where `value` is KeyError.
+
+    path: where the value is, such as poses/2/0/1.
+    """
     spec = content()
     *parents, last = [int(part) if part.isdigit() else part for part in path.split("/")]
     place = spec
@@ -104,7 +107,7 @@ def changed(path: str, value: object) -> dict:
 
 
 SCALED = (np.diag([1.1, 1.1, 1.1, 1])).tolist()
-TRANSPOSED = presets.truck(2)[1].T.tolist()
+TRANSPOSED = presets.truck(2, distance=2)[1].T.tolist()
 BAD = [
     (
         "focal_y",
@@ -265,9 +268,8 @@ def test_rules_give_the_order_and_dependencies_they_promise(
 @given(st.integers(1, 25), RULES, st.data())
 def test_every_rule_gives_a_valid_specification(frames, rule, data):
     given_frames = {0, *data.draw(st.sets(st.integers(0, frames - 1), max_size=4))}
-    spec = spec_of(
-        random_poses(frames, frames), rule, tuple(given_frames)
-    )  # its construction checks it
+    # Its construction checks it.
+    spec = spec_of(random_poses(frames, frames), rule, tuple(given_frames))
     assert spec.given == tuple(sorted(given_frames))
 
 

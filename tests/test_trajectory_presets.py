@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import write_realestate10k_text
 
 from photonvs.cameras import paths as presets
 from photonvs.cameras.conditioning import conditioning
 from photonvs.cameras.files.matrices import matrices
-from photonvs.cameras.geometry import OPENCV_TO_BLENDER, check_poses, to_realestate10k
+from photonvs.cameras.geometry import OPENCV_TO_BLENDER, check_poses
 from photonvs.cameras.realestate10k import read_realestate10k_text, sequence_path
 from photonvs.cameras.spec import SamplingSpec, write_spec
 from photonvs.datasets.poses import find_sequence, save_poses
@@ -63,7 +64,8 @@ def paper_positions(name: str) -> list[tuple[float, float, float]]:
 
 @pytest.mark.parametrize("name", ["orbit", "spin", "hop"])
 def test_the_papers_paths_are_as_published(name):
-    poses, positions = presets.PRESETS[name](), paper_positions(name)
+    sizes = {"orbit": (2.0, 90.0), "spin": (0.5,), "hop": (1.0,)}
+    poses, positions = presets.PRESETS[name](10, *sizes[name]), paper_positions(name)
     np.testing.assert_allclose(poses[:, :3, 3], positions, atol=1e-11)
     for pose in poses:
         x, y, z = np.linalg.inv(pose)[:3] @ [0, 0, 0, 1]  # the origin, seen by the camera
@@ -94,9 +96,10 @@ def test_orbits_closed_circles_and_single_frames():
     np.testing.assert_allclose(
         presets.orbit(4, radius=3, angle=-90)[-1, :3, 3], [-3, 0, 0], atol=1e-11
     )
+    # Half a circle later.
     np.testing.assert_allclose(
         presets.spin(4, radius=1, distance=3)[2, :3, 3], [0, 0, 1], atol=1e-11
-    )  # half a circle later
+    )
     with pytest.raises(ValueError, match="at least 2"):
         presets.orbit(1)
     with pytest.raises(ValueError, match="another radius or distance"):
@@ -107,13 +110,7 @@ def test_orbits_closed_circles_and_single_frames():
 def sequence_text(tmp_path):
     """A RealEstate10K text file of a truck move of 30 poses with focal_y 1.2."""
     poses = presets.truck(30, distance=2.9)
-    lines = ["https://www.youtube.com/watch?v=abcdefghijk"]
-    for index, matrix in enumerate(to_realestate10k(poses)):
-        numbers = " ".join(f"{value:.9f}" for value in matrix.ravel())
-        lines.append(f"{100_000 * index} 0.675 1.2 0.5 0.5 0 0 {numbers}")
-    path = tmp_path / "0123456789abcdef.txt"
-    path.write_text("\n".join(lines) + "\n")
-    return path
+    return write_realestate10k_text(tmp_path / "0123456789abcdef.txt", poses, (0.675, 1.2))
 
 
 def test_a_realestate10k_text_gives_its_poses_and_focal_length(sequence_text):
@@ -127,9 +124,8 @@ def test_a_realestate10k_text_gives_its_poses_and_focal_length(sequence_text):
 
 
 def test_a_zoom_is_refused(sequence_text):
-    sequence_text.write_text(
-        sequence_text.read_text().replace("1500000 0.675 1.2", "1500000 0.675 1.3")
-    )
+    text = sequence_text.read_text()
+    sequence_text.write_text(text.replace("1500000 0.675000000000 1.2", "1500000 0.675 1.3"))
     with pytest.raises(ValueError, match=r"focal_y changes from 1\.2 to 1\.3"):
         sequence_path(read_realestate10k_text(sequence_text), sequence_text, frames=30)
     path = sequence_path(read_realestate10k_text(sequence_text), sequence_text, frames=15)
@@ -161,9 +157,9 @@ def test_plain_matrices_are_a_path_too(tmp_path, suffix):
 
 
 def test_another_specification_gives_its_poses_and_focal_length(tmp_path):
-    write_spec(tmp_path / "other.json", SamplingSpec(0.8, presets.hop(), *conditioning(10)))
+    write_spec(tmp_path / "other.json", SamplingSpec(0.8, presets.hop(10), *conditioning(10)))
     poses, focal_y, _ = matrices(tmp_path / "other.json")
-    assert np.array_equal(poses, presets.hop()) and focal_y == 0.8
+    assert np.array_equal(poses, presets.hop(10)) and focal_y == 0.8
 
 
 def test_files_without_rigid_matrices_are_refused(tmp_path):

@@ -1,10 +1,11 @@
-"""The symmetric epipolar distance and TSED against reference values, closed forms and invariances."""
+"""Symmetric epipolar distance and TSED: reference values, closed forms, invariances."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scenes import points_before, project, random_pose, unhurried
+from seeded import reference
 
 from photonvs.evaluation.tsed import (
     CURVE_ERRORS,
@@ -16,16 +17,9 @@ from photonvs.evaluation.tsed import (
     tsed,
     tsed_curve,
 )
-from photonvs.utils.files import BASE
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIZE = 256
-
-
-@pytest.fixture(scope="module")
-def reference():
-    with np.load(BASE / "tests" / "data" / "geometry.npz") as arrays:
-        return dict(arrays)
 
 
 def two_cameras(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -47,10 +41,10 @@ def sideways(distance: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("pair", range(6))
-def test_reference_pairs(reference, pair):
+def test_reference_pairs(pair):
     values = {
         key.removeprefix(f"pair{pair}_"): value
-        for key, value in reference.items()
+        for key, value in reference("geometry").items()
         if key.startswith(f"pair{pair}_")
     }
     distances = symmetric_epipolar_distance(
@@ -66,9 +60,10 @@ def test_reference_pairs(reference, pair):
     assert is_consistent(distances) is bool(values["consistent"])
 
 
-def test_tsed_of_the_reference_pairs(reference):
-    distances = [reference[f"pair{pair}_sed"] for pair in range(6)]
-    decisions = [bool(reference[f"pair{pair}_consistent"]) for pair in range(6)]
+def test_tsed_of_the_reference_pairs():
+    published = reference("geometry")
+    distances = [published[f"pair{pair}_sed"] for pair in range(6)]
+    decisions = [bool(published[f"pair{pair}_consistent"]) for pair in range(6)]
     assert tsed(distances) == pytest.approx(np.mean(decisions))
 
 
@@ -78,9 +73,8 @@ def test_true_matches_have_no_distance(seed):
     generator = np.random.default_rng(seed)
     pose_1, pose_2, *_ = two_cameras(seed)
     points = points_before(pose_1, generator, 20, focal_y=1.2)
-    points += (
-        5 * pose_1[:3, :3] @ [0, 0, -1]
-    )  # in front of the second camera too, which stands less than that away
+    # In front of the second camera too, which stands less than that away.
+    points += 5 * pose_1[:3, :3] @ [0, 0, -1]
     pixels = [project(points, pose, 1.2, SIZE) for pose in (pose_1, pose_2)]
     in_front = ((points - pose_2[:3, 3]) @ pose_2[:3, 2]) < -0.5
     assert in_front.any()
@@ -94,15 +88,14 @@ def test_true_matches_have_no_distance(seed):
 @unhurried
 def test_a_match_moved_off_its_line_by_d_pixels_has_distance_d(shift, seed):
     points_1 = np.random.default_rng(seed).uniform(0, SIZE, (10, 2))
-    points_2 = points_1 + np.array(
-        [-17.0, shift]
-    )  # lines are rows: only the shift across them counts, for both images alike
+    # Lines are rows: only the shift across them counts, for both images alike.
+    points_2 = points_1 + np.array([-17.0, shift])
     distances = symmetric_epipolar_distance(points_1, points_2, *sideways(), 0.9, SIZE)
     np.testing.assert_allclose(distances, abs(shift), atol=1e-9)
 
 
 def test_a_match_moved_off_a_tilted_line():
-    """Forward motion: the lines go through the image's centre in both images, and the distance is a closed form."""
+    """Moving forward, lines go through the image's centre, and distances have a closed form."""
     pose_2 = np.eye(4)
     pose_2[2, 3] = -0.5
     centre = SIZE / 2
@@ -131,9 +124,8 @@ def test_invariances(seed, scale):
     np.testing.assert_allclose(moved, expected, rtol=1e-6, atol=1e-8)
     stretch = np.diag([scale, scale, scale, 1.0])
     unstretch = np.diag([1 / scale, 1 / scale, 1 / scale, 1.0])
-    scaled = [
-        stretch @ pose @ unstretch for pose in (pose_1, pose_2)
-    ]  # rotations stay, centres are scaled
+    # Rotations stay, centres are scaled.
+    scaled = [stretch @ pose @ unstretch for pose in (pose_1, pose_2)]
     in_scaled_world = symmetric_epipolar_distance(points_1, points_2, *scaled, 1.1, SIZE)
     np.testing.assert_allclose(in_scaled_world, expected, rtol=1e-6, atol=1e-8)
 
@@ -141,7 +133,7 @@ def test_invariances(seed, scale):
 @unhurried
 @given(SEEDS)
 def test_mirrored_world_and_images(seed):
-    """Flipping both images and the world's x axis changes nothing; flipping the images alone does."""
+    """Flipping images and world together changes nothing; flipping images alone does."""
     pose_1, pose_2, points_1, points_2 = two_cameras(seed)
     expected = symmetric_epipolar_distance(points_1, points_2, pose_1, pose_2, 1.1, SIZE)
     flip = np.diag([-1.0, 1, 1, 1])
@@ -174,7 +166,7 @@ def test_a_larger_image_has_larger_distances(seed, factor):
 @unhurried
 @given(SEEDS)
 def test_any_intrinsics_for_each_image(seed):
-    """Points made by projection with other sizes, focal lengths and principal points lie on their lines."""
+    """Projected points lie on their lines for any sizes, focal lengths and principal points."""
     generator = np.random.default_rng(seed)
     pose_1, pose_2 = np.eye(4), np.eye(4)
     pose_2[:3, 3] = 0.2, -0.1, 0.1

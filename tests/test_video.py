@@ -1,4 +1,4 @@
-"""Frames by time: the right ones are known by their content, the expected ones by decoding everything."""
+"""Frames by time: known by their content, expected by decoding everything."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -6,22 +6,17 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import torch
-import torchvision
+from clips import ALL, Clip
 from numbered_video import decode_all, numbers_of, picture, write_numbered_video
-from torchvision.transforms import InterpolationMode
 
-from photonvs.cameras.realestate10k import read_realestate10k_text
-from photonvs.datasets.video import VideoReader, crop_and_resize, find_videos, read_frames
-from photonvs.utils.files import BASE
+from photonvs.datasets.video import find_videos, read_frames
+from photonvs.datasets.video_reader import VideoReader
 
-CLIPS = BASE.parent / "shared" / "clips"
 COUNT = 100  # frames of a test video
 IRREGULAR = np.cumsum(
     np.random.default_rng(5).choice([1, 17, 33, 34, 40, 200], COUNT)
 ).tolist()  # milliseconds
-
-# file name -> how it is encoded; the time base of an mkv is always 1/1000, that of an mp4 follows the encoder's
+# File name -> how it is encoded. An mkv's time base is always 1/1000, an mp4's is the encoder's.
 VIDEOS = {
     "30fps.mp4": {"times": range(0, 512 * COUNT, 512)},
     "25fps.mp4": {
@@ -77,12 +72,15 @@ VIDEOS = {
 
 
 def nearest(times: list[Fraction], timestamp: int) -> int:
-    """Index of the nearest of `times` (seconds, rising) to a timestamp (microseconds); of two equally near, the first."""
+    """Index of the nearest of `times` (seconds, rising) to a timestamp (microseconds).
+
+    Of two equally near ones, the first.
+    """
     return min(range(len(times)), key=lambda index: abs(times[index] * 1_000_000 - timestamp))
 
 
 def timestamps_to_try(times: list[Fraction], generator: np.random.Generator) -> list[int]:
-    """Microseconds: rounded times of frames, halfway between frames and beside that, anywhere, a bit before and after."""
+    """Microseconds: at frames, halfway between them and beside that, and anywhere."""
     exact = [time * 1_000_000 for time in times]
     halfway = [
         int((first + second) / 2) for first, second in zip(exact[::7], exact[1::7], strict=False)
@@ -107,7 +105,8 @@ def video(folder: Path, name: str) -> Path:
     return path
 
 
-# Marked keyframes that aren't whole pictures, or that an edit list cuts away: only decoding from the start gives all frames.
+# Keyframes that are no whole pictures, or that an edit list cuts away: only decoding from the start
+# gives all frames.
 DECODED_FROM_START = {"intra-refresh.mp4", "cut-by-edit-list.mp4"}
 
 
@@ -131,7 +130,7 @@ def test_nearest_frame(folder, name, monkeypatch):
 
 
 def test_times_are_those_that_players_show(folder):
-    """An edit list that cuts frames away counts; a late start stays late; without an edit list, B-frames delay the start."""
+    """Edit lists count and a late start stays; without an edit list, B-frames delay the start."""
     for name, start, number in [
         ("cut-by-edit-list.mp4", 0, 20),
         ("late-start.mp4", 0.1, 0),
@@ -275,63 +274,27 @@ def test_find_videos(tmp_path):
         find_videos(tmp_path / "none")
 
 
-@pytest.mark.parametrize("size", [256, 64])
-def test_crop_and_resize_is_torchvisions(size):
-    frames = np.random.default_rng(0).integers(0, 256, (2, 360, 641, 3), dtype=np.uint8)
-    crop = torchvision.transforms.functional.center_crop(
-        torch.from_numpy(frames).permute(0, 3, 1, 2), [360, 360]
-    )
-    expected = torchvision.transforms.functional.resize(
-        crop, [size, size], InterpolationMode.BICUBIC, antialias=True
-    )
-    np.testing.assert_array_equal(
-        crop_and_resize(frames, size), expected.permute(0, 2, 3, 1).numpy()
-    )
-
-
-def test_crop_and_resize_other_heights():
-    """A disc in the middle of a frame of any height ends at the same place; constant frames stay constant."""
-    for height, width in [(720, 1280), (240, 426), (480, 480), (1080, 1920)]:
-        y, x = np.mgrid[:height, :width] + 0.5
-        disc = ((x - width / 2) ** 2 + (y - height / 2) ** 2 < (0.3 * height) ** 2).astype(
-            np.uint8
-        ) * 255
-        square = crop_and_resize(np.repeat(disc[None, ..., None], 3, axis=3))
-        assert square.shape == (1, 256, 256, 3) and square.dtype == np.uint8
-        assert square.mean() / 255 == pytest.approx(np.pi * 0.3**2, abs=0.003)
-        rows, columns = np.nonzero(square[0, ..., 0] > 127)
-        assert rows.mean() == pytest.approx(127.5, abs=0.5) and columns.mean() == pytest.approx(
-            127.5, abs=0.5
-        )
-        assert np.unique(
-            crop_and_resize(np.full((1, height, width, 3), 77, np.uint8))
-        ).tolist() == [77]
-
-
-def test_crop_and_resize_keeps_what_is_right_already():
-    frames = np.random.default_rng(0).integers(0, 256, (1, 360, 640, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(crop_and_resize(frames, 360), frames[:, :, 140:500])
-    with pytest.raises(ValueError, match="frames of 360x640 pixels are too narrow"):
-        crop_and_resize(np.zeros((1, 640, 360, 3), np.uint8))
-
-
 def test_numbered_pictures_are_told_apart():
     assert numbers_of(
         np.stack([picture(number, (48, 64)) for number in range(0, 4096, 5)])
     ) == list(range(0, 4096, 5))
 
 
-@pytest.mark.skipif(not CLIPS.is_dir(), reason="the clips are not beside the repository")
-@pytest.mark.parametrize(
-    "text", sorted((CLIPS / "RealEstate10K-original").rglob("*.txt")), ids=lambda path: path.stem
-)
-def test_clips_frames(text):
-    sequence = read_realestate10k_text(text)
-    path = CLIPS / text.parent.name / "videos" / f"{sequence.video}.mp4"
-    truth = np.load(CLIPS / f"truth-{sequence.video}.npz")[f"frames_{text.stem}"]
-    _, frames = decode_all(path)
-    np.testing.assert_array_equal(read_frames(path, sequence.timestamps), frames[truth])
-    for index in range(0, len(truth), 7):  # each on its own, by a seek of its own
-        np.testing.assert_array_equal(
-            read_frames(path, sequence.timestamps[[index]])[0], frames[truth[index]]
-        )
+@pytest.mark.parametrize("clip", ALL, ids=lambda clip: clip.text.stem)
+def test_frames_of_rendered_clips(clip: Clip):
+    timestamps = clip.sequence.timestamps
+    _, frames = decode_all(clip.video)
+    expected = frames[clip.frames]
+    np.testing.assert_array_equal(read_frames(clip.video, timestamps), expected)
+    # Each on its own, by a seek of its own.
+    for index in range(len(timestamps)):
+        (alone,) = read_frames(clip.video, timestamps[[index]])
+        np.testing.assert_array_equal(alone, expected[index])
+
+
+@pytest.mark.parametrize("clip", ALL, ids=lambda clip: clip.text.stem)
+def test_rendered_clips_have_b_frames(clip: Clip):
+    """Decoding order differs from the order of times, as in real footage."""
+    with av.open(str(clip.video)) as container:
+        times = [packet.pts for packet in container.demux(video=0) if packet.pts is not None]
+    assert times != sorted(times)

@@ -4,11 +4,18 @@ import re
 
 import pytest
 
-from photonvs.datasets.download.fetching import PATTERNS, Settings, classify, youtube_dl_options
+from photonvs.datasets.download.answers import PATTERNS, classify
 from photonvs.datasets.download.manifest import STATUSES
+from photonvs.datasets.download.settings import Settings, youtube_dl_options
 
-HINT = "Use --cookies-from-browser or --cookies for the authentication. See  https://github.com/yt-dlp/yt-dlp/wiki/FAQ"
-LATER = "has been rate-limited by YouTube for up to an hour. It is recommended to use `-t sleep` to add a delay"
+HINT = (
+    "Use --cookies-from-browser or --cookies for the authentication. "
+    "See  https://github.com/yt-dlp/yt-dlp/wiki/FAQ"
+)
+LATER = (
+    "has been rate-limited by YouTube for up to an hour. "
+    "It is recommended to use `-t sleep` to add a delay"
+)
 
 
 @pytest.mark.parametrize(
@@ -17,18 +24,21 @@ LATER = "has been rate-limited by YouTube for up to an hour. It is recommended t
         ("private", f"Private video. Sign in if you've been granted access to this video. {HINT}"),
         (
             "private",
-            "This video is private. If the owner of this video has granted you access, please sign in",
+            "This video is private. If the owner of this video has granted you access, "
+            "please sign in",
         ),
         ("gone", "Video unavailable. This video has been removed by the uploader"),
         ("gone", "This video has been removed for violating YouTube's Terms of Service"),
         (
             "gone",
-            "Video unavailable. This video is no longer available because the YouTube account associated with this video "
+            "Video unavailable. This video is no longer available because the YouTube "
+            "account associated with this video "
             "has been terminated.",
         ),
         (
             "gone",
-            "Video unavailable. This video is no longer available because the uploader has closed their YouTube account.",
+            "Video unavailable. This video is no longer available because the uploader "
+            "has closed their YouTube account.",
         ),
         (
             "gone",
@@ -36,7 +46,8 @@ LATER = "has been rate-limited by YouTube for up to an hour. It is recommended t
         ),
         (
             "gone",
-            "Video unavailable. This video contains content from ACME, who has blocked it on copyright grounds",
+            "Video unavailable. This video contains content from ACME, who has blocked "
+            "it on copyright grounds",
         ),
         ("gone", "This video does not exist"),
         (
@@ -45,16 +56,19 @@ LATER = "has been rate-limited by YouTube for up to an hour. It is recommended t
         ),
         (
             "blocked",
-            "Video unavailable. This video contains content from ZDF, who has blocked it in your country on copyright grounds",
+            "Video unavailable. This video contains content from ZDF, who has blocked it "
+            "in your country on copyright grounds",
         ),
         ("blocked", "This video is not available from your location due to geo restriction"),
         (
             "members-only",
-            "Join this channel to get access to members-only content like this video, and other exclusive perks.",
+            "Join this channel to get access to members-only content like this video, "
+            "and other exclusive perks.",
         ),
         (
             "members-only",
-            "This video is available to this channel\u2019s members on level: Shrimp! Join this channel.",
+            "This video is available to this channel\u2019s members on level: Shrimp! "
+            "Join this channel.",
         ),
         ("members-only", "This video requires payment to watch."),
         ("members-only", f"This video is only available to Music Premium members. {HINT}"),
@@ -65,11 +79,13 @@ LATER = "has been rate-limited by YouTube for up to an hour. It is recommended t
         ),
         (
             "rate-limited",
-            f"Video unavailable. This content isn't available, try again later. The current session {LATER}",
+            "Video unavailable. This content isn't available, try again later. The "
+            f"current session {LATER}",
         ),
         (
             "rate-limited",
-            "Unable to download API page: HTTP Error 429: Too Many Requests (caused by <HTTPError 429>)",
+            "Unable to download API page: HTTP Error 429: Too Many Requests (caused by "
+            "<HTTPError 429>)",
         ),
         (
             "no-format",
@@ -77,14 +93,16 @@ LATER = "has been rate-limited by YouTube for up to an hour. It is recommended t
         ),
         (
             "no-format",
-            "The following content is not available on this app.. Watch on the latest version of YouTube.",
+            "The following content is not available on this app.. Watch on the latest "
+            "version of YouTube.",
         ),
         ("unavailable", "Video unavailable"),
         ("unavailable", "Video unavailable. This video is not available"),
         ("unavailable", "Video unavailable. This content isn\u2019t available."),
         (
             "failed",
-            "Unable to download webpage: [Errno -3] Temporary failure in name resolution (caused by TransportError())",
+            "Unable to download webpage: [Errno -3] Temporary failure in name resolution "
+            "(caused by TransportError())",
         ),
         ("failed", "Unable to download webpage: HTTP Error 500: Internal Server Error"),
     ],
@@ -100,11 +118,8 @@ def test_errors_of_youtube(status, message):
     ("status", "message", "reason"),
     [
         ("failed", "ERROR: unable to download video data: HTTP Error 403: Forbidden", None),
-        (
-            "failed",
-            "ERROR: unable to download video data: HTTP Error 404: Not Found",
-            None,
-        ),  # a link that grew too old
+        # A link that grew too old.
+        ("failed", "ERROR: unable to download video data: HTTP Error 404: Not Found", None),
         (
             "gone",
             "ERROR: [youtube:truncated_id] abc: Incomplete YouTube ID abc. URL looks truncated.",
@@ -112,12 +127,14 @@ def test_errors_of_youtube(status, message):
         ),
         (
             "gone",
-            "ERROR: [generic] Unable to download webpage: HTTP Error 404: Not Found (caused by <HTTPError>)",
+            "ERROR: [generic] Unable to download webpage: HTTP Error 404: Not Found "
+            "(caused by <HTTPError>)",
             "Unable",
         ),
         (
             "failed",
-            "ERROR: [youtube] abc: Unable to parse;\nplease report this issue on  https://github.com",
+            "ERROR: [youtube] abc: Unable to parse;\nplease report this issue on  "
+            "https://github.com",
             "Unable to parse",
         ),
     ],

@@ -16,10 +16,8 @@ def test_manifest_keeps_the_last_answer(tmp_path):
         add(entry("a", "failed"))
         add(entry("b", "private", "Private vidéo"))
         add(entry("a"))
-        assert set(read_manifest(tmp_path / "manifest.jsonl")) == {
-            "a",
-            "b",
-        }  # at any time, not only at the end
+        # At any time, not only at the end.
+        assert set(read_manifest(tmp_path / "manifest.jsonl")) == {"a", "b"}
     expected = {"a": entry("a"), "b": entry("b", "private", "Private vidéo")}
     assert read_manifest(tmp_path / "manifest.jsonl") == expected
     with open_manifest(tmp_path) as (entries, _):

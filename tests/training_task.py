@@ -12,6 +12,7 @@ from pathlib import Path
 from numbered_video import write_numbered_video
 
 from photonvs.datasets.extract import extract
+from photonvs.datasets.layout import Split
 from photonvs.utils.files import BASE
 
 SEQUENCES, POSES = 3, 8
@@ -35,7 +36,7 @@ def write_footage(data: Path) -> Path:
             intrinsics = "0.5 0.9 0.5 0.5 0 0"
             lines.append(f"{pose * 100_000} {intrinsics} 1 0 0 {moved:f} 0 1 0 0 0 0 1 0")
         (texts / f"{sequence:016x}.txt").write_text("\n".join(lines))
-    extract(data, "train")
+    extract(Split(data, "train"))
     return data / "train"
 
 

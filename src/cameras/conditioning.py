@@ -5,43 +5,48 @@ from itertools import pairwise
 
 from ..utils.json_files import joined
 
+Order = tuple[int, ...]  # pose indices
+Dependencies = tuple[tuple[int, ...] | None, ...]  # for each pose those it is conditioned on
+
 
 def conditioning(
     frames: int, rule: str = "previous", given: tuple[int, ...] = (0,)
-) -> tuple[tuple[int, ...], tuple[tuple[int, ...] | None, ...]]:
-    """Generation order and dependencies of `frames` frames by a rule; ValueError for an unknown rule or wrong given frames.
+) -> tuple[Order, Dependencies]:
+    """Generation order and dependencies of so many frames, by a rule.
 
-    previous: each on the frame before. last-K: on the K before, fewer at the start. all: on all before. keyframes-K: first
-    every K-th frame, the last frame and the given ones, each on the keyframe before; then the frames between two keyframes,
-    on these two. `given` are the indices of frames that exist already; the first, 0, must be one.
+    - previous: each frame on the one before.
+    - last-K: on the K before, fewer at the start.
+    - all: on all before.
+    - keyframes-K: first every K-th frame, the last frame and the given ones, each on the keyframe
+      before. Then the frames between two keyframes, on these two.
+
+    given: indices of frames that exist already; 0 must be one. Their dependencies are None.
+    Raises ValueError for an unknown rule or wrong given frames.
     """
-    if (
-        sorted(set(given)) != sorted(given)
-        or 0 not in given
-        or not set(given) <= set(range(frames))
-    ):
+    indices = set(given)
+    if len(indices) < len(given) or 0 not in indices or not indices <= set(range(frames)):
         raise ValueError(
-            f"given frames {joined(given)}: expected different indices from 0 to {frames - 1}, 0 among them"
+            f"given frames {joined(given)}: expected different indices from 0 to {frames - 1}, "
+            "0 among them"
         )
     match = re.fullmatch(r"previous|all|(last|keyframes)-([1-9][0-9]{0,8})", rule)
     if not match:
         raise ValueError(
-            f"condition {rule!r}: expected previous, last-K, all or keyframes-K with a number for K, such as last-3"
+            f"condition {rule!r}: expected previous, last-K, all or keyframes-K with a number "
+            "for K, such as last-3"
         )
     if match[1] == "keyframes":
-        return _keyframe_conditioning(frames, int(match[2]), set(given))
+        return _keyframe_conditioning(frames, int(match[2]), indices)
     reach = int(match[2]) if match[1] else {"previous": 1, "all": frames}[rule]
-    order = tuple(index for index in range(frames) if index not in given)
+    order = tuple(index for index in range(frames) if index not in indices)
     needed = (
-        None if index in given else tuple(range(max(0, index - reach), index))
+        None if index in indices else tuple(range(max(0, index - reach), index))
         for index in range(frames)
     )
     return order, tuple(needed)
 
 
-def _keyframe_conditioning(
-    frames: int, every: int, given: set[int]
-) -> tuple[tuple[int, ...], tuple[tuple[int, ...] | None, ...]]:
+def _keyframe_conditioning(frames: int, every: int, given: set[int]) -> tuple[Order, Dependencies]:
     keyframes = sorted({*range(0, frames, every), frames - 1, *given})
     order = [index for index in keyframes if index not in given]
     dependencies: list[tuple[int, ...] | None] = [None] * frames

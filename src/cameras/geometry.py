@@ -1,10 +1,12 @@
-"""Camera conventions and geometry, in one place.
+"""Camera conventions and geometry.
 
-A *pose* is a 4x4 camera-to-world matrix, rigid, with Blender's camera axes: x right, y up, looking along -z; lengths are in
-the unit of the trajectory. Intrinsics are fractions of the image: `focal_y` of its height; square pixels and a principal
-point at 0.5 unless stated. *Pixels* have their origin at the image's top left corner, so the centre of the first
-pixel is (0.5, 0.5), as in COLMAP. The network's inputs are torch tensors in the caller's precision; the geometry used for
-reading data and for evaluation is numpy float64.
+A *pose* is a 4x4 camera-to-world matrix, rigid, with Blender's camera axes: x right, y up, looking
+along -z. Lengths have the unit of the path. Intrinsics are fractions of the image, `focal_y` of its
+height. Pixels are square and the principal point is at 0.5 unless stated.
+
+*Pixels* have their origin at the image's top left corner. So the centre of the first pixel is (0.5,
+0.5), as in COLMAP. All arrays here are numpy float64. What the network needs of cameras is in
+`rays`.
 """
 
 import numpy as np
@@ -13,12 +15,14 @@ import numpy as np
 OPENCV_TO_BLENDER = np.diag([1.0, -1.0, -1.0, 1.0])
 # World axes: y down -> z up, (x, y, z) -> (x, z, -y).
 Y_DOWN_TO_Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+ROTATION_TOLERANCE = 1e-3  # largest entry of |R^T R - I|; float32 rounding makes about 1e-7
+LARGEST_FOCAL_Y = 20.0  # a field of view of 3 degrees; beyond it, somebody gave pixels
 
 
 def from_realestate10k(extrinsics: np.ndarray) -> np.ndarray:
-    """RealEstate10K world-to-camera matrices (..., 3, 4) -> our camera-to-world poses (..., 4, 4), float64.
+    """RealEstate10K's world-to-camera matrices (..., 3, 4) as our poses (..., 4, 4).
 
-    RealEstate10K's camera has x right, y down, z forward; its world has y down and becomes z up.
+    RealEstate10K's camera has x right, y down, z forward. Its world has y down and becomes z up.
     """
     extrinsics = np.asarray(extrinsics, dtype=np.float64)
     last_row = np.broadcast_to([0.0, 0.0, 0.0, 1.0], (*extrinsics.shape[:-2], 1, 4))
@@ -27,7 +31,7 @@ def from_realestate10k(extrinsics: np.ndarray) -> np.ndarray:
 
 
 def to_realestate10k(poses: np.ndarray) -> np.ndarray:
-    """The inverse of `from_realestate10k`: poses (..., 4, 4) -> world-to-camera matrices (..., 3, 4), float64."""
+    """The inverse of `from_realestate10k`: poses (..., 4, 4) as matrices (..., 3, 4)."""
     camera_to_world = Y_DOWN_TO_Z_UP.T @ np.asarray(poses, dtype=np.float64) @ OPENCV_TO_BLENDER
     return np.linalg.inv(camera_to_world)[..., :3, :]
 
@@ -38,55 +42,49 @@ def intrinsic_matrix(
     focal_x: float | None = None,
     principal: tuple[float, float] = (0.5, 0.5),
 ) -> np.ndarray:
-    """The 3x3 matrix K in pixels. image_size: (height, width). focal_x: fraction of the width (default: square pixels).
+    """The matrix K (3, 3) in pixels.
 
-    principal: (x, y) as fractions of width and height.
+    image_size: (height, width). focal_x: fraction of the width; None stands for square pixels.
+    principal: (x, y), fractions of width and height.
     """
     height, width = image_size
     focal_x_pixels = focal_y * height if focal_x is None else focal_x * width
-    return np.array(
-        [
-            [focal_x_pixels, 0, principal[0] * width],
-            [0, focal_y * height, principal[1] * height],
-            [0, 0, 1],
-        ],
-        dtype=np.float64,
-    )
+    rows = [
+        [focal_x_pixels, 0, principal[0] * width],
+        [0, focal_y * height, principal[1] * height],
+        [0, 0, 1],
+    ]
+    return np.array(rows, dtype=np.float64)
 
 
 def fundamental_matrix(
     pose_1: np.ndarray, pose_2: np.ndarray, intrinsics_1: np.ndarray, intrinsics_2: np.ndarray
 ) -> np.ndarray:
-    """F with x2^T F x1 = 0 for homogeneous pixels of the same point: F = K2^-T [t]x R K1^-1, float64 (3, 3).
+    """F (3, 3) with x2^T F x1 = 0 for homogeneous pixels x1, x2 of the same point.
 
-    Hartley and Zisserman, Multiple View Geometry, section 9.2. It is zero for two cameras at the same place.
+    F = K2^-T [t]x R K1^-1: Hartley and Zisserman, Multiple View Geometry, section 9.2.
+    It is zero for two cameras at the same place.
     """
-    pose_1, pose_2 = (
-        np.asarray(pose, dtype=np.float64) @ OPENCV_TO_BLENDER for pose in (pose_1, pose_2)
-    )
+    pose_1 = np.asarray(pose_1, dtype=np.float64) @ OPENCV_TO_BLENDER
+    pose_2 = np.asarray(pose_2, dtype=np.float64) @ OPENCV_TO_BLENDER
     camera_1_to_2 = np.linalg.inv(pose_2) @ pose_1
     x, y, z = camera_1_to_2[:3, 3]
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return (
-        np.linalg.inv(intrinsics_2).T @ cross @ camera_1_to_2[:3, :3] @ np.linalg.inv(intrinsics_1)
-    )
-
-
-ROTATION_TOLERANCE = 1e-3  # largest entry of |R^T R - I|; float32 rounding makes about 1e-7
-LARGEST_FOCAL_Y = 20.0  # a field of view of 3 degrees; beyond it, somebody gave pixels
+    essential = cross @ camera_1_to_2[:3, :3]
+    return np.linalg.inv(intrinsics_2).T @ essential @ np.linalg.inv(intrinsics_1)
 
 
 def check_focal_y(focal_y: float) -> None:
     """Raise ValueError unless `focal_y` can be a fraction of the frame's height."""
     if not 0 < focal_y < LARGEST_FOCAL_Y:
         raise ValueError(
-            f"focal_y is {focal_y:g}; expected a fraction of the frame's height above 0 and below {LARGEST_FOCAL_Y:g} "
-            "(divide a focal length in pixels by the square frame's height)"
+            f"focal_y is {focal_y:g}; expected a fraction of the frame's height above 0 and below "
+            f"{LARGEST_FOCAL_Y:g} (divide a focal length in pixels by the square frame's height)"
         )
 
 
 def check_poses(poses: np.ndarray) -> None:
-    """Raise ValueError unless `poses` are rigid camera-to-world matrices (n, 4, 4), n > 0; names the first that is not."""
+    """Raise ValueError, naming the pose, unless `poses` are rigid (n, 4, 4) with n > 0."""
     if poses.ndim != 3 or poses.shape[1:] != (4, 4) or len(poses) == 0:
         raise ValueError(f"poses have the shape {poses.shape}; expected (n, 4, 4), n at least 1")
     finite = np.isfinite(poses).all(axis=(1, 2))
@@ -97,20 +95,26 @@ def check_poses(poses: np.ndarray) -> None:
         index = last_row.argmin()
         row = " ".join(f"{value:g}" for value in poses[index, 3])
         raise ValueError(
-            f"pose {index}: the last row is {row}; expected 0 0 0 1 (camera-to-world, translation in the last column)"
+            f"pose {index}: the last row is {row}; expected 0 0 0 1 (camera-to-world, translation "
+            "in the last column)"
         )
+    _check_rotations(poses[:, :3, :3])
+
+
+def _check_rotations(rotation: np.ndarray) -> None:
+    """Raise ValueError unless the matrices (n, 3, 3) are rotations."""
     with np.errstate(over="ignore", invalid="ignore"):
-        rotation = poses[:, :3, :3]
         deviation = np.abs(rotation.transpose(0, 2, 1) @ rotation - np.eye(3)).max(axis=(1, 2))
     orthogonal = deviation <= ROTATION_TOLERANCE
     if not orthogonal.all():
         index = orthogonal.argmin()
         raise ValueError(
-            f"pose {index}: its 3x3 part R is not a rotation: R^T R differs from the identity by {deviation[index]:.3g}; "
-            f"expected at most {ROTATION_TOLERANCE:g} (no scale, no shear)"
+            f"pose {index}: its 3x3 part R is not a rotation: R^T R differs from the identity by "
+            f"{deviation[index]:.3g}; expected at most {ROTATION_TOLERANCE:g} (no scale, no shear)"
         )
     mirrored = np.linalg.det(rotation) < 0
     if mirrored.any():
         raise ValueError(
-            f"pose {mirrored.argmax()}: its 3x3 part mirrors (determinant -1); expected a rotation (determinant +1)"
+            f"pose {mirrored.argmax()}: its 3x3 part mirrors (determinant -1); expected a rotation "
+            "(determinant +1)"
         )

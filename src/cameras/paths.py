@@ -1,9 +1,16 @@
-"""Camera paths: the three of the paper, the film maker's moves, any RealEstate10K sequence, plain matrices from a file.
+"""Camera paths: the three of the paper, and the film maker's moves.
 
-Every path is (n, 4, 4) float64 camera-to-world (conventions in `cameras.py`); the first pose is the given image's camera. The
-presets' world has y up. Lengths have no metric unit: the model only knows the scale of its training data, and
-RealEstate10K's is arbitrary, another one in each sequence. For an idea of it: in the published example the camera moves by 0.06
-to 0.29 from frame to frame and by 4.7 in all; in the paper's three custom paths by 0.31 to 0.35 and by about 3.
+A path is (n, 4, 4) float64 camera-to-world; `geometry` has the conventions. The first pose is the
+given image's camera. The presets' world has y up.
+
+Lengths have no metric unit. The model only knows the scale of its training data, and
+RealEstate10K's is arbitrary, another one in each sequence. In the published example the camera
+moves by 0.06 to 0.29 from frame to frame and by 4.7 in all. In the paper's three custom paths it
+moves by 0.31 to 0.35, and by about 3.
+
+The presets' own sizes are gentle: steps of 0.03 to 0.08 units and turns of 1 to 2 degrees, which
+also small models can follow. `custom-trajectories/` has the paper's three paths, which are far
+wider.
 """
 
 from collections.abc import Callable
@@ -23,70 +30,79 @@ class CameraPath(NamedTuple):
     timestamps: np.ndarray | None = None  # (n,) int64, microseconds of a video's time
 
     def there_and_back(self) -> "CameraPath":
-        """The same path, and then its frames in the reverse order: 2n - 1, the last one where the first is."""
+        """The same path, then back along it: 2n - 1 frames, the last one where the first is."""
         order = [*range(len(self.poses)), *range(len(self.poses) - 2, -1, -1)]
         timestamps = None if self.timestamps is None else self.timestamps[order]
         return CameraPath(self.poses[order], self.focal_y, timestamps)
 
 
-def orbit(frames: int = 10, radius: float = 2.0, angle: float = 90.0) -> np.ndarray:
-    """Around a point straight ahead, `radius` away, kept in the middle; to the right (negative angle: left)."""
+def orbit(frames: int = 20, radius: float = 2.0, angle: float = 30.0) -> np.ndarray:
+    """Around a point straight ahead, `radius` away, kept in the middle.
+
+    It goes to the right, with a negative angle to the left.
+    """
     theta = _sweep(frames, angle)
     return _looking_at_origin(radius * np.sin(theta), 0 * theta, radius * np.cos(theta))
 
 
 def spin(
-    frames: int = 10, radius: float = 0.5, distance: float = 2.0, angle: float = 360.0
+    frames: int = 20, radius: float = 0.25, distance: float = 2.0, angle: float = 360.0
 ) -> np.ndarray:
-    """A level circle of `radius` that swings right and forward first, looking at a point `distance` ahead of the first frame.
+    """A level circle of `radius`, right and forward first, looking at a point `distance` ahead.
 
-    The angle is divided by the number of frames, so that after a full circle the next frame would be the first again.
+    The angle is divided by the number of frames. So after a full circle the next frame would be the
+    first again.
     """
     theta = _sweep(frames, angle) * (frames - 1) / frames
-    return _looking_at_origin(
-        radius * np.sin(theta), 0 * theta, distance - radius + radius * np.cos(theta)
-    )
+    depth = distance - radius + radius * np.cos(theta)
+    return _looking_at_origin(radius * np.sin(theta), 0 * theta, depth)
 
 
 def hop(
-    frames: int = 10, radius: float = 1.0, distance: float = 2.0, angle: float = 180.0
+    frames: int = 20, radius: float = 0.4, distance: float = 2.0, angle: float = 180.0
 ) -> np.ndarray:
-    """An arc of `radius` up and to the left, in the plane `distance` before the point that it looks at; level horizon."""
+    """An arc of `radius` up and to the left, with a level horizon.
+
+    It lies in the plane `distance` before the point that it looks at.
+    """
     phi = _sweep(frames, angle)
     return _looking_at_origin(radius * np.cos(phi), radius * np.sin(phi), distance + 0 * phi)
 
 
-def dolly(frames: int = 10, distance: float = 2.0) -> np.ndarray:
+def dolly(frames: int = 20, distance: float = 1.0) -> np.ndarray:
     """Forward (negative distance: back)."""
     return _moved(z=-_steps(frames) * distance)
 
 
-def truck(frames: int = 10, distance: float = 2.0) -> np.ndarray:
+def truck(frames: int = 20, distance: float = 1.0) -> np.ndarray:
     """To the right, looking straight ahead (negative distance: left)."""
     return _moved(x=_steps(frames) * distance)
 
 
-def pedestal(frames: int = 10, distance: float = 1.0) -> np.ndarray:
+def pedestal(frames: int = 20, distance: float = 0.5) -> np.ndarray:
     """Up, looking straight ahead (negative distance: down)."""
     return _moved(y=_steps(frames) * distance)
 
 
 def spiral(
-    frames: int = 10, radius: float = 0.5, distance: float = 1.0, angle: float = 360.0
+    frames: int = 20, radius: float = 0.2, distance: float = 0.5, angle: float = 360.0
 ) -> np.ndarray:
-    """Forward in a spiral that widens to `radius`, looking straight ahead; anticlockwise (negative angle: clockwise)."""
+    """Forward in a spiral that widens to `radius`, looking straight ahead.
+
+    It turns anticlockwise, with a negative angle clockwise.
+    """
     step, phi = _steps(frames), _sweep(frames, angle)
     return _moved(x=radius * step * np.cos(phi), y=radius * step * np.sin(phi), z=-distance * step)
 
 
-def pan(frames: int = 10, angle: float = 30.0) -> np.ndarray:
+def pan(frames: int = 20, angle: float = 30.0) -> np.ndarray:
     """Turning in place, to the right (negative angle: left)."""
     theta = _sweep(frames, angle)
     right = np.stack([np.cos(theta), 0 * theta, np.sin(theta)], axis=1)
     return _poses(np.zeros(3), right, np.cross(right, UP))
 
 
-def tilt(frames: int = 10, angle: float = 20.0) -> np.ndarray:
+def tilt(frames: int = 20, angle: float = 20.0) -> np.ndarray:
     """Turning in place, up (negative angle: down)."""
     theta = _sweep(frames, angle)
     backward = np.stack([0 * theta, -np.sin(theta), np.cos(theta)], axis=1)
@@ -123,7 +139,8 @@ def _looking_at_origin(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarra
     positions = np.stack([x, y, z], axis=1)
     if np.hypot(x, z).min() <= 1e-9 * np.abs(positions).max():
         raise ValueError(
-            "the path passes through, above or below the point that it looks at; choose another radius or distance"
+            "the path passes through, above or below the point that it looks at; "
+            "choose another radius or distance"
         )
     right = np.cross(UP, positions)
     right /= np.linalg.norm(right, axis=1, keepdims=True)
@@ -131,10 +148,10 @@ def _looking_at_origin(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarra
 
 
 def _poses(positions: np.ndarray, right: np.ndarray, backward: np.ndarray) -> np.ndarray:
-    """Cameras (n, 4, 4) from their places, unit vectors to the right and unit vectors against the viewing direction."""
-    columns = np.broadcast_arrays(
-        right, np.cross(backward, right), backward, positions
-    )  # each (n, 3)
+    """Cameras (n, 4, 4) from their places, and unit vectors to the right and backward."""
+    up = np.cross(backward, right)
+    columns = np.broadcast_arrays(right, up, backward, positions)  # each (n, 3)
     poses = np.tile(np.eye(4), (len(columns[0]), 1, 1))
     poses[:, :3] = np.stack(columns, axis=2)
-    return np.round(poses, 12) + 0.0  # the same file on every machine, and no -0.0
+    # Rounded, so that files are the same on every machine; adding zero makes 0.0 of -0.0.
+    return np.round(poses, 12) + 0.0

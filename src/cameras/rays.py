@@ -1,8 +1,12 @@
-"""The network's view of cameras: relative poses, a ray for every pixel, and its frequency encoding; torch tensors."""
+"""What the network sees of cameras: relative poses, a ray for each pixel, and the rays' encoding.
+
+All are torch tensors in the caller's precision. Conventions are those of `geometry`.
+"""
 
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 RAY_FREQUENCIES = 4
@@ -10,45 +14,48 @@ RAY_FEATURES = 2 + 6 * (1 + 2 * RAY_FREQUENCIES)  # 56: 54 and a zero channel at
 
 
 def invert_pose(pose: Tensor) -> Tensor:
-    """Inverse of rigid transforms (..., 4, 4): the rotation transposed, exact where a general inverse rounds."""
+    """The inverse of rigid transforms (..., 4, 4).
+
+    It transposes the rotation, which is exact; a general inverse rounds.
+    """
     rotation = pose[..., :3, :3].transpose(-1, -2)
     translation = -rotation @ pose[..., :3, 3:]
     return torch.cat([torch.cat([rotation, translation], dim=-1), pose[..., 3:, :]], dim=-2)
 
 
 def relative_pose(pose: Tensor, reference: Tensor) -> Tensor:
-    """`pose` seen from the camera `reference`: inv(reference) @ pose; both (..., 4, 4) camera-to-world."""
+    """`pose` seen from the camera `reference`, inv(reference) @ pose; all (..., 4, 4)."""
     return invert_pose(reference) @ pose
 
 
 def ray_map(pose: Tensor, focal_y: float | Tensor, size: int) -> Tensor:
-    """Ray of every pixel, (..., 6, size, size): unit direction, then camera centre, in the frame that `pose` maps to.
+    """The ray of every pixel (..., 6, size, size): unit direction, then camera centre.
 
-    pose: (..., 4, 4). focal_y: fraction of the image's height, scalar or (...). The grid is `size` points from -1 to 1
-    *inclusive* (the outermost rays pass through the image's edges), as in the published system.
+    Both are in the frame that `pose` (..., 4, 4) maps to. focal_y: fraction of the image's height,
+    scalar or (...). The grid is `size` points from -1 to 1 *inclusive*, as in the published system:
+    the outermost rays pass through the image's edges.
     """
     line = torch.linspace(-1, 1, size, dtype=pose.dtype, device=pose.device)
     y, x = torch.meshgrid(-line, line, indexing="ij")
-    scale = (
-        1 / (2 * torch.as_tensor(focal_y, dtype=pose.dtype, device=pose.device))[..., None, None]
-    )
+    focal_y = torch.as_tensor(focal_y, dtype=pose.dtype, device=pose.device)
+    scale = 1 / (2 * focal_y)[..., None, None]
     x, y = torch.broadcast_tensors(x * scale, y * scale)
-    direction = torch.nn.functional.normalize(
-        torch.stack([x, y, -torch.ones_like(x)], dim=-3), dim=-3
-    )
+    direction = F.normalize(torch.stack([x, y, -torch.ones_like(x)], dim=-3), dim=-3)
     direction = torch.einsum("...ij,...jhw->...ihw", pose[..., :3, :3], direction)
     centre = pose[..., :3, 3, None, None].expand_as(direction)
     return torch.cat([direction, centre], dim=-3)
 
 
 def ray_features(rays: Tensor) -> Tensor:
-    """Frequency encoding of ray maps: (..., 6, size, size) -> (..., 56, size, size).
+    """The frequency encoding of ray maps: (..., 6, size, size) -> (..., 56, size, size).
 
-    A zero channel, the six raw channels, then sin and then cos of channel * pi * 2^k / 6, frequency-major for
-    k = 0..3, and a zero channel (56 divides by 8, which the published network's group normalization needs).
+    The channels are zero, the six raw ones, then sin and then cos of channel * pi * 2^k / 6,
+    frequency-major for k = 0..3, and zero. 56 divides by 8, which the published network's group
+    normalization needs.
     """
     sines, cosines = [(rays * (math.pi / 6)).sin()], [(rays * (math.pi / 6)).cos()]
-    for _ in range(RAY_FREQUENCIES - 1):  # the double angle's: much cheaper than more sines
+    for _ in range(RAY_FREQUENCIES - 1):
+        # Those of the double angle: much cheaper than more sines.
         sines.append(2 * sines[-1] * cosines[-1])
         cosines.append(1 - 2 * sines[-2].square())
     zero = torch.zeros_like(rays[..., :1, :, :])
@@ -58,9 +65,10 @@ def ray_features(rays: Tensor) -> Tensor:
 def pair_ray_features(
     target: Tensor, cond: Tensor, focal_y: float | Tensor, size: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Ray features (ref, target, cond) of a target and a conditioning camera, each (..., 56, size, size).
+    """Ray features (ref, target, cond) of a pair of cameras, each (..., 56, size, size).
 
-    `ref` is the identity pose, `target` the target's pose in the conditioning camera's frame, `cond` the reverse.
+    `ref` is the identity pose, `target` the target's pose seen from the conditioning camera, `cond`
+    the reverse.
     """
     poses = (
         torch.eye(4).to(target).expand_as(target),

@@ -1,7 +1,8 @@
 """RealEstate10K's text files: a camera's path through a video, read and written.
 
-Line 1 is the video's address. Each other line is a pose, 19 numbers: timestamp (microseconds), focal_x,
-focal_y, principal_x, principal_y, two that are not used, and the 3x4 world-to-camera matrix by rows.
+Line 1 is the video's address. Each other line is a pose, 19 numbers: timestamp (microseconds),
+focal_x, focal_y, principal_x, principal_y, two that are not used, and the 3x4 world-to-camera
+matrix by rows.
 """
 
 import os
@@ -24,9 +25,10 @@ ROTATION_TOLERANCE = 1e-3  # on R R^T - I; the files print nine decimals
 class VideoPoses:
     """A camera path through a video: one entry a pose, in time order.
 
-    video: name of the video's file, without suffix. timestamps: (n,) int64, microseconds of the video's time.
-    focal_x, principal_x (n,): fractions of the image's width; focal_y, principal_y (n,): of its height.
-    poses: (n, 3, 4), the upper rows of camera-to-world matrices (conventions of `cameras`).
+    video: name of the video's file, without suffix. timestamps: (n,) int64, microseconds of the
+    video's time. focal_x, principal_x (n,): fractions of the image's width. focal_y, principal_y
+    (n,): of its height. poses: (n, 3, 4), the upper rows of camera-to-world matrices; `geometry`
+    has the conventions.
     """
 
     video: str
@@ -42,9 +44,9 @@ class VideoPoses:
 
 
 def video_name(url: str) -> str:
-    """The video's name from its URL: YouTube's id, elsewhere the last part of the path (without a video's suffix).
+    """The video's name from its URL: YouTube's id, elsewhere the last part of the path.
 
-    Raises ValueError if there is none.
+    A video's suffix is taken off. Raises ValueError if there is no name.
     """
     parts = urlsplit(url.strip())
     name = parse_qs(parts.query).get("v", [""])[0] or parts.path.rstrip("/").rpartition("/")[2]
@@ -56,14 +58,9 @@ def video_name(url: str) -> str:
 
 
 def read_realestate10k_text(path: str | Path) -> VideoPoses:
-    """Read one RealEstate10K text file: line 1 the video's URL, then 19 numbers a line, as many lines as poses.
-
-    The numbers: timestamp (microseconds), focal_x, focal_y, principal_x, principal_y, two that are not used, and the 3x4
-    world-to-camera matrix by rows. Poses come back in time order. Raises ValueError naming file and line.
-    """
-    url, *lines = Path(path).read_text(
-        encoding="utf-8", errors="replace"
-    ).rstrip().splitlines() or [""]
+    """Read one text file. Poses come back in time order. Raises ValueError naming file and line."""
+    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    url, *lines = text.rstrip().splitlines() or [""]
     try:
         video = video_name(url)
     except ValueError as error:
@@ -80,7 +77,7 @@ def read_realestate10k_text(path: str | Path) -> VideoPoses:
 
 
 def _parse_file(path: str | os.PathLike, lines: list[str]) -> np.ndarray:
-    """The numbers of a text file's lines from the second on, (n, 19); on an error, looks for the line it is in."""
+    """The numbers (n, 19) of a text file's lines from the second on; an error names its line."""
     try:
         return _parse(lines)
     except ValueError:
@@ -93,14 +90,13 @@ def _parse_file(path: str | os.PathLike, lines: list[str]) -> np.ndarray:
 
 
 def _parse(lines: list[str]) -> np.ndarray:
-    """Lines of 19 numbers -> (n, 19) float64. Raises ValueError; every check is on single lines, never on several."""
+    """Lines of 19 numbers as (n, 19) float64. Raises ValueError; each check is on single lines."""
     fields = [line.split() for line in lines]
     wrong = next((len(line) for line in fields if len(line) != NUMBERS_A_LINE), None)
     if wrong is not None:
         raise ValueError(f"found {wrong} fields, expected {NUMBERS_A_LINE} numbers")
-    numbers = np.array([float(field) for line in fields for field in line]).reshape(
-        -1, NUMBERS_A_LINE
-    )
+    numbers = np.array([float(field) for line in fields for field in line])
+    numbers = numbers.reshape(-1, NUMBERS_A_LINE)
     if not np.isfinite(numbers).all():
         raise ValueError("found a number that is not finite")
     timestamps, focal_lengths = numbers[:, 0], numbers[:, 1:3]
@@ -124,8 +120,9 @@ def realestate10k_text(
 ) -> str:
     """The content of a text file.
 
-    timestamps: (n,) microseconds. intrinsics: (n, 4) focal_x, focal_y, principal_x, principal_y as fractions of the
-    frame. poses: (n, 4, 4) camera-to-world. decimals: of each number; None: to the last bit.
+    timestamps: (n,) microseconds. intrinsics: (n, 4) focal_x, focal_y, principal_x, principal_y as
+    fractions of the frame. poses: (n, 4, 4) camera-to-world. decimals: of each number; None: to the
+    last bit.
     """
     extrinsics = to_realestate10k(poses).reshape(-1, 12)
     lines = [url]
@@ -143,8 +140,8 @@ def sequence_path(
 ) -> CameraPath:
     """The path of a sequence: `frames` of its poses from number `start`, every `every`-th.
 
-    where: the sequence's name in messages. Raises ValueError when the sequence is too short, or its focal
-    length changes (a specification has only one).
+    where: the sequence's name in messages. Raises ValueError when the sequence is too short, or its
+    focal length changes (a specification has only one).
     """
     length = len(found.timestamps)
     last = start + (frames - 1) * every

@@ -1,10 +1,15 @@
-"""The sampling specification: which frames, seen from where, generated in which order, each conditioned on which others.
+"""The sampling specification: cameras, and which frame is generated from which others.
 
-`sampling-spec.json` holds `focal_y` (fraction of the square frame's height), `poses` (a list of 4x4 camera-to-world
-matrices; conventions in `cameras.py`), `generation_order` (pose indices) and `dependencies` (for each pose the list of pose
-indices that it is conditioned on; null: the frame is given, as `init-ims/NNNN.png` beside the file). Only the poses'
-relations to one another matter: turning or moving the whole world changes nothing, but lengths have the scale of the data
-that the model was trained on.
+`sampling-spec.json` holds four keys:
+
+- `focal_y`: a fraction of the square frame's height.
+- `poses`: a list of 4x4 camera-to-world matrices; `geometry` has the conventions.
+- `generation_order`: pose indices.
+- `dependencies`: for each pose the list of pose indices that it is conditioned on. null stands for
+  a given frame, `init-ims/NNNN.png` beside the file.
+
+Only the poses' relations to one another matter: turning or moving the whole world changes nothing.
+Lengths have the scale of the data that the model was trained on.
 """
 
 import json
@@ -22,6 +27,7 @@ from ..utils.json_files import (
     read_json,
     shown,
 )
+from .conditioning import Dependencies, Order
 from .geometry import check_focal_y, check_poses
 
 KEYS = ("focal_y", "poses", "generation_order", "dependencies")
@@ -33,10 +39,8 @@ class SamplingSpec:
 
     focal_y: float  # fraction of the (square) frame's height
     poses: np.ndarray  # (n, 4, 4) float64, camera-to-world
-    generation_order: tuple[int, ...]  # pose indices
-    dependencies: tuple[
-        tuple[int, ...] | None, ...
-    ]  # one a pose: the poses it is conditioned on; None: given
+    generation_order: Order
+    dependencies: Dependencies  # None: the frame is given
 
     def __post_init__(self) -> None:
         check_focal_y(self.focal_y)
@@ -50,7 +54,10 @@ class SamplingSpec:
 
 
 def read_spec(path: str | Path) -> SamplingSpec:
-    """A `sampling-spec.json`, checked; raises FileNotFoundError or ValueError naming the file and what is wrong in it."""
+    """A `sampling-spec.json`, checked.
+
+    Raises FileNotFoundError or ValueError naming the file and what is wrong in it.
+    """
     path = Path(path)
     content = read_json(path)
     try:
@@ -72,34 +79,31 @@ def read_spec(path: str | Path) -> SamplingSpec:
 
 
 def write_spec(path: str | Path, spec: SamplingSpec) -> None:
-    """Write `sampling-spec.json`, whole or not at all; numbers are kept to the last bit, a line for each pose."""
+    """Write `sampling-spec.json`, whole or not at all. Numbers are kept to the last bit."""
     with atomic_path(path) as temporary:
         temporary.write_text(spec_text(spec), encoding="utf-8")
 
 
 def spec_text(spec: SamplingSpec) -> str:
-    """The content of `sampling-spec.json`."""
+    """The content of `sampling-spec.json`, a line for each pose."""
     poses = ",\n".join(json.dumps(pose) for pose in spec.poses.tolist())
     order = json.dumps([int(index) for index in spec.generation_order])
-    dependencies = json.dumps(
-        [
-            None if needed is None else [int(index) for index in needed]
-            for needed in spec.dependencies
-        ]
-    )
+    needed = [
+        None if views is None else [int(index) for index in views] for views in spec.dependencies
+    ]
+    dependencies = json.dumps(needed)
     return (
         f'{{"focal_y": {json.dumps(float(spec.focal_y))},\n"poses": [\n{poses}\n],\n'
         f'"generation_order": {order},\n"dependencies": {dependencies}}}\n'
     )
 
 
-def _check_generation(
-    frames: int, order: tuple[int, ...], dependencies: tuple[tuple[int, ...] | None, ...]
-) -> None:
+def _check_generation(frames: int, order: Order, dependencies: Dependencies) -> None:
     """Each pose either given or generated once, after all that it depends on."""
     if len(dependencies) != frames:
         raise ValueError(
-            f"dependencies has {len(dependencies)} entries for {frames} poses; expected one for each (null: given)"
+            f"dependencies has {len(dependencies)} entries for {frames} poses; expected one for "
+            "each (null: given)"
         )
     available = {index for index, needed in enumerate(dependencies) if needed is None}
     if not available:
@@ -110,31 +114,36 @@ def _check_generation(
     for index in order:
         if dependencies[index] is None:
             raise ValueError(
-                f"generation_order: pose {index} is given (its dependencies are null), so it cannot be generated"
+                f"generation_order: pose {index} is given (its dependencies are null), so it "
+                "cannot be generated"
             )
     missing = sorted(set(range(frames)) - available - set(order))
     if missing:
         raise ValueError(
-            f"generation_order: pose {joined(missing)} not in it and not given; expected every pose that is not given"
+            f"generation_order: pose {joined(missing)} not in it and not given; expected every "
+            "pose that is not given"
         )
     for index in order:
-        needed = dependencies[index] or ()
-        where = f"dependencies of pose {index}"
-        if not needed:
-            raise ValueError(
-                f"{where}: empty; expected at least one pose, or null for a given pose"
-            )
-        _check_indices(needed, frames, where)
-        if index in needed:
-            raise ValueError(
-                f"{where}: {index} is the pose itself; expected poses that exist before it"
-            )
-        later = [other for other in needed if other not in available]
-        if later:
-            raise ValueError(
-                f"{where}: pose {joined(later)} is generated after it; expected given or earlier generated poses"
-            )
+        _check_needed(index, dependencies[index] or (), frames, available)
         available.add(index)
+
+
+def _check_needed(index: int, needed: tuple[int, ...], frames: int, available: set[int]) -> None:
+    """A generated pose depends on others that exist before it."""
+    where = f"dependencies of pose {index}"
+    if not needed:
+        raise ValueError(f"{where}: empty; expected at least one pose, or null for a given pose")
+    _check_indices(needed, frames, where)
+    if index in needed:
+        raise ValueError(
+            f"{where}: {index} is the pose itself; expected poses that exist before it"
+        )
+    later = [other for other in needed if other not in available]
+    if later:
+        raise ValueError(
+            f"{where}: pose {joined(later)} is generated after it; expected given or earlier "
+            "generated poses"
+        )
 
 
 def _check_indices(indices: tuple[int, ...], frames: int, where: str) -> None:
@@ -149,19 +158,22 @@ def _check_indices(indices: tuple[int, ...], frames: int, where: str) -> None:
 
 
 def poses_from_json(value: object) -> np.ndarray:
-    """A list of 4x4 matrices -> (n, 4, 4) float64; raises ValueError for other shapes or types. Rigidity: `check_poses`."""
-    poses = []
-    for index, matrix in enumerate(list_from_json(value, "poses", "4x4 matrices")):
-        rows = [
-            list_from_json(row, f"pose {index}", "4 rows of 4 numbers")
-            for row in list_from_json(matrix, f"pose {index}", "4 rows of 4 numbers")
-        ]
-        if [len(row) for row in rows] != [4, 4, 4, 4]:
-            raise ValueError(
-                f"pose {index}: rows of {joined([len(row) for row in rows])} numbers; expected 4 rows of 4 numbers"
-            )
-        poses.append([[number_from_json(entry, f"pose {index}") for entry in row] for row in rows])
+    """A list of 4x4 matrices as (n, 4, 4) float64; raises ValueError for other shapes or types.
+
+    Whether they are rigid is for `check_poses`.
+    """
+    matrices = list_from_json(value, "poses", "4x4 matrices")
+    poses = [_matrix_from_json(matrix, f"pose {index}") for index, matrix in enumerate(matrices)]
     return np.array(poses, dtype=np.float64).reshape(-1, 4, 4)
+
+
+def _matrix_from_json(value: object, where: str) -> list[list[float]]:
+    expected = "4 rows of 4 numbers"
+    rows = [list_from_json(row, where, expected) for row in list_from_json(value, where, expected)]
+    lengths = [len(row) for row in rows]
+    if lengths != [4, 4, 4, 4]:
+        raise ValueError(f"{where}: rows of {joined(lengths)} numbers; expected {expected}")
+    return [[number_from_json(entry, where) for entry in row] for row in rows]
 
 
 def _check_keys(content: object) -> None:
@@ -169,13 +181,7 @@ def _check_keys(content: object) -> None:
         raise ValueError(f"found {shown(content)}; expected an object with the keys {joined(KEYS)}")
     missing = [key for key in KEYS if key not in content]
     unknown = [key for key in content if key not in KEYS]
-    if missing or unknown:
-        found = " and ".join(
-            part
-            for part in (
-                missing and f"no {joined(missing)}",
-                unknown and f"unknown {joined(unknown)}",
-            )
-            if part
-        )
-        raise ValueError(f"keys: {found}; expected exactly {joined(KEYS)}")
+    faults = [f"no {joined(missing)}"] if missing else []
+    faults += [f"unknown {joined(unknown)}"] if unknown else []
+    if faults:
+        raise ValueError(f"keys: {' and '.join(faults)}; expected exactly {joined(KEYS)}")

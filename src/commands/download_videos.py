@@ -3,17 +3,16 @@
 import argparse
 from pathlib import Path
 
-from ..datasets.download.batch import download_videos, read_urls, summary
-from ..datasets.download.fetching import Settings
-from ..datasets.download.manifest import STATUSES
-from ..utils.files import BASE
+from ..datasets.download.settings import Settings
+from ..datasets.layout import Split
+from .options import add_data
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command download-videos.py; raises ValueError if videos are missing that another run may get."""
+    """Fetch a split's videos; raises ValueError if some are missing that another run may get."""
     options = _parser().parse_args(arguments)
-    urls, complaints = read_urls(options.data / "RealEstate10K-original" / options.split)
-    folder = options.data / options.split / "videos"
+    from ..datasets.download.batch import download_videos
+
     settings = Settings(
         options.parallel,
         options.sleep,
@@ -21,71 +20,39 @@ def main(arguments: list[str] | None = None) -> None:
         options.cookies,
         options.cookies_from_browser,
     )
-    entries = download_videos(urls, folder, settings, options.limit, options.retry_failed)
-    print(summary(urls, entries, complaints, folder))
-    failed = sum(not STATUSES[entry.status].final for entry in entries.values())
-    if failed:
+    split = Split(options.data, options.split)
+    downloads = download_videos(split, settings, options.limit, options.retry_failed)
+    print(downloads.summary())
+    if downloads.failed:
         raise ValueError(
-            f"{failed} of {len(urls)} videos failed but may come yet: run the same command again"
+            f"{downloads.failed} of {downloads.videos} videos failed but may come yet: "
+            "run the same command again"
         )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description=__doc__.split("\n")[0] + " Interrupted or failed: run it again."
+        description="Fetch the videos that RealEstate10K's text files name. "
+        "Started again, the command goes on where it was stopped."
     )
-    parser.add_argument(
-        "split", help="train or test: the folder's name under RealEstate10K-original"
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=BASE / "dataset-data" / "data",
-        metavar="DIR",
-        help="data folder (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--parallel",
-        type=_positive,
-        default=2,
-        metavar="N",
-        help="downloads at a time (default: 2)",
-    )
-    parser.add_argument(
-        "--sleep",
-        type=float,
-        default=5.0,
-        metavar="S",
-        help="seconds before each request to a site (default: 5)",
-    )
-    parser.add_argument(
-        "--rate-limit",
-        type=_positive,
-        metavar="B",
-        help="bytes per second of each download (default: no limit)",
-    )
-    parser.add_argument(
-        "--limit",
-        type=_positive,
-        metavar="N",
-        help="ask for at most N videos this time (default: all)",
-    )
-    parser.add_argument(
-        "--retry-failed",
-        action="store_true",
-        help="ask also for videos known to be gone, private, …",
-    )
-    parser.add_argument(
-        "--cookies",
-        type=Path,
-        metavar="FILE",
-        help="cookies of a signed-in browser, in Netscape format",
-    )
-    parser.add_argument(
-        "--cookies-from-browser",
-        metavar="NAME",
-        help="take cookies from firefox, chrome, …; a profile: NAME:PROFILE",
-    )
+    add = parser.add_argument
+    text = "train or test: the folder's name under RealEstate10K-original"
+    add("split", metavar="SPLIT", help=text)
+    text = "downloads at a time (default: %(default)s)"
+    add("--parallel", type=_positive, default=Settings.parallel, metavar="N", help=text)
+    text = "seconds before each request to a site (default: %(default)g)"
+    add("--sleep", type=float, default=Settings.sleep, metavar="S", help=text)
+    text = "bytes per second of each download (default: no limit)"
+    add("--rate-limit", type=_positive, metavar="B", help=text)
+    text = "ask for at most N videos this time (default: all)"
+    add("--limit", type=_positive, metavar="N", help=text)
+    text = "ask also for videos known to be gone, private, …"
+    add("--retry-failed", action="store_true", help=text)
+    text = "cookies of a signed-in browser, in Netscape format"
+    add("--cookies", type=Path, metavar="FILE", help=text)
+    text = "take cookies from firefox, chrome, …; a profile: NAME:PROFILE"
+    add("--cookies-from-browser", metavar="NAME", help=text)
+    add_data(parser)
     return parser
 
 

@@ -1,27 +1,30 @@
-"""The command extract-poses: RealEstate10K text files of a split to one poses.npy."""
+"""The command extract-poses: RealEstate10K's text files of a split to one poses.npy."""
 
 import argparse
-from pathlib import Path
 
-from ..datasets.extract import DATA, LAYOUT, extract
+from ..datasets.layout import LAYOUT, Split
+from .options import add_data
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Convert one split and report what was skipped; raises ValueError or FileNotFoundError if nothing can be written."""
+    """Convert one split, and report what was skipped."""
+    options = _parser().parse_args(arguments)
+    from ..datasets.extract import extract
+
+    split = Split(options.data, options.split)
+    extraction = extract(split)
+    print(f"{split.poses}: {extraction.sequences} sequences, {extraction.poses} poses")
+    print(extraction.report())
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Convert the RealEstate10K text files of a split to DIR/SPLIT/poses.npy. Sequences that cannot be used "
-        "(no video, fewer than two poses, a malformed or empty file) are left out, counted and listed in DIR/SPLIT/skipped.txt,"
-        " a missing video with the answer that download-videos.py got."
+        description="Convert the RealEstate10K text files of a split to DIR/SPLIT/poses.npy. "
+        "Sequences that cannot be used are left out, counted, and listed in DIR/SPLIT/skipped.txt. "
+        "They have no video, fewer than two poses, or a malformed or empty file. For a missing "
+        "video, the list has the answer that download-videos.py got."
     )
-    parser.add_argument(
-        "split", metavar="SPLIT", help="train, test, or another folder's name; " + LAYOUT
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=DATA,
-        metavar="DIR",
-        help="folder of all data (default: dataset-data/data)",
-    )
-    options = parser.parse_args(arguments)
-    extract(options.data, options.split)
+    text = f"train, test, or another folder's name; {LAYOUT}"
+    parser.add_argument("split", metavar="SPLIT", help=text)
+    add_data(parser)
+    return parser

@@ -1,82 +1,110 @@
-"""The command make-rooms: video clips of made-up furnished rooms."""
+"""The command make-rooms: video clips of made-up rooms, or chunks of frames of varied ones."""
 
 import argparse
 import os
-from fractions import Fraction
 from pathlib import Path
 
-from ..datasets.rooms.clips import Clip, make_clips
-from ..utils.files import BASE
+from .options import add_data
+
+STYLES = ("flats", "varied")
+LEAST = {
+    "clips": 1,
+    "first": 0,
+    "rooms": 1,
+    "frames": 2,
+    "pose_every": 1,
+    "workers": 1,
+    "size": 16,
+    "chunk_rooms": 1,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command `make-rooms.py`."""
-    parser = argparse.ArgumentParser(
-        description="Make video clips of random furnished rooms, with poses as in RealEstate10K."
-    )
-    parser.add_argument(
-        "split", choices=["train", "test"], help="their rooms differ for the same seed"
-    )
-    parser.add_argument(
-        "--clips",
-        type=int,
-        default=8,
-        help="clips to make (default: 8); those that are there are kept",
-    )
-    parser.add_argument(
-        "--first", type=int, default=0, metavar="N", help="number of the first clip (default: 0)"
-    )
-    parser.add_argument(
-        "--rooms",
-        type=int,
-        help="rooms that the clips take turns in (default: each clip has its own)",
-    )
-    parser.add_argument("--frames", type=int, default=60, help="frames of a clip (default: 60)")
-    parser.add_argument("--fps", type=float, default=30.0, help="frames a second (default: 30)")
-    parser.add_argument(
-        "--pose-every",
-        type=int,
-        default=1,
-        metavar="FRAMES",
-        help="frames from pose to pose (default: 1)",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="another seed, other rooms (default: 0)"
-    )
-    parser.add_argument(
-        "--depth",
-        action="store_true",
-        help="also write every frame's depth, metres, to SPLIT/depth/*.npz",
-    )
-    parser.add_argument(
-        "--workers", type=int, default=os.cpu_count(), help="processes (default: one a core)"
-    )
-    folder = BASE / "dataset-data" / "data"
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=folder,
-        metavar="DIR",
-        help="default: the repository's dataset-data/data",
-    )
-    options = parser.parse_args(arguments)
-    for name, least in (
-        ("clips", 1),
-        ("first", 0),
-        ("rooms", 1),
-        ("frames", 2),
-        ("pose_every", 1),
-        ("workers", 1),
-    ):
-        value = getattr(options, name)
-        if value is not None and value < least:
-            raise ValueError(f"--{name.replace('_', '-')} {value}: expected at least {least}")
-    if not 1 <= options.fps <= 120:
-        raise ValueError(f"--fps {options.fps:g}: expected 1 to 120 frames a second")
-    rate = Fraction(options.fps).limit_denominator(1001)
+    """Make what is not there, and say how much."""
+    options = _parse(arguments)
+    if options.chunks is None:
+        _make_clips(options)
+    else:
+        _make_chunks(options)
+
+
+def _make_clips(options: argparse.Namespace) -> None:
+    from ..datasets.rooms.clips import Clip, make_clips, video_rate
+
+    rate = video_rate(options.fps)
     shared = options.frames, rate, options.pose_every, options.rooms
     numbers = range(options.first, options.first + options.clips)
     clips = [Clip(options.split, options.seed, number, *shared) for number in numbers]
-    clips.sort(key=lambda clip: clip.room)
     made = make_clips(clips, options.data, options.depth, min(options.workers, options.clips))
     print(f"{options.data}: {made} clips made, {len(clips) - made} were there")
+
+
+def _make_chunks(options: argparse.Namespace) -> None:
+    from ..datasets.rooms.varied.shots import Shot, make_chunks
+
+    numbers = range(options.first, options.first + options.clips)
+    shared = options.frames, options.size
+    shots = [Shot(options.split, options.seed, number, *shared) for number in numbers]
+    folder = options.chunks / options.split
+    workers = min(options.workers, -(-len(shots) // options.chunk_rooms))
+    made = make_chunks(folder, shots, options.chunk_rooms, workers)
+    print(f"{folder}: {made} rooms made, {len(shots) - made} were there")
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Make video clips of random furnished rooms, with poses as in RealEstate10K. "
+        "Or make chunks of frames of varied rooms, to train from."
+    )
+    add = parser.add_argument
+    text = "their rooms differ for the same seed"
+    add("split", choices=("train", "test"), help=text)
+    text = "clips to make (default: %(default)s); those that are there are kept"
+    add("--clips", type=int, default=8, metavar="N", help=text)
+    text = "number of the first clip (default: %(default)s)"
+    add("--first", type=int, default=0, metavar="N", help=text)
+    text = "rooms that the clips take turns in (default: each clip has its own)"
+    add("--rooms", type=int, metavar="N", help=text)
+    text = "frames of a clip (default: %(default)s)"
+    add("--frames", type=int, default=60, metavar="N", help=text)
+    text = "frames a second (default: %(default)g)"
+    add("--fps", type=float, default=30.0, metavar="N", help=text)
+    text = "frames from pose to pose (default: %(default)s)"
+    add("--pose-every", type=int, default=1, metavar="FRAMES", help=text)
+    text = "another seed, other rooms (default: %(default)s)"
+    add("--seed", type=int, default=0, help=text)
+    text = "also write every frame's depth, metres, to SPLIT/depth/*.npz"
+    add("--depth", action="store_true", help=text)
+    text = "processes (default: one a core)"
+    add("--workers", type=int, default=os.cpu_count(), metavar="N", help=text)
+    add_data(parser)
+    _add_chunk_options(parser)
+    options = parser.parse_args(arguments)
+    _check(options)
+    return options
+
+
+def _add_chunk_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("chunks of varied rooms, a short shot each").add_argument
+    text = "of the rooms (default: %(default)s)"
+    add("--style", choices=STYLES, default="flats", help=text)
+    text = "write square frames to DIR/SPLIT/*.torch; train from them with data.chunks=DIR/SPLIT"
+    add("--chunks", type=Path, metavar="DIR", help=text)
+    text = "of a frame (default: %(default)s)"
+    add("--size", type=int, default=128, metavar="PIXELS", help=text)
+    text = "rooms of a chunk (default: %(default)s)"
+    add("--chunk-rooms", type=int, default=100, metavar="N", help=text)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raise ValueError for values that cannot work."""
+    for name, least in LEAST.items():
+        value = getattr(options, name)
+        if value is not None and value < least:
+            raise ValueError(f"--{name.replace('_', '-')} {value}: expected at least {least}")
+    if (options.chunks is None) != (options.style == "flats"):
+        raise ValueError(
+            f"--style {options.style}: varied rooms are written with --chunks DIR, flats without"
+        )
+    if options.chunks is not None and (options.rooms or options.depth):
+        raise ValueError("--chunks: goes without --rooms and --depth; each clip has its own room")

@@ -1,30 +1,17 @@
-"""The command that writes a camera path as a sampling specification, beside the given image; it can draw it too."""
+"""The command make-trajectory: a camera path as a sampling specification, beside a photo."""
 
 import argparse
 import inspect
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 
 from ..cameras import paths as presets
-from ..cameras.conditioning import conditioning
-from ..cameras.files.matrices import matrices
-from ..cameras.plot import describe, plot_path
-from ..cameras.realestate10k import read_realestate10k_text, sequence_path
-from ..cameras.spec import SamplingSpec, write_spec
-from ..datasets.poses import find_sequence
-from ..datasets.video import sample_images
-from ..samples import (
-    GIVEN_IMAGES,
-    Sample,
-    differs,
-    numbered_images,
-    refuse_overwriting,
-)
-from ..utils.pictures import IMAGE_SUFFIXES, read_frame
 from .options import add_instance_data
 
 OPTION_HELP = {
@@ -34,36 +21,36 @@ OPTION_HELP = {
     "angle": (float, "DEGREES", "to sweep in all"),
 }
 UNITS = (
-    "Lengths have the unit of the training data: RealEstate10K's is arbitrary, typically 0.05 to 0.3 from frame to frame. "
-    "Poses are camera-to-world; the camera has x right, y up and looks along -z."
+    "Lengths have the unit of the training data. RealEstate10K's is arbitrary, typically 0.05 to "
+    "0.3 from frame to frame. Poses are camera-to-world; the camera has x right, y up and looks "
+    "along -z."
 )
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; raises ValueError or OSError with one line for the user, and then has overwritten no sample."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if not (options.output or options.json or options.plot):
-        parser.error("nothing to write: give -o samples/NAME, --json FILE or --plot FILE")
-    if (options.image or options.video) and not options.output:
-        parser.error("images go into a sample's folder: give -o samples/NAME")
-    if options.image and options.video:
-        parser.error("--image and --video: expected one of them")
+    """Write the path, and say what was written; nothing is overwritten without --force."""
+    options = _parse(arguments)
+    from ..cameras.conditioning import conditioning
+    from ..cameras.plot import describe, plot_path
+    from ..cameras.spec import SamplingSpec, write_spec
+    from ..datasets.video import sample_images
+    from ..samples import Sample, differs, given_photos, refuse_overwriting
+
     path = options.build(options)
     if options.return_trip:
         path = path.there_and_back()
-    spec = _make_spec(options, path)
+    given = tuple(options.given)
+    order = conditioning(len(path.poses), options.condition, given)
+    spec = SamplingSpec(_focal_y(options, path.focal_y), path.poses, *order)
     if options.plot:
         plot_path(options.plot, spec)
         print(options.plot)
     if options.output:
-        given = options.given
-        images = (
-            sample_images(options.video, path.timestamps, given)
-            if options.video
-            else _photos(given, options.image or [])
-        )
         sample = Sample(options.instance_data / options.output)
+        if options.video:
+            images = sample_images(options.video, path.timestamps, given)
+        else:
+            images = given_photos(options.image or [], given)
         sample.write(spec, images, options.force)
         _print_sample(sample, spec, images)
     if options.json:
@@ -73,146 +60,161 @@ def main(arguments: list[str] | None = None) -> None:
     print(describe(spec))
 
 
-def _make_spec(options: argparse.Namespace, path: presets.CameraPath) -> SamplingSpec:
-    focal_y = path.focal_y
-    if options.field_of_view is not None:
-        if not 0 < options.field_of_view < 180:
-            raise ValueError(
-                f"--field-of-view {options.field_of_view:g}: expected more than 0 and less than 180 degrees"
-            )
-        focal_y = 0.5 / math.tan(math.radians(options.field_of_view) / 2)
-    elif options.focal_y is not None:
-        focal_y = options.focal_y
-    elif focal_y is None:
-        focal_y = presets.PAPER_FOCAL_Y
-    return SamplingSpec(
-        focal_y, path.poses, *conditioning(len(path.poses), options.condition, tuple(options.given))
-    )
-
-
-def _photos(given: list[int], images: list[Path]) -> dict[Path, bytes]:
-    """The given images as they are, by where they go in a sample's folder; nothing if there are no images."""
-    if images and len(images) != len(given):
-        raise ValueError(
-            f"{len(images)} images for {len(given)} given frames; expected one for each, in the order of --given"
-        )
-    photos = {}
-    for index, image in zip(given, images, strict=False):
-        if not image.is_file():
-            raise FileNotFoundError(f"{image}: no such image file")
-        if image.suffix.lower() not in IMAGE_SUFFIXES:
-            raise ValueError(f"{image}: expected an image file ({' '.join(IMAGE_SUFFIXES)})")
-        read_frame(image)  # raises for one that sampling could not read
-        photos[GIVEN_IMAGES / f"{index:04d}{image.suffix.lower()}"] = image.read_bytes()
-    return photos
-
-
-def _print_sample(sample: Sample, spec: SamplingSpec, images: dict[Path, bytes]) -> None:
+def _print_sample(sample: object, spec: object, images: dict[Path, bytes]) -> None:
     for folder, count in Counter(image.parent for image in images).items():
         print(f"{sample.directory / folder}: {count} images")
     print(sample.spec_file)
-    if not set(spec.given) <= set(numbered_images(sample.given_folder)):
-        names = ", ".join(f"{index:04d}.png" for index in spec.given)
+    missing = sample.missing_photos(spec)
+    if missing:
+        names = ", ".join(f"{index:04d}.png" for index in missing)
         print(f"next: put the given image into {sample.given_folder} as {names} (or jpg, webp, …)")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _focal_y(options: argparse.Namespace, of_path: float | None) -> float:
+    """The focal length asked for, else the path's own, else the photo's, else the paper's."""
+    from ..cameras.photo import focal_y_of, lens_of_photo
+
+    if options.field_of_view is not None:
+        return focal_y_of(options.field_of_view)
+    if options.focal_y is not None:
+        return options.focal_y
+    if of_path is not None:
+        return of_path
+    if not options.image:
+        return presets.PAPER_FOCAL_Y
+    lens = lens_of_photo(options.image[0])
+    print(
+        f"field of view: {lens.field_of_view:.0f} degrees ({lens.source}); --field-of-view DEGREES"
+    )
+    return lens.focal_y
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=f"Write a camera path as sampling-spec.json. {UNITS} PATH --help lists the options of each path."
+        description="Write a camera path as sampling-spec.json. "
+        f"{UNITS} PATH --help lists the options of each path."
     )
     kinds = parser.add_subparsers(metavar="PATH", required=True, help="one of:")
     for name, preset in presets.PRESETS.items():
-        kind = _add_kind(kinds, name, inspect.cleandoc(preset.__doc__))
-        parameters = inspect.signature(preset).parameters
-        for option, parameter in parameters.items():
-            kind_type, unit, text = OPTION_HELP[option]
-            text = f"{text} (default: {parameter.default:g})"
-            kind.add_argument(
-                f"--{option}", type=kind_type, metavar=unit, default=parameter.default, help=text
-            )
-        kind.set_defaults(
-            build=lambda options, preset=preset, names=tuple(parameters): _preset_poses(
-                options, preset, names
-            )
-        )
+        _add_preset(kinds, name, preset)
+    _add_join(kinds)
     _add_realestate10k(kinds)
-    kind = _add_kind(
-        kinds,
-        "matrices",
-        "Your own 4x4 camera-to-world matrices, or the poses of another sampling-spec.json.",
-    )
-    kind.add_argument(
-        "file",
-        type=Path,
-        metavar="FILE",
-        help=".npy (n, 4, 4), or .json: a list of 4x4 lists, or an object's `poses`",
-    )
-    text = "of the file's cameras: blender: x right, y up, looking along -z; opencv: x right, y down, looking along +z"
-    kind.add_argument(
-        "--axes",
-        choices=("blender", "opencv"),
-        default="blender",
-        help=f"{text} (default: blender)",
-    )
-    kind.set_defaults(build=lambda options: matrices(options.file, options.axes))
-    return parser
+    _add_matrices(kinds)
+    options = parser.parse_args(_naming_joins(arguments))
+    if not (options.output or options.json or options.plot):
+        parser.error("nothing to write: give -o samples/NAME, --json FILE or --plot FILE")
+    if (options.image or options.video) and not options.output:
+        parser.error("images go into a sample's folder: give -o samples/NAME")
+    if options.image and options.video:
+        parser.error("--image and --video: expected one of them")
+    return options
 
 
-def _preset_poses(
-    options: argparse.Namespace, preset: Callable[..., np.ndarray], names: tuple[str, ...]
-) -> presets.CameraPath:
-    arguments = {name: getattr(options, name) for name in names}
-    for name, value in arguments.items():
-        if not math.isfinite(value):
-            raise ValueError(f"--{name} {value}: expected a finite number")
-    return presets.CameraPath(preset(**arguments))
+def _add_preset(
+    kinds: argparse._SubParsersAction, name: str, preset: Callable[..., np.ndarray]
+) -> None:
+    kind = _add_kind(kinds, name, inspect.cleandoc(preset.__doc__))
+    parameters = inspect.signature(preset).parameters
+    for option, parameter in parameters.items():
+        to_type, unit, text = OPTION_HELP[option]
+        text = f"{text} (default: {parameter.default:g})"
+        kind.add_argument(
+            f"--{option}", type=to_type, metavar=unit, default=parameter.default, help=text
+        )
+
+    def build(options: argparse.Namespace) -> presets.CameraPath:
+        values = {option: getattr(options, option) for option in parameters}
+        for option, value in values.items():
+            if not math.isfinite(value):
+                raise ValueError(f"--{option} {value}: expected a finite number")
+        return presets.CameraPath(preset(**values))
+
+    kind.set_defaults(build=build)
+
+
+def _naming_joins(arguments: list[str] | None) -> list[str]:
+    """The arguments, with `join` before several moves such as `dolly:1 pan:40`."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    moves = list(takewhile(lambda word: word.partition(":")[0] in presets.PRESETS, arguments))
+    is_join = len(moves) > 1 or any(":" in move for move in moves)
+    return ["join", *arguments] if is_join else arguments
+
+
+def _add_join(kinds: argparse._SubParsersAction) -> None:
+    text = (
+        "Several moves one after the other, such as dolly:1 pan:40 orbit:radius=2,angle=30. A "
+        "number alone is the distance to travel, or the angle. The word join may be left out."
+    )
+    kind = _add_kind(kinds, "join", text)
+    kind.add_argument("moves", nargs="+", metavar="MOVE", help=f"of {', '.join(presets.PRESETS)}")
+    text = "frames of the whole path, the given one included (default: %(default)s)"
+    kind.add_argument("--frames", type=int, default=20, metavar="N", help=text)
+    text = "round the corners, and begin and end gently"
+    kind.add_argument("--smooth", action="store_true", help=text)
+
+    def build(options: argparse.Namespace) -> presets.CameraPath:
+        from ..cameras.joining import join, parse_move
+
+        moves = [parse_move(move) for move in options.moves]
+        return presets.CameraPath(join(moves, options.frames, options.smooth))
+
+    kind.set_defaults(build=build)
 
 
 def _add_realestate10k(kinds: argparse._SubParsersAction) -> None:
-    kind = _add_kind(
-        kinds, "realestate10k", "The path of a RealEstate10K sequence, with its focal length."
+    text = "The path of a RealEstate10K sequence, with its focal length."
+    kind = _add_kind(kinds, "realestate10k", text)
+    text = "its text file, or with --poses its id"
+    kind.add_argument("--sequence", required=True, metavar="FILE|ID", help=text)
+    text = "poses.npy that holds the sequence (extract-poses.py writes it)"
+    kind.add_argument("--poses", type=Path, metavar="FILE", help=text)
+    text = "frames of the path (default: %(default)s)"
+    kind.add_argument("--frames", type=int, default=20, metavar="N", help=text)
+    text = "use every N-th pose (default: %(default)s)"
+    kind.add_argument("--every", type=int, default=1, metavar="N", help=text)
+    text = "number of the first pose, from 0 (default: %(default)s)"
+    kind.add_argument("--start", type=int, default=0, metavar="N", help=text)
+    text = (
+        "the sequence's video: its frames become the given images, and, in true-ims, what "
+        "evaluation compares with"
     )
-    kind.add_argument(
-        "--sequence", required=True, metavar="FILE|ID", help="its text file, or with --poses its id"
-    )
-    kind.add_argument(
-        "--poses",
-        type=Path,
-        metavar="FILE",
-        help="poses.npy that holds the sequence (extract-poses.py writes it)",
-    )
-    kind.add_argument(
-        "--frames", type=int, default=20, metavar="N", help="frames of the path (default: 20)"
-    )
-    kind.add_argument(
-        "--every", type=int, default=1, metavar="N", help="use every N-th pose (default: 1)"
-    )
-    kind.add_argument(
-        "--start",
-        type=int,
-        default=0,
-        metavar="N",
-        help="number of the first pose, from 0 (default: 0)",
-    )
-    text = "the sequence's video: its frames become the given images, and, in true-ims, what evaluation compares with"
     kind.add_argument("--video", type=Path, metavar="FILE", help=text)
-    kind.set_defaults(
-        build=lambda options: _realestate10k_path(
-            options.sequence, options.poses, options.frames, options.every, options.start
-        )
-    )
+    kind.set_defaults(build=_realestate10k_path)
 
 
-def _realestate10k_path(sequence: str, poses: Path | None, *which: int) -> presets.CameraPath:
-    """sequence: a text file, or with `poses`, a poses.npy, an id in it. which: frames, every, start."""
-    if poses is not None:
-        where = f"sequence {sequence} of {poses}"
-        return sequence_path(find_sequence(sequence, poses), where, *which)
-    if not Path(sequence).is_file():
+def _realestate10k_path(options: argparse.Namespace) -> presets.CameraPath:
+    from ..cameras.realestate10k import read_realestate10k_text, sequence_path
+    from ..datasets.poses import find_sequence
+
+    name, which = options.sequence, (options.frames, options.every, options.start)
+    if options.poses is not None:
+        found, where = find_sequence(name, options.poses), f"sequence {name} of {options.poses}"
+    elif Path(name).is_file():
+        found, where = read_realestate10k_text(name), name
+    else:
         raise FileNotFoundError(
-            f"{sequence}: no such RealEstate10K text file; with an id, give its poses.npy by --poses"
+            f"{name}: no such RealEstate10K text file; with an id, give its poses.npy by --poses"
         )
-    return sequence_path(read_realestate10k_text(Path(sequence)), sequence, *which)
+    return sequence_path(found, where, *which)
+
+
+def _add_matrices(kinds: argparse._SubParsersAction) -> None:
+    text = "Your own 4x4 camera-to-world matrices, or the poses of another sampling-spec.json."
+    kind = _add_kind(kinds, "matrices", text)
+    text = ".npy (n, 4, 4), or .json: a list of 4x4 lists, or an object's `poses`"
+    kind.add_argument("file", type=Path, metavar="FILE", help=text)
+    text = (
+        "of the file's cameras. blender: x right, y up, looking along -z. opencv: x right, y down, "
+        "looking along +z (default: %(default)s)"
+    )
+    kind.add_argument("--axes", choices=("blender", "opencv"), default="blender", help=text)
+
+    def build(options: argparse.Namespace) -> presets.CameraPath:
+        from ..cameras.files.matrices import matrices
+
+        return matrices(options.file, options.axes)
+
+    kind.set_defaults(build=build)
 
 
 def _add_kind(
@@ -221,50 +223,34 @@ def _add_kind(
     """A subcommand with the options that all have."""
     summary = description.splitlines()[0]
     kind = kinds.add_parser(name, help=summary, description=f"{description} {UNITS}")
-    kind.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="samples/NAME",
-        help="folder to write to, relative to --instance-data",
-    )
-    kind.add_argument(
-        "--image",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="given image, copied as it is; one for each of --given, in that order",
-    )
-    kind.add_argument(
-        "--json", type=Path, metavar="FILE", help="write the specification to this file"
-    )
-    kind.add_argument(
-        "--plot",
-        type=Path,
-        metavar="FILE",
-        help="draw the path into this picture, .png, .svg or .pdf (replaced)",
-    )
+    add = kind.add_argument
+    text = "folder to write to, relative to --instance-data"
+    add("-o", "--output", type=Path, metavar="samples/NAME", help=text)
+    text = "given image, copied as it is; one for each of --given, in that order"
+    add("--image", type=Path, nargs="+", metavar="FILE", help=text)
+    add("--json", type=Path, metavar="FILE", help="write the specification to this file")
+    text = "draw the path into this picture, .png, .svg or .pdf (replaced)"
+    add("--plot", type=Path, metavar="FILE", help=text)
     text = "numbers of the frames that are given, 0 among them (default: 0)"
-    kind.add_argument("--given", type=int, nargs="+", default=[0], metavar="N", help=text)
+    add("--given", type=int, nargs="+", default=[0], metavar="N", help=text)
     text = (
-        "what each frame is generated from: previous: the one before; last-K: the K before; all: all before; keyframes-K: "
-        "first every K-th, each from the keyframe before, then the others, from the keyframes around them (default: previous)"
+        "what each frame is generated from. previous: the one before. last-K: the K before. all: "
+        "all before. keyframes-K: first every K-th, each from the keyframe before, then the "
+        "others, from the keyframes around them (default: %(default)s)"
     )
-    kind.add_argument("--condition", default="previous", metavar="RULE", help=text)
+    add("--condition", default="previous", metavar="RULE", help=text)
     text = "go back along the path as well: 2 N - 1 frames"
-    kind.add_argument("--return-trip", action="store_true", help=text)
+    add("--return-trip", action="store_true", help=text)
     focal = kind.add_mutually_exclusive_group()
-    text = f"focal length as a fraction of the square frame's height (default: the file's, otherwise {presets.PAPER_FOCAL_Y:.4f})"
+    text = (
+        "focal length as a fraction of the square frame's height (default: the path's, else the "
+        f"photo's by its EXIF, else 55 degrees; without a photo {presets.PAPER_FOCAL_Y:.4f})"
+    )
     focal.add_argument("--focal-y", type=float, metavar="FRACTION", help=text)
-    focal.add_argument(
-        "--field-of-view",
-        type=float,
-        metavar="DEGREES",
-        help="vertical, of the square frame; instead of --focal-y",
-    )
-    kind.set_defaults(video=None)
-    kind.add_argument(
-        "--force", action="store_true", help="replace a specification or image that differs"
-    )
+    text = "of the square frame; instead of --focal-y"
+    focal.add_argument("--field-of-view", type=float, metavar="DEGREES", help=text)
+    text = "replace a specification or image that differs"
+    add("--force", action="store_true", help=text)
     add_instance_data(kind)
+    kind.set_defaults(video=None)
     return kind

@@ -15,9 +15,14 @@ def main(arguments: list[str] | None = None) -> None:
     from ..utils.distributed import choose_device
 
     method = method_of(options)
-    directories = [options.instance_data / name for name in options.output]
     numbers = range(options.runs) if options.run is None else [options.run]
-    open_runs(directories, numbers)  # a mistake in the task shall not wait for the weights
+    directories = [options.instance_data / name for name in options.output]
+    opened = open_runs(directories, numbers)  # a mistake in the task shall not wait for the weights
+    if options.preview:
+        for run in opened:
+            run.write_summary(options.fps, partial=True)
+            print(f"{run.folder}: video.mp4, contact-sheet.png of the frames that are there")
+        return
     model = open_model(
         options.instance_data,
         options.checkpoint,
@@ -65,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--run", type=int, metavar="NUMBER", help=text)
     text = "frames a second of a newly written video.mp4 (default: 10)"
     parser.add_argument("--fps", type=float, default=10.0, metavar="N", help=text)
+    text = "draw nothing: video and contact sheet of the frames that a stopped run has"
+    parser.add_argument("--preview", action="store_true", help=text)
     add_method(parser)
     add_model(parser)
     add_device(parser)

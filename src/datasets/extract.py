@@ -1,52 +1,71 @@
-"""RealEstate10K text files of a split -> one `poses.npy`, without the sequences whose video is not there."""
+"""A split's text files -> one `poses.npy`, without the sequences whose video is not there."""
 
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ..cameras.realestate10k import VideoPoses, read_realestate10k_text
-from ..utils.files import BASE, atomic_path
+from ..utils.files import atomic_path
+from ..utils.progress import progress_bar
 from .download.manifest import MANIFEST, Entry, read_manifest
+from .layout import LAYOUT, Split
 from .poses import save_poses
 from .video import find_videos
 
-DATA = BASE / "dataset-data" / "data"
-LAYOUT = "expected DIR/RealEstate10K-original/SPLIT/*.txt and DIR/SPLIT/videos/<video>.mp4 (or .mkv, .webm)"
 NAMES_SHOWN = 5  # of every reason; all are in the file of skipped sequences
 FILES_A_TASK = 64
 
 
-def extract(data: Path, split: str) -> None:
-    """Write `data`/`split`/poses.npy and skipped.txt, and print a summary; see `LAYOUT` for what is read."""
-    texts = _find_texts(data / "RealEstate10K-original" / split)
+@dataclass(frozen=True)
+class Extraction:
+    """What came of the text files of a split."""
+
+    texts: int  # files
+    sequences: int  # written
+    poses: int  # written
+    skipped: dict[str, list[str]]  # reason -> one entry a sequence
+
+    def report(self) -> str:
+        """One line: how many sequences were skipped, for which reasons, and the first of each."""
+        reasons = _reasons(self.skipped)
+        return (
+            f"skipped {self.texts - self.sequences} of {self.texts} sequences"
+            f"{': ' if reasons else ''}{reasons}"
+        )
+
+
+def extract(split: Split) -> Extraction:
+    """Write a split's poses.npy and skipped.txt; see `LAYOUT` for what is read.
+
+    Raises FileNotFoundError if a folder is missing, and ValueError if no sequence can be used.
+    """
+    texts = _find_texts(split.texts)
     try:
-        videos = find_videos(data / split / "videos").keys()
-        manifest = read_manifest(data / split / "videos" / MANIFEST)
+        videos = find_videos(split.videos).keys()
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error}; {LAYOUT}") from None
+    manifest = read_manifest(split.videos / MANIFEST)
     sequences: dict[str, VideoPoses] = {}
-    skipped: dict[str, list[str]] = {}  # reason -> one entry a sequence
-    for text, result in tqdm(_read_all(texts), total=len(texts), desc=split, unit=" files"):
-        reason, entry = _refusal(text, result, videos, manifest)
-        if reason:
-            skipped.setdefault(reason, []).append(entry)
-        else:
-            sequences[text.stem] = result
-    report = _report(skipped)
+    skipped: dict[str, list[str]] = {}
+    with progress_bar(len(texts), split.name, " files") as bar:
+        for text, result in _read_all(texts):
+            reason, entry = _refusal(text, result, videos, manifest)
+            if reason:
+                skipped.setdefault(reason, []).append(entry)
+            else:
+                sequences[text.stem] = result
+            bar.update()
     if not sequences:
         raise ValueError(
-            f"{data / split}: no sequence of {len(texts)} can be used: {report}; {LAYOUT}"
+            f"{split.folder}: no sequence of {len(texts)} can be used: {_reasons(skipped)}; "
+            f"{LAYOUT}"
         )
-    save_poses(data / split / "poses.npy", sequences)
-    _write_skipped(data / split / "skipped.txt", skipped)
+    save_poses(split.poses, sequences)
+    _write_skipped(split.skipped, skipped)
     poses = sum(len(sequence) for sequence in sequences.values())
-    print(f"{data / split / 'poses.npy'}: {len(sequences)} sequences, {poses} poses")
-    print(
-        f"skipped {len(texts) - len(sequences)} of {len(texts)} sequences{': ' + report if report else ''}"
-    )
+    return Extraction(len(texts), len(sequences), poses, skipped)
 
 
 def _find_texts(folder: Path) -> list[Path]:
@@ -60,10 +79,12 @@ def _find_texts(folder: Path) -> list[Path]:
 
 
 def _read_all(texts: list[Path]) -> Iterator[tuple[Path, VideoPoses | str]]:
-    """Every text file with what `_read` makes of it, in order, read by as many processes as there are cores."""
-    with ProcessPoolExecutor(
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-    ) as pool:
+    """Every text file with what `_read` makes of it, in order.
+
+    As many processes read as this one may use cores.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    with ProcessPoolExecutor(cores) as pool:
         yield from zip(texts, pool.map(_read, texts, chunksize=FILES_A_TASK), strict=True)
 
 
@@ -78,7 +99,7 @@ def _read(text: Path) -> VideoPoses | str:
 def _refusal(
     text: Path, result: VideoPoses | str, videos: set[str], manifest: dict[str, Entry]
 ) -> tuple[str | None, str]:
-    """Why a sequence cannot be used, and its entry in the list of those; None if it can.
+    """Why a sequence cannot be used (None if it can), and its entry in the list of those.
 
     manifest: what download-videos.py was told of each video, by name.
     """
@@ -86,22 +107,23 @@ def _refusal(
         return ("empty file" if text.stat().st_size == 0 else "malformed line"), result
     if len(result) < 2:
         return "fewer than two poses", text.stem
-    if result.video not in videos:
-        answer = manifest.get(result.video)
-        told = answer is not None and answer.status != "there"
-        return (
-            f"video missing ({answer.status})" if told else "video missing",
-            f"{text.stem} (video {result.video})",
-        )
-    return None, ""
+    if result.video in videos:
+        return None, ""
+    reason = "video missing"
+    answer = manifest.get(result.video)
+    if answer is not None and answer.status != "there":  # "there": it was deleted since
+        reason += f" ({answer.status})"
+    return reason, f"{text.stem} (video {result.video})"
 
 
-def _report(skipped: dict[str, list[str]]) -> str:
+def _reasons(skipped: dict[str, list[str]]) -> str:
     """One line: how many were skipped for each reason, and the first of their names."""
     parts = []
     for reason, entries in sorted(skipped.items()):
-        rest = f", and {len(entries) - NAMES_SHOWN} more" if len(entries) > NAMES_SHOWN else ""
-        parts.append(f"{len(entries)} {reason}: {', '.join(entries[:NAMES_SHOWN])}{rest}")
+        part = f"{len(entries)} {reason}: {', '.join(entries[:NAMES_SHOWN])}"
+        if len(entries) > NAMES_SHOWN:
+            part += f", and {len(entries) - NAMES_SHOWN} more"
+        parts.append(part)
     return "; ".join(parts)
 
 

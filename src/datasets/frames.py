@@ -6,17 +6,45 @@ import torch
 from torch import Tensor
 
 from ..utils.random import generator
-from .pairs import Pair, PairDataset
+from .chunks import ChunkPairDataset
+from .pairs import FramePairs, Pair, PairDataset
 
 
-class FrameDataset(PairDataset):
-    """One random frame from every usable sequence an epoch; map-style, without an end.
+class _SingleFrames(FramePairs):
+    """One random frame from every usable sequence an epoch; to be mixed into a reader of pairs.
 
-    Which sequences are usable, their order and what replaces an unreadable frame are those of `PairDataset`; frame k is the
-    target of pair k, so it is uniform over a sequence's frames but the last, and a function of (seed, k) only. A sample is a
-    dict of tensors: `image` uint8 (3, image_size, image_size); `sequence`, `frame` int64 (); `replaced` bool (). flip: mirror
-    half of the frames left to right.
+    Which sequences are usable, their order and what replaces an unreadable frame are those of the
+    pairs. Frame k is the target of pair k. So it is a function of (seed, k) only, and all frames of
+    a sequence but the last are equally likely.
+
+    A sample is a dict of tensors:
+    `image`               uint8 (3, image_size, image_size)
+    `sequence`, `frame`   int64 ()
+    `replaced`            bool ()
+    flip: mirror half of the frames left to right.
     """
+
+    flip = False
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        sample = super().__getitem__(index)
+        if self.flip and generator(self.seed, "flip", index).random() < 0.5:
+            sample["image"] = sample["image"].flip(-1)
+        return sample
+
+    def load(self, pair: Pair) -> dict[str, Tensor]:
+        """The frame that is the pair's target, but for `replaced`; raises as `FramePairs.load`."""
+        sequence = self.poses.sequence(pair.sequence)
+        (image,) = self.read(pair.sequence, sequence, [pair.target])
+        return {
+            "image": image,
+            "sequence": torch.tensor(pair.sequence),
+            "frame": torch.tensor(pair.target),
+        }
+
+
+class FrameDataset(_SingleFrames, PairDataset):
+    """Frames of videos."""
 
     def __init__(
         self,
@@ -29,17 +57,12 @@ class FrameDataset(PairDataset):
         super().__init__(poses_path, videos_dir, image_size, seed)
         self.flip = flip
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        sample = super().__getitem__(index)
-        if self.flip and generator(self.seed, "flip", index).random() < 0.5:
-            sample["image"] = sample["image"].flip(-1)
-        return sample
 
-    def load(self, pair: Pair) -> dict[str, Tensor]:
-        """The frame that is the pair's target, but for `replaced`; raises as `PairDataset.load`."""
-        (image,) = self.read(pair.sequence, self.poses.sequence(pair.sequence), [pair.target])
-        return {
-            "image": image,
-            "sequence": torch.tensor(pair.sequence),
-            "frame": torch.tensor(pair.target),
-        }
+class ChunkFrameDataset(_SingleFrames, ChunkPairDataset):
+    """Frames of chunks."""
+
+    def __init__(
+        self, folder: str | Path, image_size: int, seed: int = 0, flip: bool = False
+    ) -> None:
+        super().__init__(folder, image_size, seed)
+        self.flip = flip

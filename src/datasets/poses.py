@@ -1,10 +1,12 @@
-"""Camera paths: RealEstate10K's text files, and `poses.npy`, one file that holds those of a whole split.
+"""`poses.npy`: one file that holds the camera paths of a whole split.
 
-`poses.npy` is a plain structured array, one row a pose. The rows of a sequence are adjacent and in time order, sequences
-are sorted by their id. The last two fields are a table of the sequences, not of the poses: in row k, `sequence_start` is the
-first row of the k-th sequence and `sequence_video` its video; beyond the last sequence they are -1 and empty (a sequence has
-at least two rows, so the table fits). Opening the file reads the table only, whatever the number of poses, and
-processes that open the same file share its memory.
+It is a plain structured array, one row a pose. The rows of a sequence are adjacent and in time
+order, and sequences are sorted by their id.
+
+The last two fields are a table of the sequences, not of the poses. In row k, `sequence_start` is
+the first row of the k-th sequence, and `sequence_video` is its video. Beyond the last sequence they
+are -1 and empty. A sequence has at least two rows, so the table fits. Opening the file reads the
+table only, whatever the number of poses. Processes that open the same file share its memory.
 """
 
 from bisect import bisect_left
@@ -16,21 +18,23 @@ import numpy as np
 from ..cameras.realestate10k import VideoPoses
 from ..utils.files import atomic_path
 
-POSE_FIELDS = (
+INTRINSICS = ("focal_x", "focal_y", "principal_x", "principal_y")
+FIELDS = (
     "sequence",
     "video",
     "timestamp",
-    "focal_x",
-    "focal_y",
-    "principal_x",
-    "principal_y",
+    *INTRINSICS,
     "pose",
+    "sequence_start",
+    "sequence_video",
 )
-FIELDS = (*POSE_FIELDS, "sequence_start", "sequence_video")
 
 
 def save_poses(path: str | Path, sequences: Mapping[str, VideoPoses]) -> None:
-    """Write `poses.npy` from sequences by id, whole or not at all; each needs at least two poses (else ValueError)."""
+    """Write `poses.npy` from sequences by id, whole or not at all.
+
+    Raises ValueError without sequences, and for one of fewer than two poses.
+    """
     if not sequences:
         raise ValueError(f"{path}: there are no sequences to write")
     ids = sorted(sequences, key=str.encode)
@@ -42,9 +46,10 @@ def save_poses(path: str | Path, sequences: Mapping[str, VideoPoses]) -> None:
     starts = np.cumsum([0, *(len(sequences[name]) for name in ids)])
     id_bytes = max(len(name.encode()) for name in ids)
     video_bytes = max(len(sequence.video.encode()) for sequence in sequences.values())
+    row_type = _row_type(id_bytes, video_bytes)
     with atomic_path(path) as temporary:
         rows = np.lib.format.open_memmap(
-            temporary, mode="w+", dtype=_row_type(id_bytes, video_bytes), shape=(int(starts[-1]),)
+            temporary, mode="w+", dtype=row_type, shape=(int(starts[-1]),)
         )
         rows["sequence_start"] = -1
         rows["sequence_start"][: len(ids)] = starts[:-1]
@@ -55,7 +60,10 @@ def save_poses(path: str | Path, sequences: Mapping[str, VideoPoses]) -> None:
 
 
 def load_poses(path: str | Path) -> "PoseFile":
-    """Open `poses.npy`: a mapping from sequence id to Sequence, whose arrays are read from the disk when they are used."""
+    """Open `poses.npy`: a mapping from sequence id to `VideoPoses`.
+
+    Their arrays are read from the disk when they are used. Raises as `PoseFile`.
+    """
     return PoseFile(path)
 
 
@@ -68,9 +76,10 @@ def find_sequence(sequence: str, poses: str | Path) -> VideoPoses:
 
 
 class PoseFile(Mapping[str, VideoPoses]):
-    """The sequences of a `poses.npy`, by id, sorted; also by number, in that order. The file stays mapped in memory.
+    """The sequences of a `poses.npy`, by id, sorted; also by number, in that order.
 
-    A copy sent to another process opens the file again. Raises FileNotFoundError, or ValueError for another file format.
+    The file stays mapped in memory. A copy sent to another process opens the file again. Raises
+    FileNotFoundError, or ValueError for another file format.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -81,7 +90,8 @@ class PoseFile(Mapping[str, VideoPoses]):
         self._starts = np.append(starts[:count], len(starts))
         if self._starts[0] != 0 or np.any(np.diff(self._starts) < 2):
             raise ValueError(
-                f"{self.path}: its table of sequences is damaged; make the file again with extract-poses.py"
+                f"{self.path}: its table of sequences is damaged; make the file again with "
+                "extract-poses.py"
             )
 
     def __len__(self) -> int:
@@ -108,7 +118,7 @@ class PoseFile(Mapping[str, VideoPoses]):
     def sequence(self, number: int) -> VideoPoses:
         """The sequence with this number, 0 <= number < len(self)."""
         rows = self._rows[self._starts[number] : self._starts[number + 1]]
-        intrinsics = (rows[name] for name in ("focal_x", "focal_y", "principal_x", "principal_y"))
+        intrinsics = (rows[name] for name in INTRINSICS)
         return VideoPoses(rows["video"][0].decode(), rows["timestamp"], *intrinsics, rows["pose"])
 
     def lengths(self) -> np.ndarray:
@@ -121,31 +131,21 @@ class PoseFile(Mapping[str, VideoPoses]):
 
 
 def _row_type(id_bytes: int, video_bytes: int) -> np.dtype:
-    """The type of a row for ids and video names of so many bytes."""
-    formats = [
-        f"S{id_bytes}",
-        f"S{video_bytes}",
-        "<i8",
-        *["<f8"] * 4,
-        ("<f8", (3, 4)),
-        "<i8",
-        f"S{video_bytes}",
-    ]
-    return np.dtype(list(zip(FIELDS, formats, strict=True)))
+    """The type of a row, for ids and video names of so many bytes."""
+    identity = [f"S{id_bytes}", f"S{video_bytes}", "<i8"]
+    camera = ["<f8"] * len(INTRINSICS) + [("<f8", (3, 4))]
+    table = ["<i8", f"S{video_bytes}"]
+    return np.dtype(list(zip(FIELDS, identity + camera + table, strict=True)))
 
 
 def _fill(rows: np.ndarray, name: str, sequence: VideoPoses) -> None:
     """Write a sequence into its rows."""
-    values = (
-        name.encode(),
-        sequence.video.encode(),
-        sequence.timestamps,
-        sequence.focal_x,
-        sequence.focal_y,
-    )
-    values += (sequence.principal_x, sequence.principal_y, sequence.poses)
-    for field, value in zip(POSE_FIELDS, values, strict=True):
-        rows[field] = value
+    rows["sequence"] = name.encode()
+    rows["video"] = sequence.video.encode()
+    rows["timestamp"] = sequence.timestamps
+    for field in INTRINSICS:
+        rows[field] = getattr(sequence, field)
+    rows["pose"] = sequence.poses
 
 
 def _open_rows(path: Path) -> np.ndarray:
@@ -160,8 +160,8 @@ def _open_rows(path: Path) -> np.ndarray:
         ) from error
     if getattr(getattr(rows, "dtype", None), "names", None) != FIELDS or not len(rows):
         raise ValueError(
-            f"{path}: not a poses.npy with the fields {', '.join(FIELDS)}; make it with extract-poses.py"
+            f"{path}: not a poses.npy with the fields {', '.join(FIELDS)}; make it with "
+            "extract-poses.py"
         )
-    return np.asarray(
-        rows
-    )  # a plain array over the same mapping: numpy's memmap class slows every access down
+    # A plain array over the same mapping: numpy's memmap class slows every access down.
+    return np.asarray(rows)

@@ -1,9 +1,11 @@
 """Where a training's frame pairs come from: a registry of data sources."""
 
 from collections.abc import Callable
+from pathlib import Path
 
-from ..config import Config
+from ..config import Config, DataConfig
 from ..utils.files import from_base
+from .chunks import ChunkPairDataset, poses_path
 from .latents import LatentPairDataset
 from .pairs import FramePairs, PairDataset
 
@@ -11,8 +13,16 @@ from .pairs import FramePairs, PairDataset
 def open_latents(config: Config, fingerprint: str) -> FramePairs:
     """Pairs of latents that encode-latents wrote."""
     data, seed = config.data, config.training.seed
-    paths = from_base(data.poses), from_base(data.latents)
+    paths = poses_of(data), from_base(data.latents)
     return LatentPairDataset(*paths, fingerprint, seed, data.max_gap)
+
+
+def open_chunks(config: Config, fingerprint: str) -> FramePairs:
+    """Pairs of frames in chunks."""
+    data, seed = config.data, config.training.seed
+    return ChunkPairDataset(
+        from_base(data.chunks), config.first_stage.image_size, seed, data.max_gap
+    )
 
 
 def open_videos(config: Config, fingerprint: str) -> FramePairs:
@@ -25,6 +35,7 @@ def open_videos(config: Config, fingerprint: str) -> FramePairs:
 # By the setting of `data` that asks for it. The first one that is set is taken.
 SOURCES: dict[str, Callable[[Config, str], FramePairs]] = {
     "latents": open_latents,
+    "chunks": open_chunks,
     "videos": open_videos,
 }
 
@@ -37,3 +48,8 @@ def open_dataset(config: Config, fingerprint: str) -> FramePairs:
     """
     source = next(name for name in SOURCES if getattr(config.data, name) is not None)
     return SOURCES[source](config, fingerprint)
+
+
+def poses_of(data: DataConfig) -> Path:
+    """The poses file of the training data; that of chunks is made if need be."""
+    return from_base(data.poses) if data.chunks is None else poses_path(from_base(data.chunks))

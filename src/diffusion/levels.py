@@ -58,7 +58,7 @@ def start(
 
 
 def at_numbers(score: Score) -> ScoreAt:
-    """`score` at a level given as a number, in x's precision even where the network computes in a lower one."""
+    """`score` of a level given as a number; the result has x's precision, not the network's."""
     return lambda x, sigma: score(x, x.new_tensor(sigma)).to(x.dtype)
 
 

@@ -1,4 +1,7 @@
-"""The samplers by name. Nothing of torch is imported before a sampler is used, so that commands start quickly."""
+"""The samplers by name.
+
+Torch is imported when a sampler is used, so that commands start quickly.
+"""
 
 import inspect
 from collections.abc import Callable

@@ -1,17 +1,21 @@
 """Samplers of the variance-exploding process: one function each, all with the same first arguments.
 
-score(x, sigma): the score of the data at noise level `sigma` (a 0-dim tensor), shaped like x, (batch, ...).
-prior: the start, (batch, ...), a draw of unit variance times `sde.sigma_max`. Precision and device follow it.
-steps: noise levels, at least 1; the last step goes from the lowest level to 0. How many evaluations of
+score(x, sigma): the score of the data at noise level `sigma` (a 0-dim tensor), shaped like x,
+(batch, ...). prior: the start, (batch, ...), a draw of unit variance times `sde.sigma_max`.
+Precision and device follow it. steps: noise levels, at least 1; the last step goes from the lowest
+level to 0. How many evaluations of
     `score` they cost is said with each sampler.
-noise(shape): a fresh draw of unit variance. Asked for only where noise is added, always in the same order.
-callback(step): called after each step with a `Step`: its number, its noise level, the denoised estimate.
+noise(shape): a fresh draw of unit variance. Asked for only where noise is added, always in the same
+order. callback(step): called after each step with a `Step`: its number, its noise level, the
+denoised estimate.
 
-All but `predictor_corrector` go down the noise levels of `karras_schedule`. `rho` bends it, and `sigma_max`
-and `sigma_min` are its ends (default: those of the process). With a lower `sigma_max` the prior is scaled
-down to it. Each sample of a batch is what it would be alone. Bad arguments raise ValueError.
+All but `predictor_corrector` go down the noise levels of `karras_schedule`. `rho` bends it, and
+`sigma_max` and `sigma_min` are its ends (default: those of the process). With a lower `sigma_max`
+the prior is scaled down to it. Each sample of a batch is what it would be alone. Bad arguments
+raise ValueError.
 
-Sources: "EDM" is Karras et al. 2022, arXiv 2206.00364; "DPM-Solver++" is Lu et al. 2022, arXiv 2211.01095.
+Sources: "EDM" is Karras et al. 2022, arXiv 2206.00364; "DPM-Solver++" is Lu et al. 2022, arXiv
+2211.01095.
 """
 
 import math
@@ -38,13 +42,15 @@ def predictor_corrector(
     snr: float = 0.075,
     callback: Callback | None = None,
 ) -> Tensor:
-    """The published sampler: a reverse-diffusion and a Langevin step at each level; 2 * steps evaluations.
+    """The published sampler; 2 * steps evaluations.
 
-    Song et al. 2021 (arXiv 2011.13456), algorithms 2 and 4. Both evaluations of a step are labelled sigma(t)
-    of the continuous time; the levels themselves are geometric. The Langevin step is
-    2 (snr ||noise|| / ||score||)^2. The published system averages those norms over the batch, so that a
-    sample depends on its neighbours. Here each sample has its own, which is the same for a batch of one.
-    Returns the mean of the last Langevin step.
+    Each level has a reverse-diffusion step and a Langevin step.
+
+    Song et al. 2021 (arXiv 2011.13456), algorithms 2 and 4. Both evaluations of a step are labelled
+    sigma(t) of the continuous time; the levels themselves are geometric. The Langevin step is 2
+    (snr ||noise|| / ||score||)^2. The published system averages those norms over the batch, so that
+    a sample depends on its neighbours. Here each sample has its own, which is the same for a batch
+    of one. Returns the mean of the last Langevin step.
     """
     check_steps(steps)
     score_at = at_numbers(score)
@@ -81,7 +87,7 @@ def heun(
     rho: float = 7.0,
     callback: Callback | None = None,
 ) -> Tensor:
-    """Heun's method on the probability-flow equation, second order (EDM, algorithm 1); 2 * steps - 1 evaluations.
+    """Heun's method on the probability-flow equation (EDM, algorithm 1); 2 * steps - 1 evaluations.
 
     Deterministic: `noise` is never called.
     """
@@ -109,11 +115,11 @@ def churn(
     rho: float = 7.0,
     callback: Callback | None = None,
 ) -> Tensor:
-    """Heun's method with noise added before each step (EDM, algorithm 2); 2 * steps - 1 evaluations.
+    """Heun's method with noise before each step (EDM, algorithm 2); 2 * steps - 1 evaluations.
 
-    At levels in [S_min, S_max] the level is raised by the factor 1 + min(S_churn / steps, sqrt(2) - 1), but
-    not above the process's sigma_max, where `score` is unknown. S_noise scales what is added.
-    Defaults: EDM's for ImageNet (table 5).
+    At levels in [S_min, S_max] the level is raised by the factor 1 + min(S_churn / steps, sqrt(2) -
+    1), but not above the process's sigma_max, where `score` is unknown. S_noise scales what is
+    added. Defaults: EDM's for ImageNet (table 5).
     """
     score_at = at_numbers(score)
     x, levels = start(prior, sde, steps, sigma_min, sigma_max, rho)
@@ -142,9 +148,9 @@ def ancestral(
 ) -> Tensor:
     """Euler ancestral sampling, first order; `steps` evaluations.
 
-    Each step goes below the next level and adds noise back up to it. At eta = 1 that is as much as the
-    posterior q(x_next | x, clean) has (Ho et al. 2020, arXiv 2006.11239, equations 6 and 7, for this
-    process); eta = 0 is Euler's method, without noise.
+    Each step goes below the next level and adds noise back up to it. At eta = 1 that is as much as
+    the posterior q(x_next | x, clean) has (Ho et al. 2020, arXiv 2006.11239, equations 6 and 7, for
+    this process); eta = 0 is Euler's method, without noise.
     """
     score_at = at_numbers(score)
     x, levels = start(prior, sde, steps, sigma_min, sigma_max, rho)
@@ -174,7 +180,7 @@ def dpm_solver(
     rho: float = 7.0,
     callback: Callback | None = None,
 ) -> Tensor:
-    """DPM-Solver++(2M), second order from two neighbouring evaluations (algorithm 2); `steps` evaluations.
+    """DPM-Solver++(2M), second order (algorithm 2); `steps` evaluations.
 
     eta = 0: deterministic, `noise` is never called. eta > 0 needs `noise`: the stochastic form,
     SDE-DPM-Solver++(2M) at eta = 1. The variance of the noise in the reverse-time equation is
@@ -222,7 +228,7 @@ def _heun_step(
     number: int,
     callback: Callback | None,
 ) -> Tensor:
-    """One step of the probability flow; Euler's to level 0, where there is no score to correct it with."""
+    """One step of the probability flow. To level 0 it is Euler's: no score corrects it there."""
     slope = _slope(x, sigma, score_at)
     if callback:
         callback(Step(number, sigma, x - sigma * slope))

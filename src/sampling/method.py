@@ -16,7 +16,8 @@ class Method:
     steps: int | None = None  # noise levels; None becomes the sampler's default
     seed: int = 0  # of the noise
     precision: str = "float32"  # of the score network; all other arithmetic is float32
-    # Of several conditioning views: the average of their scores, as published, or each time another one.
+    # Of several conditioning views: the average of their scores, as published, or each time another
+    # one.
     views: str = "average"
     options: dict[str, float] = field(default_factory=dict)  # of the sampler
 

@@ -1,7 +1,8 @@
 """Storing a run of a path: what is there, what is missing, and whether both belong together.
 
-`samples` says what lies where. Given frames are stored as well, as the first stage sees them. A latent that is there
-is final: later frames are conditioned on it, in the same process or after an interruption.
+`samples` says what lies where. Given frames are stored as well, as the first stage sees them. A
+latent that is there is final: later frames are conditioned on it, in the same process or after an
+interruption.
 """
 
 import json
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..cameras.spec import SamplingSpec
+from ..cameras.spec import SamplingSpec, write_spec
 from ..samples import SPEC, RunFolder, Sample
 from ..utils.files import atomic_path, fingerprint
 from ..utils.pictures import read_frame, write_contact_sheet, write_png, write_video
@@ -77,7 +78,10 @@ class Run:
         return torch.from_numpy(latent)
 
     def write_latent(self, index: int, latent: Tensor) -> None:
-        """Save a frame's latent, whole or not at all; ValueError, and nothing saved, if it holds NaN or infinity."""
+        """Save a frame's latent, whole or not at all.
+
+        Raises ValueError, and saves nothing, if it holds NaN or infinity.
+        """
         if not latent.isfinite().all():
             raise ValueError(
                 f"{self.folder}: the latent of frame {index:04d} came out with NaN or infinite "
@@ -92,19 +96,40 @@ class Run:
         write_png(self.place.image(index), frame)
         self.made.add(index)
 
-    def write_summary(self, frames_per_second: float) -> None:
-        """Video and contact sheet of a complete run, unless they are there and no frame was made since."""
+    def write_summary(self, frames_per_second: float, partial: bool = False) -> None:
+        """Video and contact sheet of a complete run, unless they are there and still right.
+
+        partial: also of a run that is not complete, with the frames that are there.
+        """
         video, sheet = self.place.video, self.place.contact_sheet
-        if not self.complete() or (not self.made and video.is_file() and sheet.is_file()):
+        complete = self.complete()
+        if complete and not self.made and video.is_file() and sheet.is_file():
             return
+        there = [index for index in sorted(self.frames()) if self.has_image(index)]
+        if complete or (partial and there):
+            frames = [read_frame(self.place.image(index)) for index in there]
+            write_video(video, frames, frames_per_second)
+            self.write_contact_sheet()
+
+    def write_contact_sheet(self) -> None:
+        """All frames side by side; those that are not there yet are grey. At least one must be there."""
         indices = sorted(self.frames())
-        frames = [read_frame(self.place.image(index)) for index in indices]
-        write_video(video, frames, frames_per_second)
+        frames = {
+            index: read_frame(self.place.image(index)) for index in indices if self.has_image(index)
+        }
+        empty = np.full_like(next(iter(frames.values())), 224)
         captions = [f"{index:04d}" + (" given" if index in self.given else "") for index in indices]
-        write_contact_sheet(sheet, frames, captions, [index in self.given for index in indices])
+        write_contact_sheet(
+            self.place.contact_sheet,
+            [frames.get(index, empty) for index in indices],
+            captions,
+            [index in self.given for index in indices],
+        )
 
     def claim(self, settings: dict) -> None:
-        """Record the settings of a run that has no frames yet; ValueError if one with frames was made with others.
+        """Record the settings of a run that has no frames yet.
+
+        Raises ValueError if the run has frames and was made with other settings.
 
         `settings` holds plain values; the run's own inputs (specification, given images) are added.
         """
@@ -116,6 +141,7 @@ class Run:
         settings = {**settings, "inputs": {SPEC: fingerprint(sample.spec_file), **inputs}}
         path = self.place.settings_file
         if not any(self.has_latent(index) or self.has_image(index) for index in self.frames()):
+            write_spec(self.place.own_spec_file, self.spec)
             with atomic_path(path) as temporary:
                 temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
             return
@@ -134,7 +160,8 @@ class Run:
 def open_runs(directories: Iterable[str | Path], numbers: Iterable[int]) -> list[Run]:
     """The runs of these numbers in each folder samples/<id>; nothing is written.
 
-    Raises FileNotFoundError or ValueError for a bad specification, a missing given image, or no folder or run at all.
+    Raises FileNotFoundError or ValueError for a bad specification, a missing given image, or no
+    folder or run at all.
     """
     numbers = sorted(set(numbers))
     if not numbers or numbers[0] < 0:

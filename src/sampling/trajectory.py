@@ -1,5 +1,6 @@
-"""The frames of a path, each drawn from the diffusion model given one or more frames that exist already, and stored."""
+"""The frames of a path, drawn one after the other and stored."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -10,9 +11,12 @@ from torch import Tensor, nn
 from ..models.denoiser import Denoiser
 from ..utils.distributed import device_of
 from ..utils.progress import progress_bar
-from .draw import Drawing, Progress, decode, draw, encode
+from .draw import Progress, decode, draw, encode
+from .drawing import Drawing
 from .method import Method
 from .runs import Run, open_runs
+
+PREVIEW_SECONDS = 5.0  # between two contact sheets of a run that is being made
 
 
 @torch.inference_mode()
@@ -29,14 +33,17 @@ def sample_trajectory(
     progress: bool = True,
     stop: Callable[[], bool] | None = None,
 ) -> list[Run]:
-    """Make all frames of these runs of each folder samples/<id>. What is there is kept, so a stopped run goes on.
+    """Make all frames of these runs of each folder samples/<id>.
 
-    method: default `Method()`. runs: run numbers. batch_size, stop: as for `draw`. frames_per_second: of a newly
-    written video. weights: plain values that identify the weights; run.json records them, with the other
-    settings that make a difference. progress: show it on standard error.
+    What is there is kept, so a stopped run goes on.
 
-    Returns the runs; `run.made` holds the frames made now. Raises ValueError or FileNotFoundError for a bad task or
-    setting, frames made with other settings, or a result with NaN.
+    method: default `Method()`. runs: run numbers. batch_size, stop: as for `draw`.
+    frames_per_second: of a newly written video. weights: plain values that identify the weights;
+    run.json records them, with the other settings that make a difference. progress: show it on
+    standard error.
+
+    Returns the runs; `run.made` holds the frames made now. Raises ValueError or FileNotFoundError
+    for a bad task or setting, frames made with other settings, or a result with NaN.
     """
     method = method or Method()
     if batch_size < 1 or not frames_per_second > 0:
@@ -50,6 +57,7 @@ def sample_trajectory(
     drawings = _begin(opened, denoiser, first_stage)
     for run in opened:
         run.write_summary(frames_per_second)
+    done, shown = 0, time.monotonic()
     run_of = dict(zip(drawings, opened, strict=True))
     waiting = [frame for drawing in drawings for frame in drawing.waiting()]
     total = sum(method.pairs(len(frame.views)) for frame in waiting) * method.steps
@@ -61,14 +69,23 @@ def sample_trajectory(
         for (drawing, index), latent, image in draw(
             drawings, denoiser, first_stage, method, batch_size, watch, stop
         ):
-            run_of[drawing].write_latent(index, latent)
-            run_of[drawing].write_image(index, image)
-            run_of[drawing].write_summary(frames_per_second)
+            done += 1
+            bar.set_postfix_str(f"{done} of {len(waiting)} frames", refresh=False)
+            run = run_of[drawing]
+            run.write_latent(index, latent)
+            run.write_image(index, image)
+            run.write_summary(frames_per_second)
+            if not run.complete() and time.monotonic() - shown >= PREVIEW_SECONDS:
+                run.write_contact_sheet()
+                shown = time.monotonic()
     return opened
 
 
 def _begin(runs: list[Run], denoiser: Denoiser, first_stage: nn.Module) -> list[Drawing]:
-    """Each run as far as it is. Given images are encoded, and latents whose image is not there decoded."""
+    """Each run as far as it is.
+
+    Given images are encoded, and latents without an image decoded.
+    """
     encoded: dict[Path, Tensor] = {}
     drawings = []
     for run in runs:

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..config import Config
-from ..datasets.frames import FrameDataset
+from ..datasets.chunks import has_chunks
+from ..datasets.frames import ChunkFrameDataset, FrameDataset
+from ..datasets.pairs import FramePairs
 from ..models import build_first_stage, load_first_stage, save_weights
 from ..models.discriminator import PatchDiscriminator, generator_loss, patches
 from ..models.perceptual import load_perceptual
@@ -54,11 +56,9 @@ class FirstStageTask:
         _check(config)
         self.config, self.process = config, process
         settings, seed = config.first_stage_training, config.training.seed
-        self.dataset = _frames(config, config.data.poses, config.data.videos, flip=settings.flip)
+        self.dataset = _frames(config, flip=settings.flip)
         validation = config.data.validation
-        self.held_out = None
-        if validation:
-            self.held_out = _frames(config, f"{validation}/poses.npy", f"{validation}/videos")
+        self.held_out = _frames(config, validation) if validation else None
         self.perceptual = load_perceptual(settings.perceptual, process.device)
         torch.manual_seed(seed)  # of the first weights
         self.first_stage = _first_weights(config).to(process.device).train()
@@ -269,9 +269,16 @@ def _first_weights(config: Config) -> nn.Module:
     return first_stage
 
 
-def _frames(config: Config, poses: str, videos: str, flip: bool = False) -> FrameDataset:
-    size = config.first_stage.image_size
-    return FrameDataset(from_base(poses), from_base(videos), size, config.training.seed, flip)
+def _frames(config: Config, folder: str | None = None, flip: bool = False) -> FramePairs:
+    """The frames to train on, or those of another split's folder."""
+    data, size, seed = config.data, config.first_stage.image_size, config.training.seed
+    chunks, poses, videos = data.chunks, data.poses, data.videos
+    if folder is not None:
+        chunks = folder if has_chunks(from_base(folder)) else None
+        poses, videos = f"{folder}/poses.npy", f"{folder}/videos"
+    if chunks is not None:
+        return ChunkFrameDataset(from_base(chunks), size, seed, flip)
+    return FrameDataset(from_base(poses), from_base(videos), size, seed, flip)
 
 
 def train_first_stage(config: Config, instance_data: Path, device: str | None = None) -> Path:

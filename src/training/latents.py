@@ -7,8 +7,9 @@ video by one of them from its start to its end, and encoded here.
 import logging
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from ..config import Config
+from ..config import Config, DataConfig
+from ..datasets.chunks import ChunkVideo, chunk_videos
 from ..datasets.latents import (
     SHARD_BYTES,
     LatentCache,
@@ -28,7 +30,9 @@ from ..datasets.latents import (
     first_stage_fingerprint,
 )
 from ..datasets.poses import PoseFile, load_poses
-from ..datasets.video import VideoReader, crop_and_resize, find_videos
+from ..datasets.sources import poses_of
+from ..datasets.video import crop_and_resize, find_videos
+from ..datasets.video_reader import VideoReader
 from ..utils.distributed import device_of
 from ..utils.files import atomic_path, from_base
 from ..utils.pictures import from_bytes
@@ -49,6 +53,17 @@ class Encoded:
     skipped: int = 0  # shards that were there already
 
 
+Openers = Mapping[str, Callable[[], VideoReader | ChunkVideo]]  # by video
+
+
+def open_videos(data: DataConfig) -> Openers:
+    """What opens each video of the training data, be it a file or frames in chunks."""
+    if data.chunks is not None:
+        return chunk_videos(from_base(data.chunks))
+    paths = find_videos(from_base(data.videos))
+    return {name: partial(VideoReader, path) for name, path in paths.items()}
+
+
 def encode_latents(
     config: Config,
     folder: Path,
@@ -64,8 +79,7 @@ def encode_latents(
     FileNotFoundError for a folder, poses or videos that do not fit.
     """
     encode = Encoder(first_stage, precision)
-    poses = load_poses(from_base(config.data.poses))
-    videos = find_videos(from_base(config.data.videos))
+    poses, videos = load_poses(poses_of(config.data)), open_videos(config.data)
     shape = first_stage.config.latent_shape
     made_of = describe(poses.path, first_stage_fingerprint(first_stage)) | {"precision": precision}
     shard_frames = max(1, shard_bytes // (2 * math.prod(shape)))  # two bytes a number
@@ -115,10 +129,10 @@ class ShardFrames(IterableDataset):
         poses: PoseFile,
         starts: np.ndarray,
         sequences: np.ndarray,
-        paths: Mapping[str, Path],
+        videos: Openers,
         config: Config,
     ) -> None:
-        self.poses, self.starts, self.paths = poses, starts, paths
+        self.poses, self.starts, self.videos = poses, starts, videos
         self.size, self.workers = config.first_stage.image_size, config.data.workers
         self.folder = from_base(config.data.videos)
         self.sequences: dict[str, list[int]] = defaultdict(list)  # by video
@@ -145,7 +159,8 @@ class ShardFrames(IterableDataset):
         for part in np.split(order, range(CHUNK, len(order), CHUNK)):
             own = torch.from_numpy(rows[part])
             try:
-                reader = reader or VideoReader(self.paths.get(video, self.folder / f"{video}.mp4"))
+                missing = partial(VideoReader, self.folder / f"{video}.mp4")
+                reader = reader or self.videos.get(video, missing)()
                 images = torch.from_numpy(crop_and_resize(reader.read(times[part]), self.size))
                 chunk = Chunk(video, own, images.permute(0, 3, 1, 2))
             except (ValueError, OSError) as error:
@@ -201,7 +216,7 @@ def _write_shard(
     return missing
 
 
-def _report_videos(cache: LatentCache, poses: PoseFile, videos: Mapping[str, Path]) -> None:
+def _report_videos(cache: LatentCache, poses: PoseFile, videos: Openers) -> None:
     """Say what the cache leaves out."""
     left_out = [
         name for name, shard in zip(poses.videos(), cache.index["shard"], strict=True) if shard < 0

@@ -1,1 +1,1 @@
-"""Files, random numbers, checkpoints, pictures, the command line: what knows nothing of cameras or networks."""
+"""Files, random numbers, checkpoints, pictures: what knows nothing of cameras or networks."""

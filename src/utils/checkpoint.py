@@ -1,4 +1,4 @@
-"""Training checkpoints on disk: names, newest first, whole or not at all; and where weights are looked for."""
+"""Training checkpoints on disk: their names, newest first, whole or not at all."""
 
 import logging
 import pickle
@@ -11,32 +11,38 @@ from typing import Any
 import torch
 
 from .files import atomic_path
-from .inert_pickle import RefusedName, read_tensors
+from .inert_pickle import RefusedName, is_zip, read_tensors
 
-FORMAT = 1  # of our checkpoints and safetensors files; a change that older versions cannot read raises it
-DAMAGED = (pickle.UnpicklingError, RuntimeError, EOFError, MemoryError, OverflowError)
-DAMAGED += (
+# Of our checkpoints and safetensors files. A change that older versions cannot read raises it.
+FORMAT = 1
+# What reading a damaged file, or a pickle without sense, raises.
+DAMAGED = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    MemoryError,
+    OverflowError,
     TypeError,
     AttributeError,
     KeyError,
     IndexError,
     AssertionError,
     ValueError,
-)  # a pickle without sense
-
+)
 
 _NAME = re.compile(r"(\d{4,})-(\d{8,})\.pth")
 
 
 def checkpoint_name(epoch: int, iteration: int) -> str:
-    """The published naming: the epoch and the iteration within it, for example 2000-00000000.pth."""
+    """The published naming: the epoch and the iteration in it, for example 2000-00000000.pth."""
     return f"{epoch:04d}-{iteration:08d}.pth"
 
 
 def list_checkpoints(directory: Path) -> list[Path]:
-    """Checkpoints in a folder in the order of their training: by step, since epochs are another measure once the data grew.
+    """Checkpoints in a folder in the order of their training.
 
-    Files that are no training of ours (the published weights) or are damaged come first; other names are left out.
+    The order is by step, since an epoch has another length once the data grew. Files that are no
+    training of ours (the published weights) or are damaged come first. Other names are left out.
     """
     numbered = [
         (own_step(path) or -1, int(match[1]), int(match[2]), path)
@@ -55,48 +61,57 @@ def save_checkpoint(path: Path, state: dict) -> None:
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """The dict in a file of torch.save, on the CPU, mapped from the file where its format allows.
 
-    Nothing named in the file is executed: where PyTorch's restricted reader refuses a file, it is read with placeholders
-    for the objects that aren't weights. Raises FileNotFoundError, or ValueError (one line) for anything but a checkpoint.
+    Nothing named in the file is executed. Where PyTorch's restricted reader refuses a file, it is
+    read with placeholders for the objects that aren't weights. Raises FileNotFoundError. Raises
+    ValueError (one line) for anything but a checkpoint.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint {path}")
     try:
-        with path.open("rb") as file:
-            is_zip = file.read(4) == b"PK\x03\x04"
-        try:
-            with warnings.catch_warnings(
-                action="ignore"
-            ):  # of pickle protocols that torch.save doesn't write
-                content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
-        except pickle.UnpicklingError:
-            content = read_tensors(path)
+        content = _read(path)
     except RefusedName as error:
         raise ValueError(f"{path}: {error}") from error
     except DAMAGED as error:
         raise ValueError(
-            f"{path}: not a checkpoint, or a damaged one ({first_line(error)}); fetch or copy it again"
+            f"{path}: not a checkpoint, or a damaged one ({first_line(error)}); fetch or copy it "
+            "again"
         ) from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected a checkpoint (a dict), found {type(content).__name__}")
     return content
 
 
+def _read(path: Path) -> object:
+    """The content of a file of torch.save."""
+    try:
+        # The warnings are of pickle protocols that torch.save doesn't write.
+        with warnings.catch_warnings(action="ignore"):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip(path))
+    except pickle.UnpicklingError:
+        return read_tensors(path)
+
+
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A training checkpoint of ours; raises as `read_checkpoint`, and ValueError for one without our training state."""
+    """A training checkpoint of ours.
+
+    Raises as `read_checkpoint`, and ValueError for one without our training state.
+    """
     state = read_checkpoint(path)
     if state.get("format") != FORMAT:
         raise ValueError(
-            f"checkpoint {path} has no training state of format {FORMAT} (the published weights have none): training cannot "
-            "go on from it; move it elsewhere or train with another --instance-data"
+            f"checkpoint {path} has no training state of format {FORMAT} (the published weights "
+            "have none): training cannot go on from it; move it elsewhere or train with another "
+            "--instance-data"
         )
     return state
 
 
 def load_newest_checkpoint(directory: Path) -> tuple[Path, dict] | None:
-    """The newest readable checkpoint of a folder, or None if it has none; an unreadable one is named in a warning.
+    """The newest readable checkpoint of a folder, or None if it has none.
 
-    Raises ValueError if there are checkpoints, but none that training can go on from.
+    An unreadable one is named in a warning. Raises ValueError if there are checkpoints, but none
+    that training can go on from.
     """
     errors = []
     for path in reversed(list_checkpoints(directory)):
@@ -110,9 +125,10 @@ def load_newest_checkpoint(directory: Path) -> tuple[Path, dict] | None:
 
 
 def prune_checkpoints(directory: Path, keep_last: int, keep_every: int) -> None:
-    """Delete older training checkpoints of ours: all but the newest `keep_last` and the steps that `keep_every` divides.
+    """Delete older training checkpoints of ours.
 
-    `keep_every` 0 keeps none for good. Files that are not ours (the published weights) are never touched.
+    The newest `keep_last` stay, and the steps that `keep_every` divides (0: none). Files that are
+    not ours (the published weights) are never touched.
     """
     for path in list_checkpoints(directory)[:-keep_last]:
         step = own_step(path)
@@ -121,7 +137,10 @@ def prune_checkpoints(directory: Path, keep_last: int, keep_every: int) -> None:
 
 
 def own_step(path: Path) -> int | None:
-    """The optimizer step of a training checkpoint of ours, without reading its tensors; None for other files."""
+    """The optimizer step of a training checkpoint of ours; None for other files.
+
+    Its tensors are not read.
+    """
     try:
         status = path.stat()
         return _step_of(path, status.st_mtime_ns, status.st_size)
@@ -131,6 +150,7 @@ def own_step(path: Path) -> int | None:
 
 @cache  # a long training asks often
 def _step_of(path: Path, modified: int, size: int) -> int | None:
+    """`own_step` of a file; modified and size tell apart files of one name."""
     try:
         state = read_checkpoint(path)
     except ValueError as error:

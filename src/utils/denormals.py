@@ -10,7 +10,8 @@ import torch
 def flushed_denormals() -> Iterator[None]:
     """Treat denormal numbers as zero, since they slow CPUs many times.
 
-    Afterwards they are numbers again: the setting belongs to the process, and other libraries rely on them.
+    Afterwards they are numbers again: the setting belongs to the process, and other libraries rely
+    on them.
     """
     torch.set_flush_denormal(True)
     try:

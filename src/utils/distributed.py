@@ -1,8 +1,7 @@
 """One program on one process or on many: torchrun's processes, what they agree on, and who writes.
 
 Alone (no torchrun) everything here is a plain call: no process group exists. With torchrun, tensors
-of a GPU travel by NCCL and plain values by gloo, so that agreeing on something never waits for a
-GPU.
+of a GPU travel by NCCL and plain values by gloo, so that agreement never waits for a GPU.
 """
 
 import os
@@ -44,7 +43,7 @@ class Process:
     def averaging(self, module: nn.Module, now: bool) -> AbstractContextManager:
         """A context for a backward pass.
 
-        With `now` false, gradients stay this process's own until a later pass averages them.
+        With `now` false, gradients stay this process's own until a later pass averages.
         """
         return nullcontext() if now or self.count == 1 else module.no_sync()
 
@@ -74,8 +73,8 @@ class Process:
 def choose_device(name: str | None = None) -> torch.device:
     """The named device, or else a GPU if there is one, or else the CPU.
 
-    Of torchrun's processes each has a GPU of its own. Raises ValueError for a device that cannot be
-    used.
+    Each of torchrun's processes has a GPU of its own. Raises ValueError for a device that cannot
+    be used.
     """
     if name is None:
         name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
@@ -96,9 +95,9 @@ def device_of(module: nn.Module) -> torch.device:
 
 @contextmanager
 def join_processes(device: str | None = None) -> Iterator[Process]:
-    """This process's place among those that torchrun started, or alone, in the block.
+    """This process's place among those that torchrun started, for the length of the block.
 
-    device: cpu or cuda; default: a GPU of its own if there is one.
+    device: cpu or cuda; by default a GPU of its own if there is one.
     """
     chosen = choose_device(device)
     count = int(os.environ.get("WORLD_SIZE", 1))

@@ -1,4 +1,4 @@
-"""Exponential moving average of a module's weights, with the published system's ramp and file layout."""
+"""Exponential moving average of a module's weights, as the published system has it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 class ExponentialMovingAverage:
     """Averages of the trainable parameters, in `module.parameters()` order.
 
-    After update n (from 1) the average moves by 1 - min(decay, (1 + n) / (10 + n)) towards the weights, so that early
-    averages follow the young weights quickly.
+    In update n (from 1) the average moves by 1 - min(decay, (1 + n) / (10 + n)) towards the
+    weights. So early averages follow the young weights quickly.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
@@ -21,14 +21,14 @@ class ExponentialMovingAverage:
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
-        """Move the averages towards the module's present weights; call it once after each optimizer step."""
+        """Move the averages towards the module's present weights, once after an optimizer step."""
         self.num_updates += 1
         decay = min(self.decay, (1 + self.num_updates) / (10 + self.num_updates))
         torch._foreach_lerp_(self.shadow_params, _trainable(module), 1 - decay)
 
     @contextmanager
     def applied_to(self, module: nn.Module) -> Iterator[None]:
-        """Within the block the module has the averaged weights; afterwards its own again."""
+        """In the block the module has the averaged weights; afterwards its own again."""
         parameters = _trainable(module)
         own = [parameter.detach().clone() for parameter in parameters]
         _copy(parameters, self.shadow_params)
@@ -38,7 +38,7 @@ class ExponentialMovingAverage:
             _copy(parameters, own)
 
     def state_dict(self) -> dict:
-        """`decay`, `num_updates` and the list `shadow_params`, as published checkpoints have them."""
+        """`decay`, `num_updates` and the list `shadow_params`, as in published checkpoints."""
         return {
             "decay": self.decay,
             "num_updates": self.num_updates,
@@ -46,7 +46,7 @@ class ExponentialMovingAverage:
         }
 
     def load_state_dict(self, state: dict) -> None:
-        """Take over a saved average; the decay stays the one this object was made with."""
+        """Take over a saved average; the decay stays this object's own."""
         self.num_updates = state["num_updates"]
         _copy(self.shadow_params, state["shadow_params"])
 

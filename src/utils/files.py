@@ -23,9 +23,10 @@ def from_base(path: str | None) -> Path | None:
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that becomes `path` when the block ends without an error.
 
-    Readers see the old file or the complete new one, never a part: the new content is flushed to the disk before it takes
-    the name. On an error the temporary file is removed and `path` stays as it was. The temporary name ends in the
-    same suffix, since writers (video, image) choose the format by it.
+    Readers see the old file or the complete new one, never a part. The new content is flushed to
+    the disk before it takes the name. On an error the temporary file is removed and `path` stays
+    as it was. The temporary name ends in the same suffix, since writers of videos and images
+    choose the format by it.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,9 +43,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 def natural_order(path: Path | str) -> list[tuple[int, str]]:
     """A sort key in which frame_2 comes before frame_10."""
-    return [
-        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))
-    ]
+    parts = re.split(r"(\d+)", str(path))
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 def fingerprint(path: Path) -> str:

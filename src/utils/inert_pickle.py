@@ -1,9 +1,10 @@
-"""Reading PyTorch files that name classes which are not installed, without running or importing what a file names.
+"""Reading PyTorch files that name classes which are not installed.
 
-Published first-stage files hold pickled training callbacks beside their weights. A pickle is a program: it names any
-function and calls it. `Unpickler.find_class` is the only way from a name in the file to an object of this process, and
-here it returns nothing but the inert classes below. None of them keeps what it is given, so neither the file's
-arguments nor attributes that it sets reach anything outside the result.
+Published first-stage files hold pickled training callbacks beside their weights. A pickle is a
+program: it names any function and calls it. Here nothing that a file names is run or imported.
+`Unpickler.find_class` is the only way from a name in the file to an object of this process. It
+returns nothing but the inert classes below. None of them keeps what it is given, so neither the
+file's arguments nor attributes that it sets reach anything outside the result.
 """
 
 import pickle
@@ -14,26 +15,38 @@ from types import SimpleNamespace
 import torch
 
 
-def read_tensors(path: Path) -> object:
-    """The content of a file of torch.save: tensors and plain containers as they are, all other objects as placeholders.
-
-    Tensors are on the CPU and may be mapped from the file. Raises RefusedName for a file that names a function or class of
-    Python, PyTorch or NumPy that weights don't need, and pickle.UnpicklingError, RuntimeError, ... for a damaged one.
-    The file must have failed `torch.load(weights_only=True)` with UnpicklingError: that call refuses the two formats that
-    torch.load would hand to other readers (TorchScript archives and tar files) with RuntimeError.
-    """
+def is_zip(path: Path) -> bool:
+    """Whether a file of torch.save has its present format, a zip archive, which can be mapped."""
     with path.open("rb") as file:
-        is_zip = file.read(4) == b"PK\x03\x04"
-    # The one place without weights_only: PyTorch's own restricted reader has no placeholders for absent classes.
+        return file.read(4) == b"PK\x03\x04"
+
+
+def read_tensors(path: Path) -> object:
+    """The content of a file of torch.save: tensors and plain containers as they are.
+
+    All other objects become placeholders. Tensors are on the CPU and may be mapped from the file.
+    Raises RefusedName for a file that names a function or class of Python, PyTorch or NumPy that
+    weights don't need. Raises pickle.UnpicklingError, RuntimeError, ... for a damaged one.
+
+    The file must have failed `torch.load(weights_only=True)` with UnpicklingError. That call
+    refuses TorchScript archives and tar files with RuntimeError; torch.load would hand these two
+    to other readers.
+    """
+    # Without weights_only, here alone: PyTorch's restricted reader has no placeholders.
     return torch.load(
-        path, map_location="cpu", pickle_module=PICKLE_MODULE, weights_only=False, mmap=is_zip
+        path,
+        map_location="cpu",
+        pickle_module=PICKLE_MODULE,
+        weights_only=False,
+        mmap=is_zip(path),
     )
 
 
 class Ignored:
-    """Stands for any object that isn't a weight: takes whatever pickle does to an object, and does nothing.
+    """Stands for any object that isn't a weight: takes whatever pickle does to it, does nothing.
 
-    The methods are static so that they catch pickle operations on the class itself too, which is what `find_class` returns.
+    The methods are static so that they catch pickle operations on the class itself too, which is
+    what `find_class` returns.
     """
 
     __slots__ = ()
@@ -68,7 +81,7 @@ class PlainDict(dict):
 
 
 class RebuiltTensor(Ignored):
-    """Stands for the functions that make a tensor of a storage; hooks and other extras are dropped."""
+    """Stands for the functions that make a tensor of a storage; hooks and the like are dropped."""
 
     def __new__(
         cls, storage: object, offset: int, size: tuple, stride: tuple, *extras: object
@@ -92,59 +105,51 @@ WEIGHTS = {
     ("torch._utils", "_rebuild_parameter"): RebuiltParameter,
 }
 
-# Plain values that training states hold and that no weight needs: placeholders, like everything of other packages.
+_BUILTINS = {"set", "frozenset", "complex", "bytearray", "slice", "object"}
+# By module, plain values that training states hold and that no weight needs.
+# They become placeholders, like everything of other packages.
 VALUES = {
-    *(
-        ("builtins", name)
-        for name in ("set", "frozenset", "complex", "bytearray", "slice", "range", "object")
-    ),
-    *(
-        ("__builtin__", name)
-        for name in ("set", "frozenset", "complex", "bytearray", "slice", "xrange", "object")
-    ),
-    *(("collections", name) for name in ("defaultdict", "deque", "Counter")),
-    *(("datetime", name) for name in ("datetime", "date", "time", "timedelta")),
-    *(
-        ("pathlib", name)
-        for name in ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath", "Path")
-    ),
-    *(
-        ("torch", name)
-        for name in ("device", "Size", "float32", "float16", "float64", "int64", "Tensor")
-    ),
-    *(("numpy", name) for name in ("dtype", "ndarray")),
-    *(
-        (f"numpy.{core}.multiarray", name)
-        for core in ("core", "_core")
-        for name in ("scalar", "_reconstruct")
-    ),
-    ("argparse", "Namespace"),
-    ("_codecs", "encode"),
-    ("torch.nn.parameter", "Parameter"),
+    "builtins": _BUILTINS | {"range"},
+    "__builtin__": _BUILTINS | {"xrange"},  # Python 2's
+    "collections": {"defaultdict", "deque", "Counter"},
+    "datetime": {"datetime", "date", "time", "timedelta"},
+    "pathlib": {"PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath", "Path"},
+    "argparse": {"Namespace"},
+    "_codecs": {"encode"},
+    "torch": {"device", "Size", "float32", "float16", "float64", "int64", "Tensor"},
+    "torch.nn.parameter": {"Parameter"},
+    "numpy": {"dtype", "ndarray"},
+    "numpy.core.multiarray": {"scalar", "_reconstruct"},
+    "numpy._core.multiarray": {"scalar", "_reconstruct"},
 }
 
-# Refused outside the lists above: what could do harm if it were called. It would be inert; a clear message serves better.
+# Refused outside the lists above: what could do harm if it were called. As a placeholder it could
+# not, but a clear message serves better.
 REFUSED = sys.stdlib_module_names | {"torch", "numpy", "__builtin__", "copy_reg"}
 
 
 class RefusedName(ValueError):
-    """The file names something that weights don't need and that could do harm; the message says what."""
+    """The file names something that weights don't need, and was not loaded."""
 
 
 class Unpickler(pickle.Unpickler):
-    """`pickle.Unpickler` for which every name in the file is one of the inert classes, or an error."""
+    """A `pickle.Unpickler` for which every name is one of the inert classes, or an error."""
 
     def find_class(self, module: str, name: str) -> type:
         if (module, name) in WEIGHTS:
             return WEIGHTS[module, name]
-        if (module, name) not in VALUES and module.partition(".")[0] in REFUSED:
+        if name not in VALUES.get(module, ()) and module.partition(".")[0] in REFUSED:
             raise RefusedName(
-                f"names {module}.{name}, which weights don't need: the file may be an attack, and was not loaded"
+                f"names {module}.{name}, which weights don't need, so the file was not loaded; "
+                "expected tensors and plain values"
             )
         return Ignored
 
     def __setattr__(self, name: str, value: object) -> None:
-        """torch.load sets `persistent_load`, which finds storages; its other use compares source code and writes files."""
+        """torch.load sets `persistent_load`, which finds storages.
+
+        Its other use, which compares source code and writes files, is taken away.
+        """
         super().__setattr__(name, _storages_only(value) if name == "persistent_load" else value)
 
 
@@ -161,5 +166,5 @@ def _load(file: object, **options: object) -> object:
     return Unpickler(file, **options).load()
 
 
-# What torch.load asks of a pickle module: `load` reads the header of files older than the zip format.
+# What torch.load asks of a pickle module. `load` reads the header of files older than zip.
 PICKLE_MODULE = SimpleNamespace(__name__=__name__, Unpickler=Unpickler, load=_load)

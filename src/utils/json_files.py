@@ -2,19 +2,20 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 
 def read_json(path: Path) -> object:
-    """The content of a JSON file; raises FileNotFoundError, or ValueError with the line and column of a mistake."""
+    """The content of a JSON file.
+
+    Raises FileNotFoundError, or ValueError with the line and column of a mistake.
+    """
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no such file; scripts/make-trajectory.py writes sampling specifications"
-        )
+        raise FileNotFoundError(f"{path}: no such file; expected a JSON file")
     try:
-        return json.loads(
-            path.read_text(encoding="utf-8-sig")
-        )  # a byte order mark, as Windows editors write it, is fine
+        # A byte order mark, as Windows editors write it, is fine.
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise ValueError(
             f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
@@ -24,6 +25,7 @@ def read_json(path: Path) -> object:
 
 
 def list_from_json(value: object, where: str, expected: str) -> list:
+    """A list; raises ValueError for any other JSON value. expected: what it should hold."""
     if not isinstance(value, list):
         raise ValueError(f"{where}: {shown(value)}; expected a list ({expected})")
     return value
@@ -31,16 +33,14 @@ def list_from_json(value: object, where: str, expected: str) -> list:
 
 def number_from_json(value: object, where: str) -> float:
     """A finite float; raises ValueError for any other JSON value."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not abs(value) <= sys.float_info.max
-    ):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not abs(value) <= sys.float_info.max:
         raise ValueError(f"{where}: {shown(value)}; expected a finite number")
     return float(value)
 
 
 def indices_from_json(value: object, where: str) -> tuple[int, ...]:
+    """Integers; raises ValueError for any other JSON value."""
     for index in list_from_json(value, where, "pose indices"):
         if isinstance(index, bool) or not isinstance(index, int):
             raise ValueError(f"{where}: {shown(index)}; expected integers (pose indices from 0)")
@@ -53,5 +53,6 @@ def shown(value: object) -> str:
     return text if len(text) <= 40 else text[:37] + "…"
 
 
-def joined(items: object) -> str:
+def joined(items: Iterable) -> str:
+    """Items for a message."""
     return ", ".join(str(item) for item in items)

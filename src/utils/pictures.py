@@ -6,7 +6,6 @@ A *frame* is a numpy array (height, width, 3), uint8, RGB.
 import io
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -15,26 +14,34 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 
 from .files import atomic_path
-from .video_writing import encode_h264
+from .video_writing import encode_h264, exact_rate
 
-VIDEO_SIZE = 256  # pixels; smaller frames are enlarged to at least this, since players show thumbnails otherwise
-TILE_SIZES = 96, 256  # pixels; a contact sheet's tiles are enlarged or reduced into this range
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+# Pixels. Smaller frames of a video are enlarged to at least this: players would show thumbnails.
+VIDEO_SIZE = 256
+# Pixels. A contact sheet's tiles are enlarged or reduced into this range.
+TILE_SIZES = 96, 256
+# Pixels, of a contact sheet.
+MARGIN = 6
+CAPTION_HEIGHT = 18
+MARK_WIDTH = 3
 
 
 def read_square(path: str | Path, size: int) -> np.ndarray:
-    """The photo's centre square as a frame (size, size, 3); antialiased bicubic, and untouched if it has that size already.
+    """The photo's centre square as a frame (size, size, 3).
 
-    The camera's orientation (EXIF) is applied; grey, palette and 16-bit pictures become 8-bit RGB; transparent pixels
-    become white. Raises ValueError for what is no picture, is damaged or holds floating-point numbers.
+    It is resized by an antialiased bicubic filter, and untouched if it has that size already. The
+    camera's orientation (EXIF) is applied. Grey, palette and 16-bit pictures become 8-bit RGB;
+    transparent pixels become white. Raises ValueError for what is no picture, is damaged or holds
+    floating-point numbers.
     """
     image = _read(path)
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     image = image.crop((left, top, left + side, top + side))
     if side != size:
-        image = image.resize(
-            (size, size), Image.Resampling.BICUBIC
-        )  # Pillow's widens the filter when it reduces
+        # Pillow widens the filter when it reduces.
+        image = image.resize((size, size), Image.Resampling.BICUBIC)
     return np.array(image)
 
 
@@ -49,12 +56,8 @@ def _read(path: str | Path) -> Image.Image:
             return _to_rgb(ImageOps.exif_transpose(file))
     except FileNotFoundError:
         raise
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        Image.DecompressionBombError,
-    ) as error:  # what Pillow raises for bad files
+    # What Pillow raises for bad files.
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(
             f"image {path} cannot be read ({error}); expected a whole PNG or JPEG file"
         ) from error
@@ -90,7 +93,7 @@ def to_tensor(frame: np.ndarray) -> Tensor:
 
 
 def to_frame(image: Tensor) -> np.ndarray:
-    """The inverse of `to_tensor`."""
+    """The inverse of `to_tensor`: (1, 3, height, width) to a frame."""
     return to_bytes(image[0]).permute(1, 2, 0).cpu().numpy()
 
 
@@ -108,23 +111,23 @@ def write_png(path: Path, frame: np.ndarray) -> None:
 
 
 def write_video(path: Path, frames: Sequence[np.ndarray], frames_per_second: float) -> None:
-    """Write frames of one size as an H.264 MP4 that common players show (even sides), whole or not at all."""
+    """Write frames of one size as an H.264 MP4 that common players show, whole or not at all."""
     frames = [_for_video(frame) for frame in frames]
-    rate = Fraction(frames_per_second).limit_denominator(1001)
+    size = frames[0].shape[:2]
     with atomic_path(path) as temporary:
-        encode_h264(temporary, frames, frames[0].shape[:2], rate, for_players=True)
+        encode_h264(temporary, frames, size, exact_rate(frames_per_second), for_players=True)
 
 
 def _for_video(frame: np.ndarray) -> np.ndarray:
-    """Each pixel repeated until the frame is large enough, then its border until the sides are even."""
+    """Each pixel repeated until the frame is large enough, then its border until sides are even."""
     frame = _enlarge(frame, VIDEO_SIZE)
     height, width = frame.shape[:2]
-    return np.ascontiguousarray(
-        np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    )
+    padded = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return np.ascontiguousarray(padded)
 
 
 def _enlarge(frame: np.ndarray, size: int) -> np.ndarray:
+    """Each pixel repeated until both sides have at least `size` pixels."""
     factor = max(1, math.ceil(size / min(frame.shape[:2])))
     return frame.repeat(factor, axis=0).repeat(factor, axis=1)
 
@@ -132,29 +135,33 @@ def _enlarge(frame: np.ndarray, size: int) -> np.ndarray:
 def write_contact_sheet(
     path: Path, frames: Sequence[np.ndarray], captions: Sequence[str], marked: Sequence[bool]
 ) -> None:
-    """Write frames of one size as a grid, row by row, each over its caption; marked ones have an orange border."""
+    """Write frames of one size as a grid, row by row, each over its caption.
+
+    Marked ones have an orange border.
+    """
     tiles = [_tile(frame) for frame in frames]
-    margin, caption_height = 6, 18
-    width, height = tiles[0].width + 2 * margin, tiles[0].height + 2 * margin + caption_height
+    width = tiles[0].width + 2 * MARGIN
+    height = tiles[0].height + 2 * MARGIN + CAPTION_HEIGHT
     columns = math.ceil(math.sqrt(len(tiles)))
-    sheet = Image.new("RGB", (columns * width, math.ceil(len(tiles) / columns) * height), "white")
+    rows = math.ceil(len(tiles) / columns)
+    sheet = Image.new("RGB", (columns * width, rows * height), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
     for number, (tile, caption, mark) in enumerate(zip(tiles, captions, marked, strict=True)):
-        x, y = number % columns * width + margin, number // columns * height + margin
+        row, column = divmod(number, columns)
+        left, top = column * width + MARGIN, row * height + MARGIN
+        right, bottom = left + tile.width, top + tile.height
         if mark:
-            draw.rectangle(
-                (x - 3, y - 3, x + tile.width + 2, y + tile.height + 2), fill="darkorange"
-            )
-        sheet.paste(tile, (x, y))
-        draw.text((x, y + tile.height + 4), caption, fill="black", font=font)
+            first = left - MARK_WIDTH, top - MARK_WIDTH
+            last = right + MARK_WIDTH - 1, bottom + MARK_WIDTH - 1
+            draw.rectangle((first, last), fill="darkorange")
+        sheet.paste(tile, (left, top))
+        draw.text((left, bottom + 4), caption, fill="black", font=font)
     with atomic_path(path) as temporary:
         sheet.save(temporary, format="PNG")
 
 
 def _tile(frame: np.ndarray) -> Image.Image:
-    tile = Image.fromarray(_enlarge(frame, TILE_SIZES[0]))
-    tile.thumbnail((TILE_SIZES[1], TILE_SIZES[1]), Image.Resampling.BICUBIC)
+    smallest, largest = TILE_SIZES
+    tile = Image.fromarray(_enlarge(frame, smallest))
+    tile.thumbnail((largest, largest), Image.Resampling.BICUBIC)
     return tile
-
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")

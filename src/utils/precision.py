@@ -16,7 +16,7 @@ def check_precision(name: str) -> None:
 
 
 def autocast(device: "torch.device", precision: str) -> AbstractContextManager:
-    """The context in which a network computes in this precision (a name in PRECISIONS) on this device."""
+    """The context in which a network computes in a precision of PRECISIONS on this device."""
     import torch  # late: commands need the names alone, and must start quickly
 
     if precision == "float32":

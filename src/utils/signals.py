@@ -8,7 +8,10 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 class StopSignal:
-    """Becomes true once the process got SIGTERM, SIGUSR1 (a scheduler's warning) or Ctrl-C; a second Ctrl-C ends it at once."""
+    """Becomes true once the process got SIGTERM, SIGUSR1 (a scheduler's warning) or Ctrl-C.
+
+    A second Ctrl-C ends the process at once.
+    """
 
     def __init__(self) -> None:
         self._received = False

@@ -1,4 +1,4 @@
-"""Writing H.264."""
+"""Writing H.264 video."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -6,6 +6,11 @@ from pathlib import Path
 
 import av
 import numpy as np
+
+
+def exact_rate(frames_per_second: float) -> Fraction:
+    """The rate as a fraction, which files state: 12.5 is 25/2, and a rounded 30000/1001 itself."""
+    return Fraction(frames_per_second).limit_denominator(1001)
 
 
 def encode_h264(
@@ -17,9 +22,10 @@ def encode_h264(
 ) -> None:
     """Write frames (height, width, 3) uint8 RGB as an MP4 (yuv420p) to `path`.
 
-    size: (height, width), both even. rate: frames a second. for_players: of higher quality, and playing starts
-    before the file is there; otherwise single frames are quick to reach (a key frame a second), and the
-    content is the same on every machine (one thread).
+    size: (height, width), both even. rate: frames a second.
+    for_players: of higher quality, and playing starts before the whole file is there. Otherwise
+    single frames are quick to reach, by a key frame a second; and one thread encodes, so that the
+    content is the same on every machine.
     """
     options = {"movflags": "faststart"} if for_players else {}
     codec = {"crf": "16"} if for_players else {"crf": "18", "threads": "1"}

@@ -7,7 +7,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera and the frame that it belongs to. Without one of the focal lengths, pixels are square."""
+    """A pinhole camera and the frame that it belongs to.
+
+    With only one of the focal lengths pixels are square.
+    """
 
     pose: np.ndarray  # (4, 4) camera-to-world
     image_name: str  # as the file names it; a suffix and folders are optional

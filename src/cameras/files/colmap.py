@@ -10,8 +10,9 @@ from ...utils.files import natural_order
 from ..geometry import OPENCV_TO_BLENDER
 from .camera import Camera
 
-# COLMAP's models by number: name, count of focal lengths, count of parameters. After focal lengths and the principal
-# point come distortion parameters, which must be zero. Fisheye models are no pinholes even so.
+# COLMAP's models by number: name, count of focal lengths, count of parameters.
+# After focal lengths and the principal point come distortion parameters, which must be zero.
+# Fisheye models are no pinholes even so.
 COLMAP_MODELS = {
     0: ("SIMPLE_PINHOLE", 1, 3),
     1: ("PINHOLE", 2, 4),
@@ -23,9 +24,11 @@ COLMAP_MODELS = {
 
 
 def read_colmap(folder: Path) -> list[Camera]:
-    """A COLMAP model, binary or text: world-to-camera quaternions and translations, camera axes x right, y down, z forward.
+    """The cameras of a COLMAP model's folder, binary or text, by image name.
 
-    Formats: colmap.github.io/format.html.
+    The files hold world-to-camera quaternions and translations. The camera has x right, y down, z
+    forward. Formats: colmap.github.io/format.html. Raises FileNotFoundError, or ValueError naming
+    the file.
     """
     if (folder / "images.bin").is_file() and (folder / "cameras.bin").is_file():
         lenses, images, name = _colmap_binary_cameras, _colmap_binary_images, "{}.bin"
@@ -33,7 +36,8 @@ def read_colmap(folder: Path) -> list[Camera]:
         lenses, images, name = _colmap_text_cameras, _colmap_text_images, "{}.txt"
     else:
         raise FileNotFoundError(
-            f"{folder}: no COLMAP model; expected cameras and images, .bin or .txt (often in sparse/0)"
+            f"{folder}: no COLMAP model; expected cameras and images, .bin or .txt "
+            "(often in sparse/0)"
         )
     path = folder / name.format("cameras")
     try:
@@ -68,7 +72,8 @@ def _colmap_intrinsics(model: str, width: int, height: int, parameters: tuple[fl
     focals, count = known.get(model, (0, 0))
     if not focals or len(parameters) != count or any(parameters[focals + 2 :]):
         raise ValueError(
-            f"camera {model} {parameters}: expected a pinhole without distortion: run COLMAP's image_undistorter"
+            f"camera {model} {parameters}: expected a pinhole without distortion: "
+            "run COLMAP's image_undistorter"
         )
     principal = (parameters[focals] / width, parameters[focals + 1] / height)
     return {
@@ -85,9 +90,8 @@ def _colmap_text_cameras(path: Path) -> Iterator[tuple]:
 
 
 def _colmap_text_images(path: Path) -> Iterator[tuple]:
-    for line in filter(
-        str.strip, _colmap_lines(path)[::2]
-    ):  # every second line lists an image's points; it may be empty
+    # Every second line lists an image's points; it may be empty.
+    for line in filter(str.strip, _colmap_lines(path)[::2]):
         _, *numbers, camera, name = line.split(maxsplit=9)
         yield tuple(map(float, numbers)), int(camera), name
 

@@ -10,8 +10,9 @@ from .camera import Camera
 def images_of_cameras(cameras: list[Camera], folder: Path) -> tuple[list[Path], list[Path]]:
     """The image of each camera in `folder`, and the images that no camera names.
 
-    By name, with or without its folders and its suffix; an image that is not there keeps the path where it is expected. If
-    no name fits, images in the order of their names, if there are as many as cameras; else ValueError.
+    Names may have folders and a suffix or not. An image that is not there keeps the path where it
+    is expected. If no name fits, images are taken in the order of their names, if there are as many
+    as cameras. Else ValueError.
     """
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -29,14 +30,14 @@ def images_of_cameras(cameras: list[Camera], folder: Path) -> tuple[list[Path], 
             f"{twice}: two cameras have an image of this name; expected names that differ"
         )
     if named:
-        expected = (folder / camera.image_name for camera in cameras)
-        return [path or other for path, other in zip(found, expected, strict=True)], sorted(
-            set(images) - set(named)
-        )
+        expected = [folder / camera.image_name for camera in cameras]
+        images_found = [path or other for path, other in zip(found, expected, strict=True)]
+        return images_found, sorted(set(images) - set(named))
     if len(images) != len(cameras):
         raise ValueError(
-            f"{folder}: {len(images)} images for {len(cameras)} poses, and no image is called like the first pose's, "
-            f"{cameras[0].image_name}; expected such names, or as many images as poses"
+            f"{folder}: {len(images)} images for {len(cameras)} poses, and no image is called like "
+            f"the first pose's, {cameras[0].image_name}; expected such names, or as many images as "
+            "poses"
         )
     return images, []
 
@@ -50,6 +51,7 @@ def _image_of(camera: Camera, folder: Path, images: list[Path]) -> Path | None:
     candidates = same_name or [path for path in images if path.stem == stem]
     if len(candidates) > 1:
         raise ValueError(
-            f"{folder}: both {candidates[0].name} and {candidates[1].name}; expected one of them: remove the other"
+            f"{folder}: both {candidates[0].name} and {candidates[1].name}; expected one of them: "
+            "remove the other"
         )
     return candidates[0] if candidates else None

@@ -11,10 +11,11 @@ from ..spec import poses_from_json
 
 
 def matrices(path: str | Path, axes: str = "blender") -> CameraPath:
-    """The path in a file of camera-to-world matrices: .npy (n, 4, 4), or .json (a list of 4x4 lists or an object's `poses`).
+    """The path in a file of camera-to-world matrices, with focal_y if the file has it.
 
-    axes: of the file's cameras: blender (x right, y up, looking along -z) or opencv (x right, y down, looking along +z).
-    Also the object's focal_y, if it has one. Raises ValueError for anything that is not rigid.
+    The file is .npy (n, 4, 4), or .json with a list of 4x4 lists or an object's `poses`. axes: of
+    the file's cameras. blender: x right, y up, looking along -z; opencv: x right, y down, looking
+    along +z. Raises FileNotFoundError, or ValueError for anything that is not rigid.
     """
     path = Path(path)
     if not path.is_file():

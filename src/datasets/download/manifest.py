@@ -1,4 +1,7 @@
-"""What became of each video that was to be fetched: a JSON Lines file, one line an answer; a video's last line holds."""
+"""What became of each video that was to be fetched.
+
+A JSON Lines file: one line an answer, and a video's last line holds.
+"""
 
 import json
 import logging
@@ -14,7 +17,7 @@ MANIFEST = "manifest.jsonl"
 
 @dataclass(frozen=True)
 class Status:
-    """What an answer means. Videos of a `final` status are not asked for again unless the user wants it."""
+    """What an answer means. A `final` one is not asked for again, unless the user wants it."""
 
     meaning: str
     final: bool
@@ -33,7 +36,8 @@ STATUSES = {
         "the site wants a sign-in: use --cookies or --cookies-from-browser", False
     ),
     "rate-limited": Status(
-        "too many requests: wait an hour, then use a larger --sleep and a smaller --parallel", False
+        "too many requests: wait an hour, then use a larger --sleep and a smaller --parallel",
+        False,
     ),
     "no-format": Status(
         "nothing small enough offered: update yt-dlp, and install deno if it is missing", False
@@ -57,12 +61,12 @@ class Entry:
     bytes: int | None = None
 
 
-def read_manifest(path: str | Path) -> dict[str, Entry]:
+def read_manifest(path: Path) -> dict[str, Entry]:
     """What is known of each video, by its name. A file that is not there is an empty manifest.
 
-    A last line that a killed process left unfinished is ignored. Raises ValueError naming the line for any other damage.
+    A last line that a killed process left unfinished is ignored. Raises ValueError naming the
+    line for any other damage.
     """
-    path = Path(path)
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     lines = text.split("\n")
     entries = {}
@@ -70,7 +74,7 @@ def read_manifest(path: str | Path) -> dict[str, Entry]:
         try:
             if line:
                 entry = Entry(**json.loads(line))
-                STATUSES[entry.status]
+                STATUSES[entry.status]  # KeyError for a status that does not exist
                 entries[entry.video] = entry
         except (ValueError, TypeError, KeyError) as error:
             if number < len(lines):
@@ -82,31 +86,17 @@ def read_manifest(path: str | Path) -> dict[str, Entry]:
 
 @contextmanager
 def open_manifest(folder: Path) -> Iterator[tuple[dict[str, Entry], Callable[[Entry], None]]]:
-    """The manifest of a folder, made if need be: its entries, and a function that adds one to them and to the file.
+    """The manifest of a folder, made if need be.
 
-    Raises ValueError if another process has it open.
+    Yields its entries, and a function that adds one to them and to the file. Raises ValueError if
+    another process has it open.
     """
-    import fcntl  # not on Windows, where a manifest can only be read
-
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / MANIFEST
-    with (folder / ".manifest.lock").open("w") as lock:
-        try:
-            fcntl.flock(
-                lock, fcntl.LOCK_EX | fcntl.LOCK_NB
-            )  # ends with the process, however that ends
-        except BlockingIOError:
-            raise ValueError(
-                f"{folder}: another process is downloading there; wait until it ends"
-            ) from None
-        except OSError:
-            logging.getLogger(__name__).warning(
-                "%s: a file system without locks; run only one download there", folder
-            )
+    with _lock(folder):
         entries = read_manifest(path)
-        with atomic_path(
-            path
-        ) as temporary:  # without lines that no longer hold, and without an unfinished one
+        # Without lines that no longer hold, and without an unfinished one.
+        with atomic_path(path) as temporary:
             temporary.write_text("".join(map(_line, entries.values())), encoding="utf-8")
         with path.open("a", encoding="utf-8") as file:
 
@@ -118,8 +108,26 @@ def open_manifest(folder: Path) -> Iterator[tuple[dict[str, Entry], Callable[[En
             yield entries, add
 
 
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process; ValueError if another one holds it."""
+    import fcntl  # not on Windows, where a manifest can only be read
+
+    with (folder / ".manifest.lock").open("w") as lock:
+        try:
+            # The lock ends with the process, however that ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"{folder}: another process is downloading there; wait until it ends"
+            ) from None
+        except OSError:
+            logging.getLogger(__name__).warning(
+                "%s: a file system without locks; run only one download there", folder
+            )
+        yield
+
+
 def _line(entry: Entry) -> str:
-    return (
-        json.dumps({name: value for name, value in asdict(entry).items() if value is not None})
-        + "\n"
-    )
+    known = {name: value for name, value in asdict(entry).items() if value is not None}
+    return json.dumps(known) + "\n"

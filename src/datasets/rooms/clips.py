@@ -169,8 +169,16 @@ def _pose_text(clip: Clip, poses: np.ndarray, focal_y: float) -> str:
     )
 
 
+def video_rate(frames_per_second: float) -> Fraction:
+    """A clip's rate; raises ValueError for what no video here has."""
+    if not 1 <= frames_per_second <= 120:
+        raise ValueError(f"--fps {frames_per_second:g}: expected 1 to 120 frames a second")
+    return Fraction(frames_per_second).limit_denominator(1001)
+
+
 def make_clips(clips: list[Clip], data: Path, depth: bool = False, workers: int = 1) -> int:
     """Write clips, several at a time in processes of their own; how many were not there before."""
+    clips = sorted(clips, key=lambda clip: clip.room)  # a process keeps the room of its last clip
     progress = tqdm(total=len(clips), unit="clip")
     made = 0
     with (

@@ -12,23 +12,22 @@ from numbered_video import numbers_of, write_numbered_video
 from torch.utils.data import DataLoader, Subset
 
 from photonvs.cameras.realestate10k import VideoPoses
-from photonvs.datasets.pairs import PairDataset, VideoCache, choose_pair
+from photonvs.datasets.pairs import PairDataset, choose_pair
 from photonvs.datasets.poses import save_poses
+from photonvs.datasets.video_reader import VideoCache
 
 SIZE = 36
 LENGTHS = {"a": 12, "b": 3, "c": 20, "gone": 5, "short": 2}  # poses of each sequence
-FIRST_FRAMES = {
-    "a": 0,
-    "b": 40,
-    "c": 10,
-    "gone": 0,
-    "short": 0,
-}  # in the video, three frames between poses
+# In the video, three frames between poses.
+FIRST_FRAMES = {"a": 0, "b": 40, "c": 10, "gone": 0, "short": 0}
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """A folder of poses.npy and videos; a pose's translation is (frame number, sequence's letter, 0), its focal too."""
+    """A folder of poses.npy and videos.
+
+    A pose's translation is (frame number, sequence's letter, 0); its focal length tells the number.
+    """
     folder = tmp_path_factory.mktemp("data")
     (folder / "videos").mkdir()
     for name in ("tour1", "tour2"):
@@ -77,7 +76,7 @@ def test_sample(dataset):
             expected[0, 3] = 3 * (frame - pair.cond)  # the conditioning camera is at the origin
             torch.testing.assert_close(pose, expected, rtol=0, atol=0)
             assert sample[f"{side}_frame"] == frame
-            # The crop keeps columns 35..125 of 160: of the four columns of squares, the middle two in full.
+            # The crop keeps columns 35..125 of 160: the middle two of the four columns of squares.
             middle = [(number >> bit) & 1 for bit in (1, 2, 5, 6)]
             squares = (
                 image[1, SIZE // 6 :: SIZE // 3][:2, [SIZE // 4, 3 * SIZE // 4]].flatten() > 128
@@ -114,9 +113,8 @@ def test_an_epoch_takes_every_sequence_once(dataset):
         for epoch in range(50)
     ]
     assert all(sorted(order) == dataset.numbers.tolist() for order in orders)
-    assert (
-        len(set(orders)) == 6
-    )  # all orders of three occur in 50 epochs (probability of missing one: 6 (5/6)^50 < 1e-3)
+    # All orders of three occur in 50 epochs (probability of missing one: 6 (5/6)^50 < 1e-3).
+    assert len(set(orders)) == 6
 
 
 def test_last_frame_is_never_used(dataset):
@@ -141,7 +139,7 @@ def test_a_sample_depends_on_seed_and_number_only(data, dataset):
 
 
 def test_workers_give_the_same_samples(dataset):
-    """Forked workers inherit files that are open in this process; spawned ones get the data set pickled."""
+    """Forked workers inherit open files; spawned ones get the data set pickled."""
     expected = [dataset[index] for index in range(4)]
     loader = DataLoader(
         Subset(dataset, range(4)), batch_size=None, num_workers=2, multiprocessing_context="fork"
@@ -196,7 +194,7 @@ def with_damage(data: Path, folder: Path, bad: str) -> Path:
 
 
 def test_unreadable_videos_are_replaced_and_nothing_else_changes(data, dataset, tmp_path, caplog):
-    """tour2 has one sequence of three; its samples become others that depend on (seed, number) only."""
+    """tour2 has one sequence of three; others replace it, by (seed, number) alone."""
     videos = with_damage(data, tmp_path, "tour2")
     damaged = PairDataset(data / "poses.npy", videos, SIZE, seed=7)
     unreadable = list(dataset.poses).index("c")
@@ -246,6 +244,7 @@ def test_nothing_readable(data, tmp_path):
         (tmp_path / f"{name}.mp4").write_text("not a video")
     with pytest.raises(
         ValueError,
-        match=r"sample 0: 100 pairs in a row could not be read; the last: .*tour\d\.mp4: not a video",
+        match=r"sample 0: 100 pairs in a row could not be read; the last: "
+        r".*tour\d\.mp4: not a video",
     ):
         PairDataset(data / "poses.npy", tmp_path, SIZE)[0]

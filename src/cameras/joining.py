@@ -1,0 +1,109 @@
+"""Camera paths joined to one: each begins where the one before ends, and steps are even."""
+
+import inspect
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from .paths import PRESETS
+
+SAMPLES = 200  # poses of a path before it is resampled
+# A turn of one radian counts as a step of so many units: as much as it moves what is so far away.
+DISTANCE_LOOKED_AT = 2.0
+SMOOTHING = 5  # frames that a smoothed corner takes
+
+
+def parse_move(text: str) -> np.ndarray:
+    """A preset's path, finely sampled (n, 4, 4), from text.
+
+    The text is for example `dolly`, `pan:40` or `orbit:radius=2,angle=30`.
+
+    A number alone is the distance to travel, or the angle of paths that have no such distance.
+    Raises ValueError for another name or number.
+    """
+    name, _, values = text.partition(":")
+    if name not in PRESETS:
+        raise ValueError(f"path {text!r}: expected one of {', '.join(PRESETS)}, as in pan:40")
+    known = [option for option in inspect.signature(PRESETS[name]).parameters if option != "frames"]
+    arguments = {}
+    for part in filter(None, values.split(",")):
+        option, equals, number = part.rpartition("=")
+        option = option if equals else known[-1]
+        try:
+            arguments[option] = float(number)
+        except ValueError:
+            raise ValueError(f"path {text!r}: found {number!r}, expected a number") from None
+        if option not in known or not math.isfinite(arguments[option]):
+            raise ValueError(f"path {text!r}: expected finite numbers for {', '.join(known)}")
+    return PRESETS[name](SAMPLES, **arguments)
+
+
+def join(paths: Sequence[np.ndarray], frames: int, smooth: bool = False) -> np.ndarray:
+    """One path (frames, 4, 4) along several (n, 4, 4), each finely sampled.
+
+    All steps are as large, where a turn counts as much as it moves what is DISTANCE_LOOKED_AT away.
+    smooth: round the corners between two paths, and begin and end gently. Then the end is only near
+    where it would be. Raises ValueError for fewer than two frames or no path.
+    """
+    if frames < 2 or not paths:
+        raise ValueError(f"{frames} frames of {len(paths)} paths; expected at least 2 of 1")
+    motions = np.concatenate([_motions(path) for path in paths])
+    motions = _evened(motions, SAMPLES * (frames - 1))
+    if smooth:
+        motions = _smoothed(motions, window=SAMPLES * SMOOTHING + 1)
+    poses = [np.eye(4)]
+    for motion in motions:
+        poses.append(poses[-1] @ _pose_of(motion))
+    chosen = np.linspace(0, len(poses) - 1, frames).round().astype(int)
+    return np.round(np.stack(poses)[chosen], 12) + 0.0
+
+
+def _motions(path: np.ndarray) -> np.ndarray:
+    """From each pose to the next: translation, rotation vector; (n - 1, 6).
+
+    Both are seen from the camera halfway between, which makes the sum of small motions exact to
+    second order.
+    """
+    steps = np.linalg.inv(path[:-1]) @ path[1:]
+    skew = (steps[:, :3, :3] - steps[:, :3, :3].transpose(0, 2, 1)) / 2
+    # For small turns: the rotation vector is sin(angle) times the axis, to third order.
+    turns = np.stack([skew[:, 2, 1], skew[:, 0, 2], skew[:, 1, 0]], axis=1)
+    moves = [_rotation(-turn / 2) @ step[:3, 3] for turn, step in zip(turns, steps, strict=True)]
+    return np.concatenate([np.stack(moves), turns], axis=1)
+
+
+def _evened(motions: np.ndarray, count: int) -> np.ndarray:
+    """The same way in `count` motions of one size."""
+    weights = np.repeat([1.0, DISTANCE_LOOKED_AT], 3)
+    sizes = np.linalg.norm(motions * weights, axis=1)
+    reached = np.concatenate([[0], np.cumsum(sizes)])
+    if reached[-1] == 0:
+        return np.zeros((count, 6))
+    way = np.concatenate([np.zeros((1, 6)), np.cumsum(motions, axis=0)])
+    at = np.linspace(0, reached[-1], count + 1)
+    return np.diff(np.stack([np.interp(at, reached, part) for part in way.T], axis=1), axis=0)
+
+
+def _smoothed(motions: np.ndarray, window: int) -> np.ndarray:
+    """Averages over a sliding window; at both ends the camera stands still."""
+    kernel = np.hanning(window + 2)[1:-1]
+    kernel /= kernel.sum()
+    return np.stack([np.convolve(part, kernel, mode="full") for part in motions.T], axis=1)
+
+
+def _pose_of(motion: np.ndarray) -> np.ndarray:
+    """The pose (4, 4) after a motion of `_motions`."""
+    move, turn = motion[:3], motion[3:]
+    pose = np.eye(4)
+    pose[:3, :3] = _rotation(turn)
+    pose[:3, 3] = _rotation(turn / 2) @ move
+    return pose
+
+
+def _rotation(turn: np.ndarray) -> np.ndarray:
+    """The matrix (3, 3) of a rotation vector, radians; Rodrigues' formula."""
+    angle = np.linalg.norm(turn)
+    x, y, z = turn / angle if angle else turn
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross

@@ -1,0 +1,126 @@
+"""Short shots of varied rooms, one a room, written as chunks of many rooms: `make-rooms.py --chunks`.
+
+A shot follows from the split, the seed and its number alone (and from how many frames it has).
+"""
+
+import base64
+import hashlib
+import json
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from ....utils.files import atomic_path
+from ....utils.random import generator
+from ...chunks import make_record, read_chunk, save_chunk
+from .paths import Path as CameraPath
+from .paths import walk
+from .plan import Plan, furnished
+from .render import Renderer
+
+STYLE = 1  # another number, other rooms: to be raised when the rooms change
+SECOND = 1_000_000  # microseconds; a shot's frames are one apart
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What makes a shot: equal values give equal pictures."""
+
+    split: str
+    seed: int
+    number: int
+    frames: int
+    size: int  # pixels, square
+
+    def digest(self) -> bytes:
+        """32 bytes that differ between shots."""
+        values = STYLE, self.split, self.seed, self.number, self.frames, self.size
+        return hashlib.sha256(f"varied/{'/'.join(map(str, values))}".encode()).digest()
+
+    @property
+    def video(self) -> str:
+        """The video's identifier, 11 characters."""
+        return "rv" + base64.urlsafe_b64encode(self.digest()[:9]).decode()[:9]
+
+    @property
+    def key(self) -> str:
+        """The sequence's identifier, 16 hexadecimal digits."""
+        return self.digest()[9:17].hex()
+
+
+def make_scene(shot: Shot) -> tuple[Plan, CameraPath]:
+    """The room of a shot and the path through it: the first room in which a path was found."""
+    rng = generator(STYLE, "varied room", shot.split, shot.seed, shot.number)
+    while True:
+        plan = furnished(rng)
+        path = walk(plan, shot.frames, rng)
+        if path is not None:
+            return plan, path
+
+
+def pictures(shot: Shot) -> tuple[CameraPath, Iterator[np.ndarray]]:
+    """The path of a shot and its frames, (size, size, 3) uint8 each, made as they are asked for."""
+    plan, path = make_scene(shot)
+    renderer = Renderer(plan)
+    return path, (renderer.render(pose, path.focal_y, shot.size)[0] for pose in path.poses)
+
+
+def make_record_of(shot: Shot) -> dict[str, object]:
+    """The shot as an entry of a chunk."""
+    path, frames = pictures(shot)
+    url = f"https://made-up-rooms.invalid/watch?v={shot.video}"
+    times = SECOND * np.arange(shot.frames)
+    return make_record(shot.key, url, times, path.poses, (path.focal_y, path.focal_y), frames)
+
+
+def make_chunk(path: Path, shots: list[Shot]) -> int:
+    """Write a chunk of these shots; how many were made: none if the chunk was there.
+
+    A chunk with the first of them only is made again. ValueError: it holds others.
+    """
+    keys = [shot.key for shot in shots]
+    if path.is_file():
+        found = [record.key for record in read_chunk(path)]
+        if found == keys:
+            return 0
+        if found != keys[: len(found)]:
+            raise ValueError(
+                f"{path}: holds other rooms than asked for; remove it, or choose another folder"
+            )
+    save_chunk(path, [make_record_of(shot) for shot in shots])
+    return len(shots)
+
+
+def make_chunks(folder: Path, shots: list[Shot], per_chunk: int, workers: int = 1) -> int:
+    """Write shots to `folder`/000000.torch and so on, and index.json; how many were not there before.
+
+    Several chunks at a time, in processes of their own. A chunk is there whole or not at all, so a stopped run goes on.
+    """
+    parts = [shots[start : start + per_chunk] for start in range(0, len(shots), per_chunk)]
+    paths = [folder / f"{number:06d}.torch" for number in range(len(parts))]
+    made = 0
+    context = multiprocessing.get_context("spawn")
+    with (
+        tqdm(total=len(shots), unit=" rooms") as progress,
+        ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool,
+    ):
+        jobs = {
+            pool.submit(make_chunk, path, part): len(part)
+            for path, part in zip(paths, parts, strict=True)
+        }
+        try:
+            for job in as_completed(jobs):
+                made += job.result()
+                progress.update(jobs[job])
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error, don't render the rest first
+    index = {shot.key: path.name for path, part in zip(paths, parts, strict=True) for shot in part}
+    with atomic_path(folder / "index.json") as temporary:
+        temporary.write_text(json.dumps(index))
+    return made

@@ -1,0 +1,121 @@
+"""What frames are conditioned on: the views of a batch of frames, and the score given them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..models.denoiser import Denoiser
+from ..utils.distributed import device_of
+from ..utils.precision import autocast
+from ..utils.random import generator
+from .drawing import Frame
+from .method import Method
+
+
+@dataclass(frozen=True)
+class Views:
+    """The conditioning views of a batch of frames, frame after frame."""
+
+    counts: list[int]  # of each frame
+    latents: Tensor  # (views, channels, size, size)
+    rays: tuple[
+        Tensor, Tensor, Tensor
+    ]  # ref, target, cond embeddings, each (views, ray channels, G, G)
+
+    def one_each(self, numbers: Sequence[int]) -> "Views":
+        """Of each frame's views the one with this number, from 0."""
+        rows = np.cumsum([0, *self.counts[:-1]]) + numbers
+        ref, target, cond = (part[rows] for part in self.rays)
+        return Views([1] * len(rows), self.latents[rows], (ref, target, cond))
+
+
+class ViewsInTurn:
+    """What each evaluation sees: all views of each frame, or one at random (`method.views`)."""
+
+    def __init__(
+        self, batch: list[Frame], denoiser: Denoiser, method: Method, batch_size: int
+    ) -> None:
+        self.turns = None
+        wanted: list[Sequence[int]] = [frame.views for frame in batch]
+        if method.views == "random":
+            drawn = [drawn_views(frame, method) for frame in batch]
+            wanted = [sorted(set(views)) for views in drawn]
+            places = [
+                [kept.index(view) for view in views]
+                for kept, views in zip(wanted, drawn, strict=True)
+            ]
+            self.turns = zip(
+                *places, strict=True
+            )  # for each evaluation, which view every frame sees
+        self.pairs = sum(method.pairs(len(frame.views)) for frame in batch)
+        self.all = gather_views(batch, wanted, denoiser, method, batch_size)
+
+    def next(self) -> Views:
+        """The views of the next evaluation."""
+        return self.all if self.turns is None else self.all.one_each(next(self.turns))
+
+
+def drawn_views(frame: Frame, method: Method) -> list[int]:
+    """The frame's view for each evaluation of its score, drawn at random.
+
+    Like its noise, the choice does not depend on the batch.
+    """
+    choice = generator(method.seed, "view", frame.drawing.run, frame.index)
+    return [frame.views[choice.integers(len(frame.views))] for _ in range(method.evaluations)]
+
+
+def gather_views(
+    batch: list[Frame],
+    wanted: Sequence[Sequence[int]],
+    denoiser: Denoiser,
+    method: Method,
+    batch_size: int,
+) -> Views:
+    """Latents and ray embeddings of each frame's `wanted` views, `batch_size` at a time.
+
+    The rays depend on the cameras only, so once a frame is enough.
+    """
+    device = device_of(denoiser)
+    pairs = [
+        (frame.drawing, frame.index, view)
+        for frame, views in zip(batch, wanted, strict=True)
+        for view in views
+    ]
+    latents = torch.stack([drawing.latents[view] for drawing, _, view in pairs])
+    targets, conds = (
+        torch.from_numpy(np.stack([drawing.spec.poses[index] for drawing, index in chosen]))
+        for chosen in zip(*(((one, index), (one, view)) for one, index, view in pairs), strict=True)
+    )
+    focal_y = torch.tensor([drawing.spec.focal_y for drawing, _, _ in pairs], dtype=targets.dtype)
+    cameras = zip(*(part.split(batch_size) for part in (targets, conds, focal_y)), strict=True)
+    with autocast(device, method.precision):
+        embedded = [denoiser.embed_cameras(*part) for part in cameras]
+    ref, target, cond = (torch.cat(parts).float() for parts in zip(*embedded, strict=True))
+    return Views([len(views) for views in wanted], latents.to(device), (ref, target, cond))
+
+
+def mean_score(
+    denoiser: Denoiser, x: Tensor, sigma: Tensor, views: Views, method: Method, batch_size: int
+) -> Tensor:
+    """The score of each frame, averaged over its views: (frames, channels, size, size), float32.
+
+    As published, several views enter as the mean of the scores given each alone. x: shaped like the
+    result. sigma: 0-dim.
+    """
+    counts = torch.tensor(views.counts, device=x.device)
+    inputs = x.repeat_interleave(counts, dim=0), views.latents, *views.rays
+    scores = []
+    for part_x, part_views, *rays in zip(
+        *(tensor.split(batch_size) for tensor in inputs), strict=True
+    ):
+        with autocast(x.device, method.precision):
+            part = denoiser.score(part_x, part_views, sigma.expand(len(part_x)), tuple(rays))
+        scores.append(part.float())
+    if max(views.counts) == 1:
+        return torch.cat(scores)
+    # Not index_add: on a GPU its order of summation, and so its rounding, changes from call to
+    # call.
+    return torch.stack([of_frame.mean(dim=0) for of_frame in torch.cat(scores).split(views.counts)])

@@ -1,0 +1,295 @@
+"""Chunks: frames and cameras come back, training from them is numbered and resumes, bad files are one clear line."""
+
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from photonvs.commands.make_rooms import main as make_rooms
+from photonvs.config import Config, load_config
+from photonvs.datasets import chunks
+from photonvs.datasets.chunks import (
+    INDEX,
+    ChunkIndex,
+    ChunkPairDataset,
+    make_record,
+    read_chunk,
+    save_chunk,
+)
+from photonvs.datasets.frames import ChunkFrameDataset
+from photonvs.datasets.latents import first_stage_fingerprint
+from photonvs.datasets.sources import open_dataset
+from photonvs.models import build_first_stage
+from photonvs.training.first_stage import FirstStageTask
+from photonvs.training.latents import encode_latents
+from photonvs.utils.distributed import Process
+from photonvs.utils.tensor_places import locate_tensors
+
+SIZE = 16
+LENGTHS = {"b": 6, "a": 4, "c": 5}  # poses of each sequence
+
+
+def poses_of(length: int, shift: float) -> np.ndarray:
+    poses = np.tile(np.eye(4), (length, 1, 1))
+    poses[:, 0, 3] = shift + 0.1 * np.arange(length)
+    return poses
+
+
+def picture(key: str, frame: int) -> np.ndarray:
+    """One colour that says which sequence and frame it is."""
+    return np.full((SIZE, SIZE, 3), (40 * "abc".index(key) + 60, 20 * frame + 40, 128), np.uint8)
+
+
+def record(key: str, **changes: object) -> dict[str, object]:
+    count = LENGTHS[key]
+    images = [picture(key, frame) for frame in range(count)]
+    url, times = f"https://x.invalid/watch?v=video-{key}", 1000 * np.arange(count)
+    poses = poses_of(count, "abc".index(key))
+    return make_record(key, url, times, poses, (0.9, 0.9), images) | changes
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    save_chunk(tmp_path / "000000.torch", [record("b"), record("a")])
+    save_chunk(tmp_path / "000001.torch", [record("c")])
+    return tmp_path
+
+
+def test_frames_and_cameras_come_back(folder):
+    index = ChunkIndex(folder)
+    assert list(index.poses) == ["a", "b", "c"]
+    for number, key in enumerate("abc"):
+        sequence = index.poses[key]
+        assert sequence.video == f"video-{key}"
+        assert sequence.timestamps.tolist() == [1000 * n for n in range(LENGTHS[key])]
+        np.testing.assert_allclose(sequence.focal_y, 0.9, rtol=1e-6)
+        expected = poses_of(LENGTHS[key], number)
+        np.testing.assert_allclose(sequence.poses, expected[:, :3], atol=1e-6)
+        frames = [LENGTHS[key] - 1, 0]
+        for frame, image in zip(frames, index.read(number, frames), strict=True):
+            assert np.abs(image.astype(int) - picture(key, frame)).max() <= 3  # the compression
+
+
+def test_a_chunk_is_what_torch_reads(folder):
+    """Each tensor lies where we say it does."""
+    path = folder / "000000.torch"
+    expected, found = torch.load(path, weights_only=True), locate_tensors(path)
+    with path.open("rb") as file:
+        for entry, places in zip(expected, found, strict=True):
+            assert entry["key"] == places["key"] and entry["url"] == places["url"]
+            for name in ("timestamps", "cameras"):
+                np.testing.assert_array_equal(places[name].read(file), entry[name].numpy())
+            for image, place in zip(entry["images"], places["images"], strict=True):
+                np.testing.assert_array_equal(place.read(file), image.numpy())
+
+
+def test_tensors_that_share_a_storage_are_found(tmp_path):
+    whole = torch.arange(24, dtype=torch.int64)
+    torch.save([whole[4:10], whole[12:].view(3, 4)], tmp_path / "x.torch")
+    places = locate_tensors(tmp_path / "x.torch")
+    with (tmp_path / "x.torch").open("rb") as file:
+        assert places[0].read(file).tolist() == list(range(4, 10))
+        assert places[1].read(file).tolist() == np.arange(12, 24).reshape(3, 4).tolist()
+
+
+def test_poses_are_put_in_the_order_of_time(tmp_path):
+    entry, order = record("a"), [2, 0, 3, 1]
+    entry["timestamps"], entry["cameras"] = entry["timestamps"][order], entry["cameras"][order]
+    entry["images"] = [entry["images"][n] for n in order]
+    save_chunk(tmp_path / "0.torch", [entry])
+    index = ChunkIndex(tmp_path)
+    assert index.poses["a"].timestamps.tolist() == [0, 1000, 2000, 3000]
+    greens = [int(image[0, 0, 1]) for image in index.read(0, [0, 1, 2, 3])]
+    np.testing.assert_allclose(greens, [40, 60, 80, 100], atol=3)
+
+
+def test_the_index_is_made_once_and_again_when_chunks_are_added(folder, monkeypatch):
+    ChunkIndex(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(chunks, "read_chunk", None)  # not read any more
+        assert len(ChunkIndex(folder).poses) == 3
+    (folder / "000001.torch").unlink()
+    assert len(ChunkIndex(folder).poses) == 2
+    assert [path.name for path in folder.iterdir() if path.is_dir()] == [INDEX]
+
+
+def test_an_index_that_was_not_finished_is_not_there(folder, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr(chunks, "save_poses", lambda *_: (_ for _ in ()).throw(RuntimeError))
+        ChunkIndex(folder)
+    assert not [path for path in folder.iterdir() if path.is_dir()]
+    assert len(ChunkIndex(folder).poses) == 3
+
+
+def test_pairs_are_numbered_and_the_same_in_another_process(folder):
+    dataset = ChunkPairDataset(folder, SIZE, seed=5)
+    again = pickle.loads(pickle.dumps(dataset))  # noqa: S301
+    for number in (7, 0, 31):
+        pair, sample, other = dataset.choose(number), dataset[number], again[number]
+        assert all(torch.equal(sample[name], other[name]) for name in sample)
+        key = "abc"[pair.sequence]
+        for kind, frame in (("target", pair.target), ("cond", pair.cond)):
+            image = sample[f"{kind}_image"]
+            assert image.shape == (3, SIZE, SIZE)
+            np.testing.assert_allclose(image[:, 3, 3], picture(key, frame)[3, 3], atol=3)
+        step = 0.1 * (pair.target - pair.cond)
+        np.testing.assert_allclose(sample["target_pose"][0, 3], step, atol=1e-6)
+
+
+def test_single_frames_are_the_targets_of_the_pairs(folder):
+    pairs, frames = ChunkPairDataset(folder, SIZE, 1), ChunkFrameDataset(folder, SIZE, 1)
+    mirrored = ChunkFrameDataset(folder, SIZE, 1, flip=True)
+    for number in range(6):
+        image = frames[number]["image"]
+        torch.testing.assert_close(image, pairs[number]["target_image"])
+        assert torch.equal(mirrored[number]["image"], image) or torch.equal(
+            mirrored[number]["image"].flip(-1), image
+        )
+
+
+def test_the_first_stage_is_trained_and_validated_on_chunks(folder):
+    settings = ["first_stage.image_size=16", "first_stage.channel_multipliers=[1,1]"]
+    settings += [f"data.chunks={folder}", f"data.validation={folder}", "training.seed=1"]
+    task = FirstStageTask(load_config("first-stage-varied", settings), Process(torch.device("cpu")))
+    expected = ChunkFrameDataset(folder, SIZE, 1)
+    for dataset in (task.dataset, task.held_out):
+        (image, mirrored), other = (lambda x: (x, x.flip(-1)))(expected[2]["image"]), dataset[2]
+        assert torch.equal(other["image"], image) or torch.equal(other["image"], mirrored)
+
+
+def test_training_from_chunks_and_from_their_latents_takes_the_same_pairs(folder):
+    config = Config()
+    config.data.chunks, config.data.workers, config.training.seed = str(folder), 0, 4
+    config.first_stage.kind, config.first_stage.image_size = "pixels", SIZE
+    first_stage = build_first_stage(config.first_stage)
+    from_chunks = open_dataset(config, "")
+    assert encode_latents(config, folder / "latents", first_stage).frames == 15
+    config.data.latents = str(folder / "latents")
+    from_latents = open_dataset(config, first_stage_fingerprint(first_stage))
+    for number in (0, 3, 11):
+        image, latent = from_chunks[number], from_latents[number]
+        assert torch.equal(image["target_pose"], latent["target_pose"])
+        expected = first_stage.encode(image["target_image"][None] / 127.5 - 1)[0]
+        torch.testing.assert_close(latent["target_latent"], expected, rtol=1e-3, atol=1e-3)
+
+
+def bad(entry: dict[str, object], **changes: object) -> dict[str, object]:
+    return {name: value for name, value in (entry | changes).items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"images": None}, "it has no 'images'"),
+        ({"key": 7}, "its key is 7, expected text"),
+        ({"timestamps": torch.zeros(3, dtype=torch.int64)}, "4 images, timestamps"),
+        ({"cameras": torch.full((4, 18), torch.nan)}, "a camera is not finite"),
+        ({"cameras": torch.zeros(4, 18)}, "no rotation or no focal length"),
+        ({"url": "no address"}, "expected the URL"),
+        ({"images": [torch.zeros(9, dtype=torch.uint8)] * 4}, "cannot be decoded"),
+        ({"images": [torch.zeros(2, 2)] * 4}, "not the bytes of image files"),
+        ({"timestamps": "soon"}, "sequence a"),
+    ],
+)
+def test_a_sequence_without_sense_is_one_line(tmp_path, changes, message):
+    save_chunk(tmp_path / "0.torch", [bad(record("a"), **changes)])
+    with pytest.raises(ValueError, match=message) as caught:
+        ChunkIndex(tmp_path)
+    assert str(caught.value).startswith(str(tmp_path / "0.torch")) and "\n" not in str(caught.value)
+
+
+def test_squashed_frames_are_refused(tmp_path):
+    """A camera of 16:9, and square frames."""
+    entry = record("a")
+    entry["cameras"][:, 0] = 0.9 * 9 / 16
+    save_chunk(tmp_path / "0.torch", [entry])
+    with pytest.raises(ValueError, match="frames of 16x16 pixels are squashed"):
+        ChunkIndex(tmp_path)
+
+
+def test_a_sequence_in_two_chunks_is_refused(folder):
+    save_chunk(folder / "000002.torch", [record("b")])
+    with pytest.raises(ValueError, match=r"sequence b is in 000000.torch and in 000002.torch"):
+        ChunkIndex(folder)
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "old", "compressed", "list", "hostile"])
+def test_a_file_that_is_no_chunk_is_one_line(tmp_path, damage):
+    path = tmp_path / "0.torch"
+    save_chunk(path, [record("a")])
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-500])
+    elif damage == "text":
+        path.write_text("not a chunk")
+    elif damage == "old":
+        torch.save([record("a")], path, _use_new_zipfile_serialization=False)
+    elif damage == "list":
+        torch.save({"a": 1}, path)
+    else:
+        with zipfile.ZipFile(path) as source:
+            content = {name: source.read(name) for name in source.namelist()}
+        if damage == "hostile":
+            name = next(name for name in content if name.endswith("data.pkl"))
+            content[name] = b"cos\nsystem\n(Vtouch /tmp/x\ntR."
+        method = zipfile.ZIP_DEFLATED if damage == "compressed" else zipfile.ZIP_STORED
+        with zipfile.ZipFile(path, "w", method) as target:
+            for name, data in content.items():
+                target.writestr(name, data)
+    with pytest.raises(ValueError) as caught:
+        read_chunk(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_folder_without_chunks_says_what_was_expected(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"expected a folder of \.torch files"):
+        ChunkIndex(tmp_path)
+
+
+def test_an_unreadable_image_is_replaced_and_others_stay(folder):
+    """Damage inside one image, after the index was made."""
+    dataset = ChunkPairDataset(folder, SIZE, seed=5)
+    whole = [dataset[number] for number in range(9)]
+    place = read_chunk(folder / "000001.torch")[0].images
+    content = bytearray((folder / "000001.torch").read_bytes())
+    for image in place:
+        content[image.offset : image.offset + image.size] = bytes(image.size)
+    (folder / "000001.torch").write_bytes(content)
+    replaced = 0
+    for number, before in enumerate(whole):
+        sample = dataset[number]
+        replaced += bool(sample["replaced"])
+        if not sample["replaced"]:
+            assert torch.equal(sample["target_image"], before["target_image"])
+        assert sample["sequence"] != 2
+    assert replaced == 3  # once an epoch
+
+
+def test_make_rooms_writes_chunks_and_goes_on_where_it_stopped(tmp_path, capsys):
+    arguments = ["test", "--style", "varied", "--chunks", str(tmp_path), "--frames", "3"]
+    arguments += ["--size", "16", "--chunk-rooms", "2", "--workers", "1"]
+    make_rooms([*arguments, "--clips", "3"])
+    assert "3 rooms made, 0 were there" in capsys.readouterr().out
+    files = sorted((tmp_path / "test").iterdir())
+    assert [path.name for path in files] == ["000000.torch", "000001.torch", "index.json"]
+    first = files[0].read_bytes(), files[0].stat().st_mtime_ns
+    files[1].unlink()
+    make_rooms([*arguments, "--clips", "4"])
+    assert "2 rooms made, 2 were there" in capsys.readouterr().out
+    assert (files[0].read_bytes(), files[0].stat().st_mtime_ns) == first
+    index = ChunkIndex(tmp_path / "test")
+    assert len(index.poses) == 4 and index.read(0, [2])[0].shape == (16, 16, 3)
+    with pytest.raises(ValueError, match="holds other rooms than asked for"):
+        make_rooms([*arguments, "--clips", "4", "--seed", "1"])
+
+
+def test_styles_and_chunks_go_together():
+    with pytest.raises(ValueError, match="varied rooms are written with --chunks DIR"):
+        make_rooms(["test", "--style", "varied"])
+
+
+def test_the_preset_of_the_varied_rooms_is_complete():
+    config = load_config("first-stage-varied")
+    assert config.data.chunks and config.first_stage.image_size == 128
