@@ -20,7 +20,8 @@ from photonvs.datasets.chunks import (
     save_chunk,
 )
 from photonvs.datasets.frames import ChunkFrameDataset
-from photonvs.datasets.latents import first_stage_fingerprint, open_dataset
+from photonvs.datasets.latents import first_stage_fingerprint
+from photonvs.datasets.sources import open_dataset
 from photonvs.models import build_first_stage
 from photonvs.training.first_stage import FirstStageTask
 from photonvs.training.latents import encode_latents

@@ -23,7 +23,7 @@ COMMANDS = {
     "convert-sequence": "convert posed images or a posed video of your own",
     "extract-poses": "convert RealEstate10K's text files to one poses.npy",
     "encode-latents": "encode all frames of a data set once",
-    "train": "train the score network",
+    "train": "train the denoiser",
     "train-first-stage": "train the image autoencoder",
     "export-weights": "export a checkpoint's weights for others",
 }

@@ -8,14 +8,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..config import config_to_dict
 from ..models.denoiser import Denoiser
+from ..utils.distributed import device_of
 from ..utils.progress import progress_bar
-from .draw import Progress, decode, draw, encode, latent_shape
+from .draw import Progress, decode, draw, encode
 from .drawing import Drawing
 from .method import Method
 from .runs import Run, open_runs
-from .views import device_of
 
 PREVIEW_SECONDS = 5.0  # between two contact sheets of a run that is being made
 
@@ -54,7 +53,7 @@ def sample_trajectory(
         )
     opened = open_runs(directories, runs)
     for run in opened:
-        run.claim({**asdict(method), "weights": weights, "config": _model_settings(denoiser)})
+        run.claim({**asdict(method), "weights": weights, "config": asdict(denoiser.config)})
     drawings = _begin(opened, denoiser, first_stage)
     for run in opened:
         run.write_summary(frames_per_second)
@@ -90,7 +89,7 @@ def _begin(runs: list[Run], denoiser: Denoiser, first_stage: nn.Module) -> list[
     encoded: dict[Path, Tensor] = {}
     drawings = []
     for run in runs:
-        latents = run.read_latents(latent_shape(denoiser))
+        latents = run.read_latents(denoiser.config.latent_shape)
         for index, photo in run.given.items():
             if index in latents:
                 continue
@@ -103,8 +102,3 @@ def _begin(runs: list[Run], denoiser: Denoiser, first_stage: nn.Module) -> list[
                 run.write_image(index, decode(first_stage, latent.to(device_of(denoiser))))
         drawings.append(Drawing(run.spec, latents, run.number))
     return drawings
-
-
-def _model_settings(denoiser: Denoiser) -> dict:
-    settings = config_to_dict(denoiser.config)
-    return {part: settings[part] for part in ("first_stage", "denoiser", "diffusion")}

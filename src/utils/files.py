@@ -19,6 +19,11 @@ def find_base(module: Path, current: Path) -> Path:
 BASE = find_base(Path(__file__).resolve(), Path.cwd())
 
 
+def from_base(path: str | None) -> Path | None:
+    """The path that settings give, from BASE if it is relative; None for none."""
+    return None if path is None else BASE / path
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that becomes `path` when the block ends without an error.
