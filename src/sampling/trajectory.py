@@ -1,6 +1,5 @@
 """The frames of a path, drawn one after the other and stored."""
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,8 +14,6 @@ from .draw import Progress, decode, draw, encode
 from .drawing import Drawing
 from .method import Method
 from .runs import Run, open_runs
-
-PREVIEW_SECONDS = 5.0  # between two contact sheets of a run that is being made
 
 
 @torch.inference_mode()
@@ -57,7 +54,6 @@ def sample_trajectory(
     drawings = _begin(opened, denoiser, first_stage)
     for run in opened:
         run.write_summary(frames_per_second)
-    done, shown = 0, time.monotonic()
     run_of = dict(zip(drawings, opened, strict=True))
     waiting = [frame for drawing in drawings for frame in drawing.waiting()]
     total = sum(method.pairs(len(frame.views)) for frame in waiting) * method.steps
@@ -66,18 +62,10 @@ def sample_trajectory(
         def watch(now: Progress) -> None:
             bar.update(now.pairs)
 
-        for (drawing, index), latent, image in draw(
-            drawings, denoiser, first_stage, method, batch_size, watch, stop
-        ):
-            done += 1
+        drawn = draw(drawings, denoiser, first_stage, method, batch_size, watch, stop)
+        for done, ((drawing, index), latent, image) in enumerate(drawn, start=1):
             bar.set_postfix_str(f"{done} of {len(waiting)} frames", refresh=False)
-            run = run_of[drawing]
-            run.write_latent(index, latent)
-            run.write_image(index, image)
-            run.write_summary(frames_per_second)
-            if not run.complete() and time.monotonic() - shown >= PREVIEW_SECONDS:
-                run.write_contact_sheet()
-                shown = time.monotonic()
+            run_of[drawing].write_frame(index, latent, image, frames_per_second)
     return opened
 
 

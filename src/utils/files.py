@@ -46,6 +46,16 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def refuse_overwriting(paths: list[Path], force: bool) -> None:
+    """Raise ValueError naming files that would be lost, unless `force`."""
+    if paths and not force:
+        names = ", ".join(str(path) for path in paths)
+        raise ValueError(
+            f"{names}: exists with another content, which would be lost; choose another name, "
+            "or --force to replace it"
+        )
+
+
 def natural_order(path: Path | str) -> list[tuple[int, str]]:
     """A sort key in which frame_2 comes before frame_10."""
     parts = re.split(r"(\d+)", str(path))
