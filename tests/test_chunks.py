@@ -284,9 +284,9 @@ def test_make_rooms_writes_chunks_and_goes_on_where_it_stopped(tmp_path, capsys)
         make_rooms([*arguments, "--clips", "4", "--seed", "1"])
 
 
-def test_styles_and_chunks_go_together():
-    with pytest.raises(ValueError, match="varied rooms are written with --chunks DIR"):
-        make_rooms(["test", "--style", "varied"])
+def test_chunks_are_of_varied_rooms(tmp_path):
+    with pytest.raises(ValueError, match="--chunks: holds varied rooms; add --style varied"):
+        make_rooms(["test", "--chunks", str(tmp_path)])
 
 
 def test_the_preset_of_the_varied_rooms_is_complete():

@@ -5,11 +5,9 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
-from ..datasets.rooms.clips import Clip, make_clips
+from ..datasets.rooms.clips import STYLES, Clip, make_clips
 from ..datasets.rooms.varied.shots import Shot, make_chunks
 from ..utils.files import REPOSITORY
-
-STYLES = ("flats", "varied")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -20,7 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
         _make_chunks(options)
         return
     rate = Fraction(options.fps).limit_denominator(1001)
-    shared = options.frames, rate, options.pose_every, options.rooms
+    shared = options.frames, rate, options.pose_every, options.rooms, options.style
     numbers = range(options.first, options.first + options.clips)
     clips = [Clip(options.split, options.seed, number, *shared) for number in numbers]
     clips.sort(key=lambda clip: clip.room)
@@ -58,10 +56,8 @@ def _check(options: argparse.Namespace) -> None:
             raise ValueError(f"--{name.replace('_', '-')} {value}: expected at least {least}")
     if not 1 <= options.fps <= 120:
         raise ValueError(f"--fps {options.fps:g}: expected 1 to 120 frames a second")
-    if (options.chunks is None) != (options.style == "flats"):
-        raise ValueError(
-            f"--style {options.style}: varied rooms are written with --chunks DIR, flats without"
-        )
+    if options.chunks is not None and options.style != "varied":
+        raise ValueError("--chunks: holds varied rooms; add --style varied")
     if options.chunks is not None and (options.rooms or options.depth):
         raise ValueError("--chunks: goes without --rooms and --depth; each clip has its own room")
 

@@ -19,9 +19,10 @@ from tqdm import tqdm
 from ....utils.files import atomic_path
 from ....utils.random import generator
 from ...chunks import make_record, read_chunk, save_chunk
+from .builder import furnished
 from .paths import Path as CameraPath
 from .paths import walk
-from .plan import Plan, furnished
+from .plan import Plan
 from .render import Renderer
 
 STYLE = 1  # another number, other rooms: to be raised when the rooms change
@@ -67,8 +68,8 @@ def make_scene(shot: Shot) -> tuple[Plan, CameraPath]:
 def pictures(shot: Shot) -> tuple[CameraPath, Iterator[np.ndarray]]:
     """The path of a shot and its frames, (size, size, 3) uint8 each, made as they are asked for."""
     plan, path = make_scene(shot)
-    renderer = Renderer(plan)
-    return path, (renderer.render(pose, path.focal_y, shot.size)[0] for pose in path.poses)
+    renderer, size = Renderer(plan), (shot.size, shot.size)
+    return path, (renderer.render(pose, path.focal_y, size)[0] for pose in path.poses)
 
 
 def make_record_of(shot: Shot) -> dict[str, object]:
