@@ -146,6 +146,7 @@ class FirstStageTrainingConfig:
     discriminator_channels: int = 64  # of its first layer
     discriminator_layers: int = 3  # that halve the size; a patch is 70 pixels wide with 3
     flip: bool = False  # mirror half of the frames
+    crop: int | None = None  # pixels: train on a random square of a frame; null: on whole frames
     restart_after: int = (
         0  # optimizer steps without use after which a code is placed anew; 0: never, as published
     )

@@ -28,6 +28,7 @@ from .first_stage_losses import (
 )
 from .models import build_first_stage, load_first_stage, save_weights
 from .models.discriminator import PatchDiscriminator, generator_loss, patches
+from .models.first_stage import latent_shape
 from .models.perceptual import load_perceptual
 from .reconstruction import reconstruction_picture, reconstruction_quality
 from .trainer import Trainer, rate_factor
@@ -54,6 +55,7 @@ class FirstStageTask:
         self.config, self.process = config, process
         settings, seed = config.first_stage_training, config.training.seed
         self.dataset = _frames(config, flip=settings.flip)
+        self.dataset.crop = settings.crop
         validation = config.data.validation
         self.held_out = _frames(config, validation) if validation else None
         self.perceptual = load_perceptual(settings.perceptual, process.device)
@@ -251,6 +253,14 @@ def _check(config: Config) -> None:
         raise ValueError(
             "the first stage is trained with training.precision=float32 and training.compile=false only"
         )
+    if settings.crop is not None:
+        _, latent = latent_shape(config.first_stage)
+        shrink = size // latent
+        if not shrink <= settings.crop <= size or settings.crop % shrink:
+            raise ValueError(
+                f"first_stage_training.crop {settings.crop}: expected a multiple of {shrink} up to {size}"
+            )
+        size = settings.crop
     if settings.discriminator_weight and patches(size, settings.discriminator_layers) < 1:
         raise ValueError(
             f"first_stage_training.discriminator_layers {settings.discriminator_layers}: too many for images of {size} pixels"

@@ -152,6 +152,7 @@ def test_single_frames_are_the_targets_of_the_pairs(folder):
 def test_the_first_stage_is_trained_and_validated_on_chunks(folder):
     settings = ["first_stage.image_size=16", "first_stage.channel_multipliers=[1,1]"]
     settings += [f"data.chunks={folder}", f"data.validation={folder}", "training.seed=1"]
+    settings += ["first_stage_training.crop=null"]
     task = FirstStageTask(load_config("first-stage-varied", settings), Process(torch.device("cpu")))
     expected = ChunkFrameDataset(folder, SIZE, 1)
     for dataset in (task.dataset, task.held_out):
@@ -292,3 +293,30 @@ def test_chunks_are_of_varied_rooms(tmp_path):
 def test_the_preset_of_the_varied_rooms_is_complete():
     config = load_config("first-stage-varied")
     assert config.data.chunks and config.first_stage.image_size == 128
+
+
+def test_crops_are_squares_of_the_frame_and_numbered(tmp_path):
+    ramp = np.arange(SIZE * SIZE, dtype=np.uint8).reshape(SIZE, SIZE, 1).repeat(3, 2)
+    entry = record("a")
+    entry["images"] = [chunks.encode_jpeg(ramp)] * 4
+    save_chunk(tmp_path / "0.torch", [entry])
+    whole, cut = (ChunkFrameDataset(tmp_path, SIZE, 1, flip=True) for _ in range(2))
+    cut.crop = 8
+    found = set()
+    for number in range(12):
+        square = cut[number]["image"]
+        assert torch.equal(square, cut[number]["image"]) and square.shape == (3, 8, 8)
+        squares = whole[number]["image"].unfold(1, 8, 1).unfold(2, 8, 1)  # (3, 9, 9, 8, 8)
+        equal = (squares == square[:, None, None]).all(-1).all(-1).all(0).nonzero().tolist()
+        assert len(equal) == 1
+        found.add(tuple(equal[0]))
+    assert len(found) > 6
+
+
+@pytest.mark.parametrize("crop", [3, 0, 20])
+def test_a_crop_that_does_not_fit_is_refused(folder, crop):
+    settings = ["first_stage.image_size=16", "first_stage.channel_multipliers=[1,1]"]
+    settings += [f"data.chunks={folder}", "data.validation=null"]
+    settings += [f"first_stage_training.crop={crop}"]
+    with pytest.raises(ValueError, match="crop .*: expected a multiple of 2 up to 16"):
+        FirstStageTask(load_config("first-stage-varied", settings), Process(torch.device("cpu")))

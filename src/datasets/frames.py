@@ -16,15 +16,20 @@ class _SingleFrames(FramePairs):
     Which sequences are usable, their order and what replaces an unreadable frame are those of the pairs; frame k is the
     target of pair k, so it is uniform over a sequence's frames but the last, and a function of (seed, k) only. A sample is a
     dict of tensors: `image` uint8 (3, image_size, image_size); `sequence`, `frame` int64 (); `replaced` bool (). flip: mirror
-    half of the frames left to right.
+    half of the frames left to right. crop: side of a random square of the frame, pixels, that `image` is; None: all of it.
     """
 
-    flip = False
+    flip, crop = False, None
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         sample = super().__getitem__(index)
         if self.flip and generator(self.seed, "flip", index).random() < 0.5:
             sample["image"] = sample["image"].flip(-1)
+        if self.crop is not None:
+            room = sample["image"].shape[-1] - self.crop + 1
+            top, left = generator(self.seed, "crop", index).integers(room, size=2).tolist()
+            square = sample["image"][:, top : top + self.crop, left : left + self.crop]
+            sample["image"] = square.contiguous()
         return sample
 
     def load(self, pair: Pair) -> dict[str, Tensor]:
