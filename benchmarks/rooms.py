@@ -1,8 +1,9 @@
-"""Made-up rooms: seconds until a room is ready, frames a second, and rooms of ten frames a minute; one process.
+"""Made-up rooms: seconds until a room is ready, frames a second, and rooms of ten frames a minute.
 
     python benchmarks/rooms.py [--rooms 6]
 
-The flats are rendered as for video clips (640x360) and at the size that is trained on, the varied rooms at the latter.
+The flats are rendered as for video clips (640x360) and at the size that is trained on, the varied
+rooms at the latter. One process, one thread.
 """
 
 import argparse

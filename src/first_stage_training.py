@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from .config import Config, config_to_dict, load_config
-from .datasets.chunks import has_chunks
+from .datasets.chunk_files import has_chunks
 from .datasets.frames import ChunkFrameDataset, FrameDataset
 from .datasets.realestate10k import FramePairs
 from .first_stage_losses import (

@@ -1,4 +1,4 @@
-"""Chunks: frames and cameras come back, training from them is numbered and resumes, bad files are one clear line."""
+"""Chunks: frames and cameras come back, samples are numbered, bad files are one clear line."""
 
 import pickle
 import zipfile
@@ -11,14 +11,8 @@ import torch
 from photonvs.commands.make_rooms import main as make_rooms
 from photonvs.config import Config, load_config
 from photonvs.datasets import chunks
-from photonvs.datasets.chunks import (
-    INDEX,
-    ChunkIndex,
-    ChunkPairDataset,
-    make_record,
-    read_chunk,
-    save_chunk,
-)
+from photonvs.datasets.chunk_files import encode_jpeg, make_record, read_chunk, save_chunk
+from photonvs.datasets.chunks import INDEX, ChunkIndex, ChunkPairDataset
 from photonvs.datasets.frames import ChunkFrameDataset
 from photonvs.datasets.latents import first_stage_fingerprint, open_dataset
 from photonvs.encode_latents import encode_latents
@@ -298,7 +292,7 @@ def test_the_preset_of_the_varied_rooms_is_complete():
 def test_crops_are_squares_of_the_frame_and_numbered(tmp_path):
     ramp = np.arange(SIZE * SIZE, dtype=np.uint8).reshape(SIZE, SIZE, 1).repeat(3, 2)
     entry = record("a")
-    entry["images"] = [chunks.encode_jpeg(ramp)] * 4
+    entry["images"] = [encode_jpeg(ramp)] * 4
     save_chunk(tmp_path / "0.torch", [entry])
     whole, cut = (ChunkFrameDataset(tmp_path, SIZE, 1, flip=True) for _ in range(2))
     cut.crop = 8

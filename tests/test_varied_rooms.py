@@ -1,4 +1,7 @@
-"""The varied rooms: exact geometry, steady colours, paths within their bounds, repeatable pictures."""
+"""The varied rooms.
+
+Exact geometry, steady colours, paths within their bounds, repeatable pictures.
+"""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -29,7 +32,7 @@ def scene() -> tuple[Plan, paths.Path, Renderer]:
 
 
 def pixel_rays(pose: np.ndarray, focal_y: float, size: int) -> np.ndarray:
-    """World directions through the pixel centres, of length 1 along the optical axis, (size, size, 3)."""
+    """World directions through the pixel centres, of depth 1, (size, size, 3)."""
     y, x = np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5, indexing="ij")
     pixels = np.stack([x, y, np.ones_like(x)], axis=-1)
     inverse = np.linalg.inv(intrinsic_matrix(focal_y, (size, size)))
@@ -37,7 +40,10 @@ def pixel_rays(pose: np.ndarray, focal_y: float, size: int) -> np.ndarray:
 
 
 def ray_depth(plan: Plan, pose: np.ndarray, focal_y: float, size: int) -> np.ndarray:
-    """Depth (size, size) by cutting each ray with each solid, in float64: independent of how the renderer does it."""
+    """Depth (size, size) by cutting each ray with each solid, in float64.
+
+    Independent of how the renderer does it.
+    """
     origin, rays = pose[:3, 3], pixel_rays(pose, focal_y, size)
     bounds = np.stack([-plan.size, plan.size]) / 2
     bounds[:, 2] += plan.size[2] / 2

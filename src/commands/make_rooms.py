@@ -65,8 +65,8 @@ def _check(options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     """The command's options."""
     parser = argparse.ArgumentParser(
-        description="Make video clips of random furnished rooms, with poses as in RealEstate10K; or chunks of frames of "
-        "varied rooms, to train from."
+        description="Make video clips of random furnished rooms, with poses as in RealEstate10K; "
+        "or chunks of frames of varied rooms, to train from."
     )
     parser.add_argument(
         "split", choices=["train", "test"], help="their rooms differ for the same seed"
@@ -94,6 +94,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FRAMES",
         help="frames from pose to pose (default: 1)",
     )
+    _add_shared_options(parser)
+    _add_chunk_options(parser)
+    return parser
+
+
+def _add_shared_options(parser: argparse.ArgumentParser) -> None:
+    """Which rooms, what of them, and where to."""
     parser.add_argument(
         "--seed", type=int, default=0, help="another seed, other rooms (default: 0)"
     )
@@ -113,8 +120,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="default: the repository's dataset-data/data",
     )
-    _add_chunk_options(parser)
-    return parser
 
 
 def _add_chunk_options(parser: argparse.ArgumentParser) -> None:

@@ -11,12 +11,14 @@ from .realestate10k import FramePairs, Pair, PairDataset
 
 
 class _SingleFrames(FramePairs):
-    """One random frame from every usable sequence an epoch; map-style, without an end. To be mixed into a reader of pairs.
+    """One random frame from every usable sequence an epoch; map-style, without an end.
 
-    Which sequences are usable, their order and what replaces an unreadable frame are those of the pairs; frame k is the
-    target of pair k, so it is uniform over a sequence's frames but the last, and a function of (seed, k) only. A sample is a
-    dict of tensors: `image` uint8 (3, image_size, image_size); `sequence`, `frame` int64 (); `replaced` bool (). flip: mirror
-    half of the frames left to right. crop: side of a random square of the frame, pixels, that `image` is; None: all of it.
+    To be mixed into a reader of pairs. Which sequences are usable, their order and what replaces an
+    unreadable frame are those of the pairs; frame k is the target of pair k, so it is uniform over
+    a sequence's frames but the last, and a function of (seed, k) only. A sample is a dict of
+    tensors: `image` uint8 (3, image_size, image_size); `sequence`, `frame` int64 (); `replaced`
+    bool (). flip: mirror half of the frames left to right. crop: side of a random square of the
+    frame, pixels, that `image` is; None: all of it.
     """
 
     flip, crop = False, None

@@ -1,4 +1,4 @@
-"""Where the tensors of a file of torch.save lie in it, so that one of thousands is read without the others.
+"""Where the tensors of a file of torch.save lie in it: one is read without the others.
 
 Nothing that the file names is imported or run: see `inert_pickle`.
 """
@@ -28,7 +28,10 @@ LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip entry: lengths of the name an
 
 
 class TensorPlace(NamedTuple):
-    """A tensor in a file: type, shape, and the byte that it begins at; its numbers follow each other."""
+    """A tensor in a file: type, shape, and the byte that it begins at.
+
+    Its numbers follow each other.
+    """
 
     dtype: np.dtype
     shape: tuple[int, ...]
@@ -51,7 +54,8 @@ class TensorPlace(NamedTuple):
 def locate_tensors(path: str | Path) -> object:
     """What a file of torch.save holds, with a `TensorPlace` for every tensor.
 
-    Raises FileNotFoundError; ValueError for a file that is damaged, compressed, or older than PyTorch's zip format.
+    Raises FileNotFoundError; ValueError for a file that is damaged, compressed, or older than
+    PyTorch's zip format.
     """
     try:
         with zipfile.ZipFile(path) as archive, Path(path).open("rb") as file:

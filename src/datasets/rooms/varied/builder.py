@@ -141,7 +141,10 @@ class Builder:
         plan.exposure = float(np.clip(rng.normal(0.62, 0.17), 0.3, 1.0))
 
     def _window(self, low: np.ndarray, high: np.ndarray, daylight: float) -> None:
-        """A window with its sill, perhaps curtains; nothing is put in front of it above the sill."""
+        """A window with its sill, perhaps curtains.
+
+        Nothing is put in front of it above the sill.
+        """
         rng, stock = self.rng, self.stock
         width = rng.uniform(0.6, 2.2)
         sill = rng.choice([rng.uniform(0.75, 1.05), 0.1], p=[0.85, 0.15])
@@ -225,9 +228,10 @@ class Builder:
         space: float = 0.02,
         outside: bool = False,
     ) -> tuple[np.ndarray, float] | None:
-        """Put a piece with its back to a wall of the area; where, (3,), and its yaw; None if there's no room for it.
+        """Put a piece with its back to a wall of the area; where, (3,), and its yaw, or None.
 
-        outside: only at a wall of the house. space: metres kept free around it.
+        None: there is no room for it. outside: only at a wall of the house. space: metres kept
+        free around it.
         """
         rng, extent = self.rng, high - low
         for _ in range(PLACES):

@@ -1,4 +1,4 @@
-"""What belongs to the room itself, or stands in it to look at: doors, pictures, rugs, plants, lamps; metres."""
+"""What belongs to the room or stands in it to look at: doors, pictures, rugs, plants, lamps."""
 
 import numpy as np
 

@@ -1,4 +1,7 @@
-"""What furniture, doors, curtains and rugs look like from the front; (height, width, 3) in [0, 1]."""
+"""What furniture, doors, curtains and rugs look like from the front.
+
+(height, width, 3) in [0, 1].
+"""
 
 import cv2
 import numpy as np

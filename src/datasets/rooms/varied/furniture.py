@@ -1,4 +1,7 @@
-"""Furniture: what people sit and lie on, tables, what holds things; every piece of its own size, metres."""
+"""Furniture: what people sit and lie on, tables, what holds things.
+
+Every piece of its own size, metres.
+"""
 
 import numpy as np
 

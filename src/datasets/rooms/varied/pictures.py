@@ -1,4 +1,4 @@
-"""What is painted on one face: pictures, views out of a window, doors, books, screens; (height, width, 3) in [0, 1]."""
+"""Pictures on walls and views out of windows; images (height, width, 3) in [0, 1]."""
 
 from collections.abc import Callable
 

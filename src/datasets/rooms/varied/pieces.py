@@ -40,7 +40,10 @@ def turned(point: np.ndarray, yaw: float) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Lamp:
-    """A light at a point. colour: light that it sends into each direction, the unit of the room's light."""
+    """A light at a point.
+
+    colour: light that it sends into each direction, the unit of the room's light.
+    """
 
     place: np.ndarray  # (3,)
     colour: Colour
@@ -68,7 +71,10 @@ class Piece:
         self.solids.append(Solid(centre, size, 0.0, 0.0, skin))
 
     def prism(self, x: float, y: float, z: float, radius: float, height: float, skin: Skin) -> None:
-        """Add an upright prism with 2 PRISM sides around (x, y); its boxes together fill it without gap."""
+        """Add an upright prism with 2 PRISM sides around (x, y).
+
+        Its boxes together fill it without gap.
+        """
         side = 2 * radius * np.tan(np.pi / (2 * PRISM))
         for number in range(PRISM):
             size = np.array([side, 2 * radius, height])

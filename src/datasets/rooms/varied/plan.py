@@ -12,7 +12,10 @@ from .tiles import Colour
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """An opening that light comes through: corner, edges and the normal into the room, each (3,)."""
+    """An opening that light comes through.
+
+    Corner, edges and the normal into the room, each (3,).
+    """
 
     corner: np.ndarray
     right: np.ndarray

@@ -1,6 +1,8 @@
-"""Pictures of a planned room: surfaces are painted where they are seen, so that a room is ready to be looked at quickly.
+"""Pictures of a planned room.
 
-All surfaces are matt: a point has the same colour in all views. Sunlight through windows is found for every sample.
+Surfaces are painted where they are seen, so that a room is ready to be looked at quickly. All
+surfaces are matt: a point has the same colour in all views. Sunlight through windows is found for
+every sample.
 """
 
 import cv2
@@ -34,7 +36,7 @@ class Renderer:
         self.lights, self.light_places = self._pack_lights(lights)
 
     def _pack_lights(self, lights: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """All light maps in one picture, as shades (display values), and the place of each, (4, n)."""
+        """All light maps in one picture, as factors of display values; their places, (4, n)."""
         maps = []
         for light, skin in zip(lights, self.faces.skins, strict=True):
             shade = np.ones_like(light) if skin.glow else self._shade(light * self.exposure)
@@ -49,9 +51,10 @@ class Renderer:
     def render(
         self, pose: np.ndarray, focal_y: float, size: tuple[int, int]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The frame (height, width, 3) uint8 and the depth along the optical axis (height, width) float32, metres.
+        """The frame (height, width, 3) uint8 and its depth (height, width) float32, metres.
 
-        pose: 4x4 camera-to-world, inside the room; size: (height, width) pixels; square pixels, principal point 0.5.
+        pose: 4x4 camera-to-world, inside the room; size: (height, width) pixels; square pixels,
+        principal point 0.5. Depth is along the optical axis.
         """
         fine = size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING
         surface, index = self._visible(np.asarray(pose, np.float64), focal_y, fine)
@@ -136,10 +139,11 @@ class Renderer:
     def _visible(
         self, pose: np.ndarray, focal_y: float, size: tuple[int, int]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """What each sample sees: (u, v, 1) / depth, float32 (3, height, width); the face's number (height, width).
+        """What each sample sees: (u, v, 1) / depth, (3, height, width), and the face's number.
 
-        A face's point corner + u right + v down is seen at depth * (x, y, 1) = H (u, v, 1), so the inverse of H gives all
-        three as linear functions of the pixel, and the greatest 1 / depth wins.
+        A face's point corner + u right + v down is seen at depth
+        * (x, y, 1) = H (u, v, 1), so the inverse of H gives all three as linear functions of the
+        pixel, and the greatest 1 / depth wins.
         """
         intrinsics = intrinsic_matrix(focal_y, size)
         numbers, frames = self._in_front(pose)
@@ -167,7 +171,10 @@ class Renderer:
         return nearest, index
 
     def _in_front(self, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers of the faces that face the camera, nearest first, and (n, 3, 3): right, down, corner in its axes."""
+        """Numbers of the faces that face the camera, nearest first, and (n, 3, 3).
+
+        Right, down, corner in its axes.
+        """
         offset = self.faces.corner - pose[:3, 3]
         numbers = np.flatnonzero((offset * self.faces.normal).sum(1) < -1e-6)
         middle = offset + (self.faces.right + self.faces.down) / 2
@@ -180,7 +187,7 @@ class Renderer:
 def _bounds(
     frames: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First and last-but-one pixel (n, 2) of (x, y) that faces can cover, and whether they cover any, (n,).
+    """Bounds of the pixels (x, y) that faces can cover, (n, 2) each; whether there are any, (n,).
 
     A face that reaches behind the camera may cover everything.
     """
@@ -198,9 +205,10 @@ def _bounds(
 
 
 def _mappings(surfaces: Faces) -> tuple[np.ndarray, np.ndarray]:
-    """From a face's (u, v) to its image: x = a u + b v + c, y = d u + e v + f in images, (6, n) float32; texels a metre.
+    """From a face's (u, v) to its image; and texels a metre, (n,).
 
-    Level faces are painted by where they are in the room, others from their corner; each face begins elsewhere.
+    x = a u + b v + c, y = d u + e v + f in images, (6, n) float32. Level faces are
+    painted by where they are in the room, others from their corner; each face begins elsewhere.
     """
     count = len(surfaces.skins)
     width, height = surfaces.width, surfaces.height
@@ -230,7 +238,7 @@ def _mappings(surfaces: Faces) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pack_skins(skins: list[Skin]) -> tuple[np.ndarray, np.ndarray]:
-    """The pyramids of all images in one picture, and the place of each level, (4, images * LEVELS)."""
+    """The pyramids of all images in one picture; the levels' places, (4, images * LEVELS)."""
     levels = []
     for skin in skins:
         border = cv2.BORDER_REPLICATE if skin.metres is None else cv2.BORDER_WRAP
@@ -243,9 +251,10 @@ def _pack_skins(skins: list[Skin]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pack(images: list[np.ndarray], width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images with a border of one pixel in one picture; (4, n) float32: x, y, width, height of what is inside.
+    """Images with a border of one pixel in one picture, and their places.
 
-    x and y are in the coordinates of cv2.remap: the first pixel's centre is 0.
+    (4, n) float32: x, y, width, height of what is inside. x and y are in the coordinates of
+    cv2.remap: the first pixel's centre is 0.
     """
     places, corners = np.zeros((4, len(images)), np.float32), {}
     x = y = row_height = 0
