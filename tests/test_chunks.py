@@ -237,6 +237,28 @@ def test_a_file_that_is_no_chunk_is_one_line(tmp_path, damage):
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_damaged_chunks_are_right_or_one_line(tmp_path):
+    """Bytes changed or cut off anywhere, most of them where the file says what it holds."""
+    save_chunk(tmp_path / "0.torch", [record("a")])
+    whole, path = (tmp_path / "0.torch").read_bytes(), tmp_path / "1.torch"
+    described, rng, refused = whole.index(b"data.pkl"), np.random.default_rng(0), 0
+    for number in range(160):
+        content = bytearray(whole)
+        if number % 4 == 0:
+            content = content[: rng.integers(len(whole))]
+        else:
+            start, length = (described, 1200) if number % 4 < 3 else (len(whole) - 1500, 1500)
+            for place in start + rng.integers(length, size=3):
+                content[place] = rng.integers(256)
+        path.write_bytes(content)
+        try:
+            read_chunk(path)
+        except ValueError as error:
+            refused += 1
+            assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
+    assert refused > 80
+
+
 def test_a_folder_without_chunks_says_what_was_expected(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"expected a folder of \.torch files"):
         ChunkIndex(tmp_path)

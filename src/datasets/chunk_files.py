@@ -153,7 +153,10 @@ def decode(encoded: np.ndarray) -> np.ndarray:
     ValueError if they are none.
     """
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(encoded, flags) if encoded.size else None
+    try:
+        image = cv2.imdecode(encoded, flags) if encoded.size else None
+    except cv2.error:  # sizes that no memory holds
+        image = None
     if image is None:
         raise ValueError("an image cannot be decoded")
     return np.ascontiguousarray(image[..., ::-1])
