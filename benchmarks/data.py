@@ -1,4 +1,4 @@
-"""Training data: pairs a second from videos and from latents, and the index of poses at the size of RealEstate10K.
+"""Training data: pairs a second from videos, chunks and latents, and the index of poses at the size of RealEstate10K.
 
     python benchmarks/data.py [--sequences 80000]
 
@@ -20,10 +20,12 @@ import torch
 from video import RATE, make_video
 
 from photonvs.config import Config
+from photonvs.datasets.chunk_files import make_record, save_chunk
+from photonvs.datasets.chunks import ChunkPairDataset
 from photonvs.datasets.latents import describe, first_stage_fingerprint, open_dataset
 from photonvs.datasets.poses import Sequence, load_poses, save_poses
 from photonvs.datasets.realestate10k import FramePairs
-from photonvs.datasets.video import crop_and_resize
+from photonvs.datasets.video import crop_and_resize, read_frames
 from photonvs.encode_latents import encode_latents
 
 POSES = 125  # a sequence
@@ -75,13 +77,31 @@ def compare_pairs(folder: Path) -> None:
     from_videos = open_dataset(config, "")
     config.data.latents = str(folder / "latents")
     from_latents = open_dataset(config, first_stage_fingerprint(stage))
+    from_chunks = open_chunks(folder, paths)
     images = np.random.default_rng(0).integers(0, 256, (2, 360, 640, 3), dtype=np.uint8)
     print(f"crop_and_resize: {1000 * seconds(lambda _: crop_and_resize(images), 20):.1f} ms a pair")
-    for name, dataset, count in (("videos", from_videos, 40), ("latents", from_latents, 2000)):
+    kinds = (
+        ("videos", from_videos, 40),
+        ("chunks", from_chunks, 200),
+        ("latents", from_latents, 2000),
+    )
+    for name, dataset, count in kinds:
         print(
             f"training pairs from {name}: {1 / seconds(dataset.__getitem__, count):.0f} pairs/s, one process"
         )
     check_same_pairs(from_videos, from_latents)
+
+
+def open_chunks(folder: Path, paths: Mapping[str, Sequence]) -> FramePairs:
+    """The same videos' frames as chunks, one a video, and their pairs."""
+    (folder / "chunks").mkdir()
+    for key, path in paths.items():
+        poses = np.broadcast_to(np.eye(4), (len(path), 4, 4))
+        frames = read_frames(folder / "videos" / f"{path.video}.mp4", path.timestamps)
+        url = f"https://x.invalid/watch?v={path.video}"
+        record = make_record(key, url, path.timestamps, poses, (9 / 16, 1.0), frames)
+        save_chunk(folder / "chunks" / f"{key}.torch", [record])
+    return ChunkPairDataset(folder / "chunks", Config().first_stage.image_size)
 
 
 class StandIn(torch.nn.Module):

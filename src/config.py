@@ -81,9 +81,8 @@ class DataConfig:
         None  # poses between the two frames of a pair at most; null: any distance, as published
     )
     workers: int = 4  # processes that load frames; 0: none
-    validation: str | None = (
-        None  # folder of another split: poses.npy and videos/, or chunks; null: no validation
-    )
+    # Folder of another split, with poses.npy and videos/ (for the first stage also of chunks); null: no validation.
+    validation: str | None = None
     validation_sequences: int = 8  # of that split, evenly chosen
     validation_frames: int = 6  # of each path, the given one included
     validation_every: int = 5  # poses from frame to frame

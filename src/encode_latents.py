@@ -354,3 +354,4 @@ def _report(done: Encoded, cache: LatentCache, part: tuple[int, int]) -> None:
         )
     state = f"{len(absent)} of {cache.shards} shards to go" if absent else "complete"
     log.info("%s: %s", cache.folder, state)
+    log.info("standard deviation of the latents: %.3g (denoiser.sigma_data)", cache.deviation())

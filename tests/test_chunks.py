@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from photonvs.commands.make_rooms import main as make_rooms
 from photonvs.config import Config, load_config
@@ -14,9 +15,9 @@ from photonvs.datasets import chunks
 from photonvs.datasets.chunk_files import encode_jpeg, make_record, read_chunk, save_chunk
 from photonvs.datasets.chunks import INDEX, ChunkIndex, ChunkPairDataset
 from photonvs.datasets.frames import ChunkFrameDataset
-from photonvs.datasets.latents import first_stage_fingerprint, open_dataset
+from photonvs.datasets.latents import LatentCache, first_stage_fingerprint, open_dataset
 from photonvs.encode_latents import encode_latents
-from photonvs.first_stage_training import FirstStageTask
+from photonvs.first_stage_training import FirstStageTask, train_first_stage
 from photonvs.models import build_first_stage
 from photonvs.utils.distributed import Process
 from photonvs.utils.tensor_places import locate_tensors
@@ -163,6 +164,13 @@ def test_training_from_chunks_and_from_their_latents_takes_the_same_pairs(folder
     assert encode_latents(config, folder / "latents", first_stage).frames == 15
     config.data.latents = str(folder / "latents")
     from_latents = open_dataset(config, first_stage_fingerprint(first_stage))
+    images = [
+        image
+        for n, length in enumerate((4, 6, 5))
+        for image in from_chunks.read(n, None, range(length))
+    ]
+    expected = np.std(torch.stack(images).numpy() / 127.5 - 1)
+    np.testing.assert_allclose(LatentCache(folder / "latents").deviation(), expected, rtol=1e-3)
     for number in (0, 3, 11):
         image, latent = from_chunks[number], from_latents[number]
         assert torch.equal(image["target_pose"], latent["target_pose"])
@@ -309,6 +317,20 @@ def test_chunks_are_of_varied_rooms(tmp_path):
 def test_the_preset_of_the_varied_rooms_is_complete():
     config = load_config("first-stage-varied")
     assert config.data.chunks and config.first_stage.image_size == 128
+
+
+def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(folder, tmp_path):
+    settings = ["first_stage.image_size=16", "first_stage.channel_multipliers=[1,1]"]
+    settings += ["first_stage.codebook_size=32", f"data.chunks={folder}", "data.validation=null"]
+    settings += ["first_stage_training.crop=8", "training.decay_steps=0"]
+
+    def train(name: str, steps: int) -> dict[str, torch.Tensor]:
+        config = load_config("first-stage-varied", [*settings, f"training.steps={steps}"])
+        return load_file(train_first_stage(config, tmp_path / name, "cpu"))
+
+    through = train("through", 4)
+    train("stopped", 2)
+    torch.testing.assert_close(train("stopped", 4), through, rtol=0, atol=0)
 
 
 def test_crops_are_squares_of_the_frame_and_numbered(tmp_path):
