@@ -23,13 +23,15 @@ class Autoencoding(nn.Module):
         """Images (n, 3, S, S) in [-1, 1] -> reconstructions, latents before and after quantization, codes (n, L, L).
 
         Straight-through: to the latents, the decoder's gradient passes as if nothing had been quantized.
+        Under autocast the two networks are computed in its precision, codes are looked for in float32.
         """
-        latents = self.first_stage.encode(images)
-        codes = self.first_stage.quantize.indices(latents.detach())
+        latents = self.first_stage.encode(images).to(images.dtype)
+        with torch.autocast(images.device.type, enabled=False):
+            codes = self.first_stage.quantize.indices(latents.detach())
         quantized = self.first_stage.quantize.embedding(codes).movedim(-1, 1)
         passed = latents + (quantized - latents).detach()
         return (
-            self.first_stage.decoder(self.first_stage.post_quant_conv(passed)),
+            self.first_stage.decoder(self.first_stage.post_quant_conv(passed)).to(images.dtype),
             latents,
             quantized,
             codes,

@@ -68,6 +68,7 @@ class FirstStageTask:
         self.restarts = CodeRestarts(
             self.first_stage.quantize.embedding, settings.restart_after, seed, process
         )
+        self.bfloat16 = config.training.precision == "bfloat16"
         self.discriminator = None
         if settings.discriminator_weight:
             discriminator = PatchDiscriminator(
@@ -102,7 +103,10 @@ class FirstStageTask:
             images = batch["image"].to(self.process.device, non_blocking=True).float() / 127.5 - 1
             last = part == accumulation
             with self.process.averaging(self.autoencoding, now=last):
-                reconstructions, latents, quantized, codes = self.autoencoding(images)
+                with torch.autocast(
+                    self.process.device.type, torch.bfloat16, enabled=self.bfloat16
+                ):
+                    reconstructions, latents, quantized, codes = self.autoencoding(images)
                 losses = self._losses(images, reconstructions, latents, quantized, adversarial)
                 (losses["loss"] / accumulation).backward()
             if adversarial:
@@ -249,9 +253,10 @@ def _check(config: Config) -> None:
         raise ValueError(
             f"first_stage.kind {config.first_stage.kind!r} has no weights to train; expected vqgan"
         )
-    if config.training.precision != "float32" or config.training.compile:
+    if config.training.precision not in ("float32", "bfloat16") or config.training.compile:
         raise ValueError(
-            "the first stage is trained with training.precision=float32 and training.compile=false only"
+            "the first stage is trained with training.precision=float32 or bfloat16 and "
+            "training.compile=false only"
         )
     if settings.crop is not None:
         _, latent = latent_shape(config.first_stage)
