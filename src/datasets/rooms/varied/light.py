@@ -13,7 +13,7 @@ from .stock import Skin
 
 TEXELS = 5  # points a metre
 MOST = 40  # points along a face at most
-GROUP = 320  # points that are lit together: they look at the same solids
+GROUP = 3200  # points that are lit together: they look at the same solids
 AROUND = 0.55  # metres: nearer surfaces darken a corner
 DIRECTIONS = 14  # in which a point looks around
 THIN = 0.1  # metres: what is thinner both ways casts no shadow
