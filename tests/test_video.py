@@ -335,3 +335,9 @@ def test_clips_frames(text):
         np.testing.assert_array_equal(
             read_frames(path, sequence.timestamps[[index]])[0], frames[truth[index]]
         )
+
+
+def test_square_frames_of_the_wanted_size_stay_as_they_are():
+    frames = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(crop_and_resize(frames, 48), frames)
+    assert crop_and_resize(frames, 24).shape == (2, 24, 24, 3)
