@@ -5,14 +5,12 @@ that, training reads single images, whatever the size of the chunks.
 """
 
 import json
-import os
 import secrets
 import shutil
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -28,7 +26,6 @@ from .video import crop_and_resize
 INDEX = "photonvs-index"  # folder beside the chunks
 FORMAT = 1  # of the index
 PLACE_TYPE = np.dtype([("chunk", "<i4"), ("offset", "<i8"), ("size", "<i4")])
-OPEN_FILES = 32  # a process keeps so many chunks open
 
 
 class ChunkIndex:
@@ -49,7 +46,6 @@ class ChunkIndex:
             self.folder / INDEX / "images.npy", mmap_mode="r", allow_pickle=False
         )
         self._starts = np.cumsum([0, *self.poses.lengths()])
-        self._files: OrderedDict[int, BinaryIO] = OrderedDict()
 
     def __reduce__(self) -> tuple:
         return ChunkIndex, (self.folder,)
@@ -62,21 +58,14 @@ class ChunkIndex:
         images = []
         for frame in frames:
             chunk, offset, size = self._places[self._starts[number] + frame].tolist()
+            path = self.folder / self.names[chunk]
             try:
-                encoded = os.pread(self._file(chunk).fileno(), size, offset)
-                images.append(decode(np.frombuffer(encoded, np.uint8)))
+                encoded = np.fromfile(path, np.uint8, size, offset=offset)
+                images.append(decode(encoded))
             except ValueError as error:
-                where = f"{self.folder / self.names[chunk]}: sequence {self.poses.id_of(number)}"
-                raise ValueError(f"{where}, frame {frame}: {error}") from error
+                where = f"sequence {self.poses.id_of(number)}, frame {frame}"
+                raise ValueError(f"{path}: {where}: {error}") from error
         return images
-
-    def _file(self, chunk: int) -> BinaryIO:
-        if chunk not in self._files:
-            self._files[chunk] = (self.folder / self.names[chunk]).open("rb")
-            if len(self._files) > OPEN_FILES:
-                self._files.popitem(last=False)[1].close()
-        self._files.move_to_end(chunk)
-        return self._files[chunk]
 
 
 def poses_path(folder: str | Path) -> Path:
