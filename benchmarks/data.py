@@ -1,4 +1,4 @@
-"""Pairs a second from videos and latents, and opening as many poses as RealEstate10K has.
+"""Pairs a second from videos, chunks and latents, and an index of RealEstate10K's size.
 
     python benchmarks/data.py [--sequences 80000]
 
@@ -23,11 +23,13 @@ from video import RATE, make_video
 
 from photonvs.cameras.realestate10k import VideoPoses
 from photonvs.config import Config, DataConfig
+from photonvs.datasets.chunk_files import make_record, save_chunk
+from photonvs.datasets.chunks import ChunkPairDataset
 from photonvs.datasets.latents import describe, first_stage_fingerprint
 from photonvs.datasets.pairs import FramePairs
 from photonvs.datasets.poses import load_poses, save_poses
 from photonvs.datasets.sources import open_dataset
-from photonvs.datasets.video import crop_and_resize
+from photonvs.datasets.video import crop_and_resize, read_frames
 from photonvs.training.latents import encode_latents
 from photonvs.utils.pictures import from_bytes
 
@@ -70,12 +72,30 @@ def compare_pairs(folder: Path) -> None:
     from_videos = open_dataset(config, "")
     config.data = replace(data, latents=f"{folder}/latents")
     from_latents = open_dataset(config, first_stage_fingerprint(stage))
+    from_chunks = open_chunks(folder, paths)
     images = np.random.default_rng(0).integers(0, 256, (2, 360, 640, 3), dtype=np.uint8)
     print(f"crop_and_resize: {1000 * seconds(lambda _: crop_and_resize(images), 20):.1f} ms a pair")
-    for name, dataset, count in (("videos", from_videos, 40), ("latents", from_latents, 2000)):
+    kinds = (
+        ("videos", from_videos, 40),
+        ("chunks", from_chunks, 200),
+        ("latents", from_latents, 2000),
+    )
+    for name, dataset, count in kinds:
         rate = 1 / seconds(dataset.__getitem__, count)
         print(f"training pairs from {name}: {rate:.0f} pairs/s, one process")
     check_same_pairs(from_videos, from_latents)
+
+
+def open_chunks(folder: Path, paths: Mapping[str, VideoPoses]) -> FramePairs:
+    """The same videos' frames as chunks, one a video, and their pairs."""
+    (folder / "chunks").mkdir()
+    for key, path in paths.items():
+        poses = np.broadcast_to(np.eye(4), (len(path), 4, 4))
+        frames = read_frames(folder / "videos" / f"{path.video}.mp4", path.timestamps)
+        url = f"https://x.invalid/watch?v={path.video}"
+        record = make_record(key, url, path.timestamps, poses, (9 / 16, 1.0), frames)
+        save_chunk(folder / "chunks" / f"{key}.torch", [record])
+    return ChunkPairDataset(folder / "chunks", Config().first_stage.image_size)
 
 
 class StandIn(torch.nn.Module):

@@ -35,7 +35,7 @@ class DataConfig:
     # Poses between the two frames of a pair at most; null: any distance, as published.
     max_gap: int | None = None
     workers: int = 4  # processes that load frames; 0: none
-    # Folder of another split: poses.npy and videos/, or chunks; null: no validation.
+    # Folder of another split: poses.npy and videos/, or for the first stage chunks; null: none.
     validation: str | None = None
     validation_sequences: int = 8  # of that split, evenly chosen
     validation_frames: int = 6  # of each path, the given one included
@@ -112,6 +112,7 @@ class FirstStageTrainingConfig:
     discriminator_channels: int = 64  # of its first layer
     discriminator_layers: int = 3  # that halve the size; a patch is 70 pixels wide with 3
     flip: bool = False  # mirror half of the frames
+    crop: int | None = None  # pixels: train on a random square of a frame; null: on whole frames
     # Optimizer steps without use after which a code is placed anew; 0: never, as published.
     restart_after: int = 0
     validation_frames: int = 64  # of data.validation: frames whose reconstruction is measured

@@ -96,3 +96,4 @@ def _report(done: "Encoded", cache: "LatentCache", part: tuple[int, int]) -> Non
         log.warning(text, missing.total(), len(missing), names)
     state = f"{len(absent)} of {cache.shards} shards to go" if absent else "complete"
     log.info("%s: %s", cache.folder, state)
+    log.info("standard deviation of the latents: %.3g (denoiser.sigma_data)", cache.deviation())

@@ -33,6 +33,7 @@ from .poses import PoseFile, load_poses
 
 FORMAT = 1  # of the folder
 SHARD_BYTES = 2**30  # about; a shard ends with the video that fills it
+SAMPLED = 2000  # frames that a standard deviation is measured on
 INDEX_TYPE = np.dtype([("shard", "<i4"), ("start", "<i8")])
 MANIFEST = "manifest.json"
 
@@ -167,6 +168,16 @@ class LatentCache:
         if shard not in self._open:
             self._open[shard] = self._map(self.path(shard))
         return self._open[shard][[int(start) + frame for frame in frames]]
+
+    def deviation(self) -> float:
+        """Standard deviation of the latents, of SAMPLED frames spread over the shards that are there."""
+        shards = [shard for shard in range(self.shards) if self.path(shard).is_file()]
+        each = -(-SAMPLED // max(1, len(shards)))
+        rows = [self._map(self.path(shard)) for shard in shards]
+        parts = [
+            part[np.linspace(0, len(part) - 1, min(each, len(part))).astype(int)] for part in rows
+        ]
+        return float(np.nanstd(np.concatenate(parts).astype(np.float64))) if parts else float("nan")
 
     def note_missing(self, shard: int, missing: Counter[str]) -> None:
         """Write how many frames of a shard could not be read, before the shard gets its name."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..config import Config
-from ..datasets.chunks import has_chunks
+from ..datasets.chunk_files import has_chunks
 from ..datasets.frames import ChunkFrameDataset, FrameDataset
 from ..datasets.pairs import FramePairs
 from ..models import build_first_stage, load_first_stage, save_weights
@@ -29,6 +29,7 @@ from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
 from ..utils.files import from_base
 from ..utils.pictures import from_bytes
+from ..utils.precision import autocast
 from .first_stage_losses import (
     AdversarialLoss,
     Autoencoding,
@@ -57,6 +58,7 @@ class FirstStageTask:
         self.config, self.process = config, process
         settings, seed = config.first_stage_training, config.training.seed
         self.dataset = _frames(config, flip=settings.flip)
+        self.dataset.crop = settings.crop
         validation = config.data.validation
         self.held_out = _frames(config, validation) if validation else None
         self.perceptual = load_perceptual(settings.perceptual, process.device)
@@ -105,7 +107,8 @@ class FirstStageTask:
         count = self.config.training.accumulation
         images = from_bytes(batch["image"].to(self.process.device, non_blocking=True))
         with self.process.averaging(self.autoencoding, now=last):
-            reconstructions, latents, quantized, codes = self.autoencoding(images)
+            with autocast(self.process.device, self.config.training.precision):
+                reconstructions, latents, quantized, codes = self.autoencoding(images)
             losses = self._losses(images, reconstructions, latents, quantized, adversarial)
             (losses["loss"] / count).backward()
         if adversarial:
@@ -243,11 +246,22 @@ def _check(config: Config) -> None:
         raise ValueError(
             f"first_stage.kind {config.first_stage.kind!r} has no weights to train; expected vqgan"
         )
-    if config.training.precision != "float32" or config.training.compile:
+    if config.training.precision not in ("float32", "bfloat16") or config.training.compile:
         raise ValueError(
             f"training.precision {config.training.precision}, training.compile "
-            f"{config.training.compile}: expected float32 and false to train a first stage"
+            f"{config.training.compile}: expected float32 or bfloat16, and false, to train a first "
+            "stage"
         )
+    if settings.crop is not None:
+        shrink = (
+            size // config.first_stage.latent_shape[-1]
+        )  # pixels that a latent pixel stands for
+        if not shrink <= settings.crop <= size or settings.crop % shrink:
+            raise ValueError(
+                f"first_stage_training.crop {settings.crop}: expected a multiple of {shrink} "
+                f"up to {size}"
+            )
+        size = settings.crop
     if settings.discriminator_weight and patches(size, settings.discriminator_layers) < 1:
         raise ValueError(
             f"first_stage_training.discriminator_layers {settings.discriminator_layers}: "

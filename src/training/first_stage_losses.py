@@ -23,14 +23,16 @@ class Autoencoding(nn.Module):
         """Images (n, 3, S, S) in [-1, 1] -> reconstructions, latents, quantized latents, codes.
 
         Codes are (n, L, L). Straight-through: the decoder's gradient passes to the latents as if
-        nothing had been quantized.
+        nothing had been quantized. Under autocast the two networks are computed in its precision,
+        and codes are looked for in float32.
         """
-        latents = self.first_stage.encode(images)
-        codes = self.first_stage.quantize.indices(latents.detach())
+        latents = self.first_stage.encode(images).to(images.dtype)
+        with torch.autocast(images.device.type, enabled=False):
+            codes = self.first_stage.quantize.indices(latents.detach())
         quantized = self.first_stage.quantize.embedding(codes).movedim(-1, 1)
         passed = latents + (quantized - latents).detach()
-        reconstructions = self.first_stage.decoder(self.first_stage.post_quant_conv(passed))
-        return reconstructions, latents, quantized, codes
+        decoded = self.first_stage.decoder(self.first_stage.post_quant_conv(passed))
+        return decoded.to(images.dtype), latents, quantized, codes
 
 
 class AdversarialLoss(nn.Module):

@@ -23,6 +23,9 @@ from ...utils.files import atomic_path
 from ...utils.video_writing import encode_h264
 from .render import Renderer
 from .scene import Room, furnish
+from .varied.builder import furnished
+from .varied.plan import Plan, as_room
+from .varied.render import Renderer as VariedRenderer
 from .walk import camera_path
 
 FRAME_SIZE = 360, 640  # height, width
@@ -41,6 +44,7 @@ class Clip:
     rate: Fraction  # frames a second
     pose_every: int = 1  # frames
     rooms: int | None = None  # that the clips take turns in; None: each has its own
+    style: str = "flats"  # one of STYLES
 
     @property
     def room(self) -> int:
@@ -49,12 +53,18 @@ class Clip:
 
     def room_digest(self) -> bytes:
         """32 bytes that differ between splits, seeds and rooms; the room's random numbers come from it."""
-        return hashlib.sha256(f"{self.split}/{self.seed}/{self.room}".encode()).digest()
+        return hashlib.sha256(
+            f"{self._family()}{self.split}/{self.seed}/{self.room}".encode()
+        ).digest()
 
     def digest(self) -> bytes:
         """32 bytes that differ between rooms and between the clips in one; identifiers and the path come from it."""
         path = self.number // self.rooms if self.rooms else 0
-        return hashlib.sha256(f"{self.split}/{self.seed}/{self.room}/{path}".encode()).digest()
+        name = f"{self._family()}{self.split}/{self.seed}/{self.room}/{path}"
+        return hashlib.sha256(name.encode()).digest()
+
+    def _family(self) -> str:
+        return "" if self.style == "flats" else f"{self.style}/"
 
     @property
     def video(self) -> str:
@@ -79,7 +89,7 @@ class Clip:
 # --- Clips ---
 
 
-def make_scene(clip: Clip) -> tuple[Room, np.ndarray, float]:
+def make_scene(clip: Clip) -> tuple[Room | Plan, np.ndarray, float]:
     """The clip's room, its camera poses (frames, 4, 4) and its focal length (fraction of the height).
 
     Raises ValueError if no path that long was found in the room.
@@ -87,7 +97,8 @@ def make_scene(clip: Clip) -> tuple[Room, np.ndarray, float]:
     room = make_room(clip)
     rng = np.random.default_rng(list(clip.digest()))
     focal_y = float(rng.uniform(0.85, 1.1))
-    poses = camera_path(room, clip.frames, float(clip.rate), rng, CLIP_ATTEMPTS)
+    walked = as_room(room) if isinstance(room, Plan) else room
+    poses = camera_path(walked, clip.frames, float(clip.rate), rng, CLIP_ATTEMPTS)
     if poses is None:
         raise ValueError(
             f"clip {clip.number}: found no path of {clip.frames} frames in room {clip.room}; choose fewer --frames or "
@@ -96,19 +107,23 @@ def make_scene(clip: Clip) -> tuple[Room, np.ndarray, float]:
     return room, poses, focal_y
 
 
-def make_room(clip: Clip) -> Room:
+def make_room(clip: Clip) -> Room | Plan:
     """The clip's room: the first one of its random numbers in which a camera can walk for WALK seconds."""
     rng = np.random.default_rng(list(clip.room_digest()))
     while True:
-        room = furnish(rng)
-        if camera_path(room, WALK + 1, 1.0, rng) is not None:
+        room = furnish(rng) if clip.style == "flats" else furnished(rng)
+        walked = as_room(room) if isinstance(room, Plan) else room
+        if camera_path(walked, WALK + 1, 1.0, rng) is not None:
             return room
 
 
 @lru_cache(maxsize=1)
-def _renderer(room_clip: Clip) -> Renderer:
+def _renderer(room_clip: Clip) -> Renderer | VariedRenderer:
     """The lit room of a clip; the clips of one room come one after the other and share it."""
-    return Renderer(make_room(room_clip), int.from_bytes(room_clip.room_digest()[17:25]))
+    room = make_room(room_clip)
+    if isinstance(room, Plan):
+        return VariedRenderer(room)
+    return Renderer(room, int.from_bytes(room_clip.room_digest()[17:25]))
 
 
 def make_clip(clip: Clip, data: Path, depth: bool = False) -> bool:
