@@ -170,7 +170,7 @@ class LatentCache:
         return self._open[shard][[int(start) + frame for frame in frames]]
 
     def deviation(self) -> float:
-        """Standard deviation of the latents, of SAMPLED frames spread over the shards that are there."""
+        """Standard deviation of the latents, of SAMPLED frames spread over all shards."""
         shards = [shard for shard in range(self.shards) if self.path(shard).is_file()]
         each = -(-SAMPLED // max(1, len(shards)))
         rows = [self._map(self.path(shard)) for shard in shards]

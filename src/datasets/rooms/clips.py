@@ -1,7 +1,8 @@
-"""Video clips of made-up furnished rooms with exact cameras, in RealEstate10K's format: `make-rooms.py`.
+"""Video clips of made-up furnished rooms with exact cameras, in RealEstate10K's format.
 
-For trying, teaching and testing: a room follows from the split, the seed and its number alone, a clip's smooth path through it
-from these and the clip's number. World: z up, metres, the room's floor centred on the origin.
+For trying, teaching and testing: a room follows from the split, the seed and its number alone, a
+clip's smooth path through it from these and the clip's number. World: z up, metres, the room's
+floor centred on the origin.
 """
 
 import base64
@@ -52,13 +53,13 @@ class Clip:
         return self.number % self.rooms if self.rooms else self.number
 
     def room_digest(self) -> bytes:
-        """32 bytes that differ between splits, seeds and rooms; the room's random numbers come from it."""
+        """32 bytes that differ between splits, seeds and rooms; the room's randomness is from it."""
         return hashlib.sha256(
             f"{self._family()}{self.split}/{self.seed}/{self.room}".encode()
         ).digest()
 
     def digest(self) -> bytes:
-        """32 bytes that differ between rooms and between the clips in one; identifiers and the path come from it."""
+        """32 bytes that differ between clips; identifiers and the path are from it."""
         path = self.number // self.rooms if self.rooms else 0
         name = f"{self._family()}{self.split}/{self.seed}/{self.room}/{path}"
         return hashlib.sha256(name.encode()).digest()
@@ -101,14 +102,14 @@ def make_scene(clip: Clip) -> tuple[Room | Plan, np.ndarray, float]:
     poses = camera_path(walked, clip.frames, float(clip.rate), rng, CLIP_ATTEMPTS)
     if poses is None:
         raise ValueError(
-            f"clip {clip.number}: found no path of {clip.frames} frames in room {clip.room}; choose fewer --frames or "
-            "another --seed"
+            f"clip {clip.number}: found no path of {clip.frames} frames in room {clip.room}; "
+            "choose fewer --frames or another --seed"
         )
     return room, poses, focal_y
 
 
 def make_room(clip: Clip) -> Room | Plan:
-    """The clip's room: the first one of its random numbers in which a camera can walk for WALK seconds."""
+    """The clip's room: the first one in which a camera can walk for WALK seconds."""
     rng = np.random.default_rng(list(clip.room_digest()))
     while True:
         room = furnish(rng) if clip.style == "flats" else furnished(rng)
@@ -129,8 +130,9 @@ def _renderer(room_clip: Clip) -> Renderer | VariedRenderer:
 def make_clip(clip: Clip, data: Path, depth: bool = False) -> bool:
     """Write a clip's video, pose text and, if wanted, depth; False if they were there already.
 
-    Depth: `SPLIT/depth/VIDEO.npz` with `depth`, (frames, height, width) float16, metres along the optical axis.
-    Raises ValueError if files of a clip with the same name but other frames are in the way.
+    Depth: `SPLIT/depth/VIDEO.npz` with `depth`, (frames, height, width) float16, metres along the
+    optical axis. Raises ValueError if files of a clip with the same name but other frames are in
+    the way.
     """
     video = data / clip.split / "videos" / f"{clip.video}.mp4"
     text = data / "RealEstate10K-original" / clip.split / f"{clip.sequence}.txt"
@@ -141,7 +143,8 @@ def make_clip(clip: Clip, data: Path, depth: bool = False) -> bool:
         != clip.timestamps()
     ):
         raise ValueError(
-            f"{text}: holds other frames than asked for; remove it and {video}, or choose another --seed"
+            f"{text}: holds other frames than asked for; remove it and {video}, "
+            "or choose another --seed"
         )
     if text.is_file() and video.is_file() and (depth_file.is_file() or not depth):
         return False

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..scene import Box, Material, Room
+from ..materials import Material
+from ..scene import Box, Room
 from .pieces import Lamp, Solid
 from .stock import Skin
 from .tiles import Colour
