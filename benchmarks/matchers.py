@@ -3,8 +3,9 @@
     pip install --no-deps stereodemo==0.7; pip install scikit-image pycolmap==3.13.0
     python benchmarks/matchers.py [--clips DIR] [--plot FILE]
 
-Real images with known cameras are the twelve indoor stereo pairs of the package stereodemo (640x480)
-and the motorcycle of scikit-image (Middlebury 2014, 741x500). What is not installed is left out.
+Real images with known cameras are the twelve indoor stereo pairs of the package stereodemo
+(640x480) and the motorcycle of scikit-image (Middlebury 2014, 741x500). What is not installed is
+left out.
 
 Rendered images are the 256x256 frames of each video in DIR that has a truth-*.npz of exact cameras.
 The default, tests/data/clips, comes with the repository: 43 pairs, of the 91 that the study used.

@@ -1,11 +1,11 @@
-"""Time and correctness of reading the two frames of a pair from a video: ours and other readers, side by side.
+"""Reading the two frames of a pair from a video: time and correctness, beside other readers.
 
-decord and torchcodec take part where they are installed. Then eight pairs of one video: opened for each pair, kept open, and
-all in one call.
+decord and torchcodec take part where they are installed. Then eight pairs of one video: opened for
+each pair, kept open, and all in one call.
 
     python benchmarks/video.py [--seconds 60] [--pairs 40]
 
-The video is made here: 640x360, H.264 with B-frames, 30 frames a second, a keyframe every 250 frames.
+The video is made here: 640x360, H.264 with B-frames, 30 frames a second, a keyframe every 250.
 """
 
 import argparse
@@ -49,7 +49,8 @@ def main() -> None:
         path = Path(folder) / "video.mp4"
         make_video(path, count)
         print(
-            f"{count} frames of {WIDTH}x{HEIGHT}, {path.stat().st_size / 1e6:.1f} MB, {options.pairs} random pairs, one thread"
+            f"{count} frames of {WIDTH}x{HEIGHT}, {path.stat().st_size / 1e6:.1f} MB, "
+            f"{options.pairs} random pairs, one thread"
         )
         compare_readers(path, numbers)
         compare_groups(path, numbers[: len(numbers) // 8 * 8].reshape(-1, 8, 2))
@@ -82,7 +83,8 @@ def compare_readers(path: Path, numbers: np.ndarray) -> None:
     for name in methods:
         mean, median = np.mean(seconds[name]), np.median(seconds[name])
         print(
-            f"{name:24s} {1 / mean:6.1f} pairs/s, {1000 * mean:6.1f} ms a pair (median {1000 * median:.1f}), "
+            f"{name:24s} {1 / mean:6.1f} pairs/s, {1000 * mean:6.1f} ms a pair "
+            f"(median {1000 * median:.1f}), "
             f"right frames: {np.mean(right[name]):.1%}"
         )
 
@@ -138,7 +140,7 @@ def number_of(frame: np.ndarray) -> int:
 
 
 class PlainReader:
-    """Seek to the keyframe before and decode every frame up to the time; frame after frame of the pair."""
+    """Seek to the keyframe before, and decode every frame up to the time."""
 
     def __init__(self, path: Path) -> None:
         self.container = av.open(str(path))
@@ -190,7 +192,7 @@ class DecordReader:
 
 
 class TorchcodecReader:
-    """torchcodec gives the frame shown at a time: asked for half a frame later, since times are rounded."""
+    """torchcodec gives the frame shown at a time. Times are rounded, so half a frame is added."""
 
     def __init__(self, path: Path) -> None:
         from torchcodec.decoders import VideoDecoder

@@ -79,7 +79,7 @@ class Sample:
     def given_images(self, spec: SamplingSpec) -> dict[int, Path]:
         """The file of each given frame, by pose index: NNNN.png, or another of IMAGE_SUFFIXES.
 
-        Raises FileNotFoundError naming all missing ones, ValueError for two of a pose or a pose that is not given.
+        Raises FileNotFoundError naming all missing ones, ValueError for two or for no given pose.
         """
         folder = self.given_folder
         found = numbered_images(folder)

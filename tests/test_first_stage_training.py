@@ -311,7 +311,7 @@ def test_a_tiny_autoencoder_learns(tmp_path):
 
 
 def test_half_the_precision_learns_as_well():
-    """The networks in bfloat16, weights and codes in float32: after 40 steps as good within half a dB."""
+    """Networks in bfloat16, weights and codes in float32: half a dB worse at most."""
     quality, losses = [], []
     for precision in ("float32", "bfloat16"):
         config = settings()

@@ -11,10 +11,12 @@ import pytest
 
 from photonvs.cameras.geometry import OPENCV_TO_BLENDER, from_realestate10k, intrinsic_matrix
 from photonvs.commands.make_rooms import main
-from photonvs.datasets.rooms import clips, render, textures
+from photonvs.datasets.rooms import clips, lighting, textures
 from photonvs.datasets.rooms.clips import Clip, make_clip, make_scene
+from photonvs.datasets.rooms.faces import quads_of
+from photonvs.datasets.rooms.lighting import blocked
 from photonvs.datasets.rooms.materials import Material
-from photonvs.datasets.rooms.render import Renderer, blocked
+from photonvs.datasets.rooms.render import Renderer
 from photonvs.datasets.rooms.scene import Box, Room, furnish
 from photonvs.datasets.rooms.textures import texture
 from photonvs.datasets.rooms.walk import camera_path, clearance
@@ -35,7 +37,7 @@ def look(position: tuple[float, float, float], target: tuple[float, float, float
 
 
 def pixel_rays(pose: np.ndarray, focal_y: float, size: tuple[int, int]) -> np.ndarray:
-    """World directions through the pixel centres, of length 1 along the optical axis, (height, width, 3)."""
+    """World directions (height, width, 3) through pixel centres, of length 1 along the axis."""
     y, x = np.meshgrid(np.arange(size[0]) + 0.5, np.arange(size[1]) + 0.5, indexing="ij")
     pixels = np.stack([x, y, np.ones_like(x)], axis=-1)
     return (
@@ -46,7 +48,7 @@ def pixel_rays(pose: np.ndarray, focal_y: float, size: tuple[int, int]) -> np.nd
 
 
 def ray_depth(room: Room, pose: np.ndarray, focal_y: float, size: tuple[int, int]) -> np.ndarray:
-    """Depth (height, width) by cutting each ray with each box, in float64: independent of how the renderer does it."""
+    """Depth (height, width) by cutting each ray with each box, independent of the renderer."""
     origin, rays = pose[:3, 3], pixel_rays(pose, focal_y, size)
     bounds = np.stack([-room.size, room.size]) / 2
     bounds[:, 2] += room.size[2] / 2
@@ -62,10 +64,10 @@ def ray_depth(room: Room, pose: np.ndarray, focal_y: float, size: tuple[int, int
 
 @pytest.fixture(autouse=True, scope="module")
 def coarse_textures():
-    """Textures and light with fewer samples, so that a room is ready sooner; the geometry is not affected."""
+    """Fewer samples of textures and light, so that a room is ready sooner."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(textures, "TEXELS", 80)
-        patch.setattr(render, "LIGHT_TEXELS", 4)
+        patch.setattr(lighting, "LIGHT_TEXELS", 4)
         yield
 
 
@@ -188,8 +190,8 @@ def test_light_falls_off_with_the_square_and_is_cut_off_by_a_board():
 
     def light(boxes: list[Box]) -> np.ndarray:
         room = Room(size, [PLAIN] * 6, boxes)
-        lights = [quad for quad in render._quads(room) if quad.material.glow and quad.area > 0.1]
-        return render._incident(points, normals, room, lights, up)[:, 0]
+        lights = [quad for quad in quads_of(room) if quad.material.glow and quad.area > 0.1]
+        return lighting.incident(points, normals, room, lights, up)[:, 0]
 
     around = 0.36
     square = 2.9**2 + np.array([0, 1.5**2])

@@ -53,7 +53,7 @@ class Clip:
         return self.number % self.rooms if self.rooms else self.number
 
     def room_digest(self) -> bytes:
-        """32 bytes that differ between splits, seeds and rooms; the room's randomness is from it."""
+        """32 bytes that differ between splits, seeds and rooms; the room is drawn from it."""
         return hashlib.sha256(
             f"{self._family()}{self.split}/{self.seed}/{self.room}".encode()
         ).digest()
@@ -91,7 +91,7 @@ class Clip:
 
 
 def make_scene(clip: Clip) -> tuple[Room | Plan, np.ndarray, float]:
-    """The clip's room, its camera poses (frames, 4, 4) and its focal length (fraction of the height).
+    """The clip's room, camera poses (frames, 4, 4) and focal length (fraction of the height).
 
     Raises ValueError if no path that long was found in the room.
     """

@@ -5,167 +5,22 @@ World: z up, metres, the room's floor centred on the origin; poses as in
 Colours are RGB in [0, 1], or uint8 in textures and frames.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from ...cameras.geometry import OPENCV_TO_BLENDER, intrinsic_matrix
-from .materials import Material
-from .scene import Box, Room
+from .faces import quads_of
+from .lighting import light_maps
+from .scene import Room
 from .textures import texture
 
-LIGHT_TEXELS = 10  # light samples a metre
 LEVELS = 8  # of the texture pyramids, each half the size of the one before
-# Pyramid level by the area (0.5, sharp, shimmers) or the longest side (1.0) of a sample's footprint.
+# Pyramid level by a sample's footprint: its area (0.5, sharp, shimmers) or longest side (1.0).
 DETAIL = 0.75
 SUPERSAMPLING = 2  # samples a pixel, each way
 
 
-@dataclass(frozen=True)
-class _Quad:
-    corner: np.ndarray  # (3,) top left, seen from the side that is visible
-    right: np.ndarray  # (3,) the whole upper edge
-    down: np.ndarray  # (3,) the whole left edge
-    normal: np.ndarray  # (3,)
-    material: Material
-
-    @property
-    def width(self) -> float:
-        """Length of the upper edge, metres."""
-        return float(np.linalg.norm(self.right))
-
-    @property
-    def height(self) -> float:
-        """Length of the left edge, metres."""
-        return float(np.linalg.norm(self.down))
-
-    @property
-    def area(self) -> float:
-        """Square metres."""
-        return self.width * self.height
-
-    def grid(self, rows: int, columns: int) -> np.ndarray:
-        """Centres of rows x columns equal cells, a little above the surface, (rows, columns, 3)."""
-        v, u = np.meshgrid(
-            (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns, indexing="ij"
-        )
-        return (
-            self.corner + u[..., None] * self.right + v[..., None] * self.down + 0.004 * self.normal
-        )
-
-
-def _face(
-    size: np.ndarray,
-    normal: np.ndarray,
-    up: np.ndarray,
-    centre: np.ndarray,
-    turn: np.ndarray,
-    material: Material,
-) -> _Quad:
-    """A face of a box, seen from where `normal` points.
-
-    Size, normal and up are along the box's axes, which `turn` turns.
-    """
-    right = np.cross(up, normal)
-    right, down = turn @ (right * np.abs(right @ size)), turn @ (-up * np.abs(up @ size))
-    return _Quad(centre - (right + down) / 2, right, down, turn @ normal, material)
-
-
-def _quads(room: Room) -> list[_Quad]:
-    """All rectangles that can be seen: the shell from inside, the boxes from outside."""
-    x, y, z = axes = np.eye(3)
-    sides = [
-        (z, y),
-        (-z, y),
-        (x, z),
-        (-x, z),
-        (y, z),
-        (-y, z),
-    ]  # (normal, up): as inward normals floor, ceiling, walls
-    middle = room.size * (0, 0, 0.5)
-    quads = []
-    for (normal, up), material in zip(sides, room.shell, strict=True):
-        quads.append(_face(room.size, normal, up, middle - normal * room.size / 2, axes, material))
-    for box in room.boxes:
-        turn = box.rotation()
-        for normal, up in sides:
-            centre = box.centre + turn @ (normal * box.size / 2)
-            if (
-                np.abs(centre + 0.002 * turn @ normal - middle) < room.size / 2
-            ).all():  # else flat on the floor or a wall
-                quads.append(_face(box.size, normal, up, centre, turn, box.material))
-    return quads
-
-
 # --- Light ---
-
-
-def blocked(origins: np.ndarray, rays: np.ndarray, boxes: list[Box]) -> np.ndarray:
-    """Whether a box cuts the segments from origins to origins + rays, float32 (..., 3): (...) bool."""
-    origins, rays = np.broadcast_arrays(origins, rays)
-    shape = rays.shape[:-1]
-    # One row a coordinate: reductions over an innermost axis of three are many times slower.
-    origins, rays = (np.ascontiguousarray(array.reshape(-1, 3).T) for array in (origins, rays))
-    result = np.zeros(rays.shape[1], bool)
-    for box in boxes:
-        turn = box.rotation().T.astype(np.float32)
-        start, ray = turn @ origins - (turn @ box.centre.astype(np.float32))[:, None], turn @ rays
-        inverse = 1 / np.where(np.abs(ray) < 1e-7, np.float32(1e-7), ray)
-        middle, reach = (
-            -start * inverse,
-            (box.size[:, None] / 2).astype(np.float32) * np.abs(inverse),
-        )
-        near, far = (middle - reach).max(0), (middle + reach).min(0)
-        result |= (near < np.minimum(far, 1)) & (far > 1e-4)
-    return result.reshape(shape)
-
-
-def _incident(
-    points: np.ndarray, normals: np.ndarray, room: Room, lights: list[_Quad], sphere: np.ndarray
-) -> np.ndarray:
-    """Light that reaches surface points, (n, 3): of the lights, with shadows, and of all around.
-
-    sphere: (m, 1, 3) unit vectors, even in all directions; the normal plus such a vector is
-    cosine-weighted.
-    """
-    rays = 0.6 * (sphere + normals)
-    ends = np.abs(points + rays - (room.size * (0, 0, 0.5)).astype(np.float32))
-    hidden = blocked(points, rays, room.boxes) | (ends > room.size / 2).any(-1)
-    total = (1 - 0.75 * hidden.mean(0))[:, None] * np.array([0.36, 0.35, 0.335])
-    for light in lights:
-        rays = (light.grid(3, 3).reshape(-1, 1, 3) - points).astype(np.float32)
-        cosines = np.maximum((rays * normals).sum(-1), 0) * np.maximum(-(rays @ light.normal), 0)
-        cosines[blocked(points, 0.97 * rays, room.boxes)] = 0
-        share = (cosines / ((rays**2).sum(-1) + 0.05) ** 2).mean(0)
-        total = total + share[:, None] * light.area * light.material.glow * np.array(
-            light.material.colour
-        )
-    return total
-
-
-def _light_maps(quads: list[_Quad], room: Room, rng: np.random.Generator) -> list[np.ndarray]:
-    """The light on each rectangle, (rows, columns, 3)."""
-    grids = [
-        quad.grid(*(max(2, round(length * LIGHT_TEXELS)) for length in (quad.height, quad.width)))
-        for quad in quads
-    ]
-    points = np.concatenate([grid.reshape(-1, 3) for grid in grids]).astype(np.float32)
-    sizes = [grid.size // 3 for grid in grids]
-    normals = np.repeat([quad.normal for quad in quads], sizes, axis=0).astype(np.float32)
-    lights = [quad for quad in quads if quad.material.glow and quad.area > 0.1]  # not the rims
-    sphere = rng.standard_normal((24, 1, 3)).astype(np.float32)
-    sphere /= np.linalg.norm(sphere, axis=-1, keepdims=True)
-    chunks = [
-        slice(start, start + 512) for start in range(0, len(points), 512)
-    ]  # small enough for the processor's cache
-    light = np.concatenate(
-        [_incident(points[chunk], normals[chunk], room, lights, sphere) for chunk in chunks]
-    )
-    return [
-        part.reshape(grid.shape)
-        for part, grid in zip(np.split(light, np.cumsum(sizes)[:-1]), grids, strict=True)
-    ]
 
 
 # --- Views ---
@@ -176,8 +31,8 @@ class Renderer:
 
     def __init__(self, room: Room, seed: int) -> None:
         rng = np.random.default_rng(seed)
-        self.quads = _quads(room)
-        lights = _light_maps(self.quads, room, rng)
+        self.quads = quads_of(room)
+        lights = light_maps(self.quads, room, rng)
         exposure = 0.7 / np.mean(
             [light.mean() for light in lights[:1] + lights[2:6]]
         )  # floor and walls
@@ -230,7 +85,7 @@ class Renderer:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What each sample sees: a rectangle's number, and a place on it.
 
-        Returns (u, v, 1) / depth, float32 (3, height, width), the number, and its detail at depth 1.
+        Returns (u, v, 1) / depth, float32 (3, height, width), number, and detail at depth 1.
 
         A rectangle's point corner + u right + v down is seen at depth * (x, y, 1) = H (u, v, 1), so
         the inverse of H gives all three as linear functions of the pixel, and the greatest 1 /

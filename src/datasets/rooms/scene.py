@@ -125,7 +125,7 @@ def _furnish_part(
     taken: list[tuple[np.ndarray, np.ndarray]],
     rng: np.random.Generator,
 ) -> None:
-    """Put a lamp and furniture into the rectangle from `low` to `high`, clear of what is `taken`."""
+    """Put a lamp and furniture between `low` and `high`, (2,), clear of what is `taken`."""
     middle, extent = (low + high) / 2, high - low
     lamp = np.array([*(middle + rng.uniform(-0.6, 0.6, 2)), room.size[2] - 0.05])
     room.boxes.append(Box(lamp, np.array([0.5, 0.5, 0.1]), 0.0, SHADE))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .render import blocked
+from .lighting import blocked
 from .scene import Room
 
 CLEARANCE = 0.35  # metres between the camera and what stands in the room, seen from above
