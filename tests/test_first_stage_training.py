@@ -55,6 +55,8 @@ class Shapes:
     Stands for a FrameDataset.
     """
 
+    title = "4 shapes"
+
     def __len__(self) -> int:
         return 4
 

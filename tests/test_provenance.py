@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from photonvs.models.places import SHIPPED_DENOISER
-from photonvs.models.provenance import duration, provenance
+from photonvs.models.provenance import provenance
 from photonvs.utils.checkpoint import FORMAT, save_checkpoint
+from photonvs.utils.words import duration
 
 
 def write_training(path, step: int, samples: int, warmup: int = 5000) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..utils.checkpoint import FORMAT, read_checkpoint
+from ..utils.words import duration
 from .places import SHIPPED_DENOISER
 
 # A training checkpoint with less behind it is young: its frames are still noise, or nearly so.
@@ -41,11 +42,3 @@ def is_young(state: dict[str, Any]) -> bool:
     training = state.get("config", {}).get("training", {})
     wanted = training.get("warmup_steps", 0) + YOUNG_STEPS
     return state.get("total_iterations", 0) < wanted or state.get("samples", 0) < YOUNG_SAMPLES
-
-
-def duration(seconds: float) -> str:
-    """A time in its largest unit, such as 3 minutes."""
-    units = (("day", 86400), ("hour", 3600), ("minute", 60))
-    name, length = next(((name, size) for name, size in units if seconds >= size), ("second", 1))
-    count = max(0, round(seconds / length))
-    return f"{count} {name}" if count == 1 else f"{count} {name}s"

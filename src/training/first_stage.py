@@ -61,7 +61,8 @@ class FirstStageTask:
         self.held_out = _frames(config, validation) if validation else None
         self.perceptual = load_perceptual(settings.perceptual, process.device)
         torch.manual_seed(seed)  # of the first weights
-        self.first_stage = _first_weights(config).to(process.device).train()
+        self.network = self.first_stage = _first_weights(config).to(process.device).train()
+        self.title = f"a first stage on {self.dataset.title}"
         self.autoencoding = process.parallel(Autoencoding(self.first_stage))
         rate = settings.learning_rate_per_image * config.training.batch_size
         self.optimizer = torch.optim.Adam(self.first_stage.parameters(), rate, ADAM_BETAS)

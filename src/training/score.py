@@ -1,5 +1,6 @@
 """Training the denoiser on frame pairs: `train(config, instance_data)`."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,13 +18,15 @@ from ..models import Denoiser, build_denoiser, load_denoiser, open_first_stage
 from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
-from ..utils.files import from_base
+from ..utils.files import from_base, instance_data_option
 from ..utils.pictures import from_bytes
 from ..utils.precision import autocast
 from ..utils.random import generator
 from .pictures import sample_grid
 from .steps import Scalars, accumulate, check_finite, rate_factor
 from .trainer import Trainer
+
+log = logging.getLogger(__name__)
 
 # The loss is logged by noise level, between these.
 NOISE_LEVEL_BOUNDS = 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0
@@ -69,7 +72,8 @@ class ScoreTask:
         self.dataset = open_dataset(config, first_stage_fingerprint(self.first_stage))
         torch.manual_seed(config.training.seed)  # of the first weights
         denoiser = _first_denoiser(model, from_base(config.training.initial_weights))
-        self.denoiser = denoiser.to(process.device).train()
+        self.network = self.denoiser = denoiser.to(process.device).train()
+        self.title = f"a score network on {self.dataset.title}"
         parameters = [one for one in self.denoiser.parameters() if one.requires_grad]
         self.optimizer = torch.optim.Adam(parameters, lr=config.training.learning_rate)
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
@@ -183,6 +187,20 @@ def _by_noise_level(losses: Tensor, sigmas: Tensor) -> dict[str, Tensor]:
     }
 
 
+def _what_next(trainer: Trainer, instance_data: Path) -> str:
+    """What a training that ends has left, and the commands to type now."""
+    there = instance_data_option(instance_data)
+    lines = [
+        f"trained to step {trainer.step} of {trainer.settings.steps}; "
+        f"the weights are the newest of {trainer.checkpoints}",
+        f"next: photonvs make-trajectory pan --image PHOTO -o samples/pan{there}",
+        f"      photonvs sample-trajectory -o samples/pan{there}",
+    ]
+    if trainer.step < trainer.settings.steps:
+        lines.append("the same training command again goes on from here")
+    return "\n".join(lines)
+
+
 def train(
     config: Config,
     instance_data: Path,
@@ -203,4 +221,6 @@ def train(
         trainer = Trainer(task, instance_data / "checkpoints", instance_data / "logs", process)
         watched = validation and process.leads
         trainer.run(validation(task, instance_data / "validation") if watched else None)
+        if process.leads:
+            log.info(_what_next(trainer, instance_data))
     return trainer.checkpoints
