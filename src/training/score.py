@@ -15,6 +15,7 @@ from ..datasets.sources import open_dataset
 from ..diffusion.sde import draw_noise_levels, score_matching_loss
 from ..model_config import ModelConfig
 from ..models import Denoiser, build_denoiser, load_denoiser, open_first_stage
+from ..utils.checks import differences
 from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
@@ -22,6 +23,7 @@ from ..utils.files import from_base, instance_data_option
 from ..utils.pictures import from_bytes
 from ..utils.precision import autocast
 from ..utils.random import generator
+from .needs import check_needs
 from .pictures import sample_grid
 from .steps import Scalars, accumulate, check_finite, rate_factor
 from .trainer import Trainer
@@ -66,6 +68,7 @@ class ScoreTask:
     def __init__(self, config: Config, instance_data: Path, process: Process) -> None:
         model = config.model  # a mistake in it shall not wait for the data
         self.config, self.process = config, process
+        check_needs(config, instance_data)
         weights = from_base(config.data.first_stage)
         first_stage = open_first_stage(config.first_stage, weights, instance_data)
         self.first_stage = first_stage.to(process.device)
@@ -168,9 +171,7 @@ def _first_denoiser(config: ModelConfig, path: Path | None) -> Denoiser:
     for section in ("first_stage", "denoiser"):
         found, wanted = getattr(weights.config, section), getattr(config, section)
         if found != wanted:
-            raise ValueError(
-                f"weights {path} are of {found}, the settings say {wanted}: use the same"
-            )
+            raise ValueError(f"weights {path}: {differences(section, found, wanted)}; use the same")
     # Not the buffers: they hold the noise levels, which follow the settings.
     denoiser.load_state_dict(dict(weights.named_parameters()), strict=False)
     return denoiser

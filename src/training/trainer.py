@@ -28,6 +28,7 @@ from ..utils.checkpoint import (
     prune_checkpoints,
     save_checkpoint,
 )
+from ..utils.checks import differences
 from ..utils.distributed import Process
 from ..utils.files import atomic_path
 from ..utils.signals import STOP_SIGNALS
@@ -104,7 +105,7 @@ class Trainer:
             found = settings_from_dict(type(wanted), state["config"][section])
             if found != wanted:
                 raise ValueError(
-                    f"checkpoint {path} has {found}, the settings say {wanted}: "
+                    f"checkpoint {path}: {differences(section, found, wanted)}; "
                     "use the same, or another --instance-data for a new model"
                 )
         self.task.load_state_dict(state)
