@@ -1,4 +1,4 @@
-"""What a file of a denoiser's weights is and where it comes from, in words."""
+"""What a file of weights is and where it comes from, in words."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from ..utils.checkpoint import FORMAT, read_checkpoint
 from ..utils.words import duration
-from .places import SHIPPED_DENOISER
+from .places import SHIPPED
 
 # A training checkpoint with less behind it is young: its frames are still noise, or nearly so.
 YOUNG_STEPS = 1000  # after the warm-up
@@ -14,12 +14,12 @@ YOUNG_SAMPLES = 5000
 
 
 def provenance(path: Path) -> str:
-    """Whether a denoiser's file is shipped, exported, published or a training checkpoint.
+    """Whether a file of weights is shipped, exported, published or a training checkpoint.
 
     Of a checkpoint it says the step, the samples, the time since it was written, and if it is
     young. Raises as `read_checkpoint`.
     """
-    if path.resolve() == SHIPPED_DENOISER.resolve():
+    if path.resolve().parent == SHIPPED.resolve():
         return "the shipped small model of made-up rooms"
     if path.suffix == ".safetensors":
         return "exported weights"
