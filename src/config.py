@@ -173,6 +173,18 @@ def load_config(name: str = "realestate10k", overrides: list[str] | None = None)
         raise ValueError(f"{where}: {_one_line(error)}") from error
 
 
+def chosen_settings(name: str, overrides: list[str] | None = None) -> set[str]:
+    """The keys that the user set, such as training.steps: overrides, and those of an own YAML file.
+
+    Those of a preset are not among them. Takes what `load_config` took.
+    """
+    parts = [OmegaConf.from_dotlist(overrides or [])]
+    if Path(name).suffix in (".yaml", ".yml"):
+        parts.append(OmegaConf.load(name))
+    sections = OmegaConf.to_container(OmegaConf.merge(*parts))
+    return {f"{section}.{key}" for section, values in sections.items() for key in values or ()}
+
+
 def settings_from_dict(kind: type[Settings], settings: object) -> Settings:
     """Settings of this dataclass from nested plain values, as files of weights carry them.
 

@@ -77,9 +77,9 @@ def test_report(tmp_path, weights, capsys):
     words = arguments(tmp_path, "a", checkpoint=weights, steps=2, runs=2)
     main(words)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 and lines[1].startswith(
-        f"{tmp_path / 'samples/a/samples/00000001'}: 2 of 2 frames made now"
-    )
+    assert lines[0] == f"weights: {weights}, exported weights"
+    made = f"{tmp_path / 'samples/a/samples/00000001'}: 2 of 2 frames made now"
+    assert len(lines) == 3 and lines[2].startswith(made)
     main(words)
     assert "complete already, nothing to do" in capsys.readouterr().out
     main([*words[:-2], "--run", "5"])

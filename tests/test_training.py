@@ -109,7 +109,7 @@ def test_a_new_training_starts_from_weights_that_are_there(whole, configured, tm
         assert task.denoiser.config.diffusion.sigma_max == 30
     with pytest.raises(
         ValueError,
-        match=r"weights .*exported.safetensors are of .*channels=8.* settings say .*channels=16",
+        match=r"exported.safetensors: denoiser.channels is 8 in the file and 16 in the settings",
     ):
         train(
             configured(f"training.initial_weights={exported}", "denoiser.channels=16"),
@@ -172,6 +172,7 @@ class Recorder:
     """
 
     model_sections = ()
+    network, title = torch.nn.Linear(2, 3), "a recorder on nothing"
 
     def __init__(self, config):
         self.config, self.dataset, self.seen = config, Endless(), []
@@ -267,7 +268,9 @@ def test_a_signal_or_a_stop_file_saves_and_ends(footage, tmp_path):
 
 
 def test_settings_of_another_model_are_refused(whole, configured):
-    with pytest.raises(ValueError, match=r"sigma_max=20.*sigma_max=30.*another --instance-data"):
+    values = r"diffusion.sigma_max is 20.0 in the file and 30.0 in the settings"
+    other = rf"pth: {values}; use the same, or another --instance-data"
+    with pytest.raises(ValueError, match=other):
         train(configured("training.steps=7", "diffusion.sigma_max=30"), whole, "cpu")
 
 

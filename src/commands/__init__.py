@@ -27,6 +27,7 @@ COMMANDS = {
     "train": "train the denoiser",
     "train-first-stage": "train the image autoencoder",
     "export-weights": "export a checkpoint's weights for others",
+    "info": "say what a file or a folder holds",
 }
 
 

@@ -46,9 +46,9 @@ def parse_part(text: str) -> tuple[int, int]:
 def main(arguments: list[str] | None = None) -> None:
     """Encode what is missing of this process's part, and say how the whole stands."""
     options = _parser().parse_args(arguments)
-    from ..config import load_config
+    from ..config import chosen_settings, load_config
     from ..datasets.latents import LatentCache
-    from ..models import open_first_stage
+    from ..models.choosing import follow_first_stage, open_first_stage
     from ..training.latents import encode_latents
     from ..utils.distributed import choose_device
 
@@ -58,6 +58,8 @@ def main(arguments: list[str] | None = None) -> None:
     if folder is None:
         raise ValueError("nowhere to write: give --latents DIR")
     part = parse_part(options.part or "{}/{}".format(*default_part(os.environ)))
+    chosen = chosen_settings(options.config, options.settings)
+    config = follow_first_stage(config, chosen, options.instance_data)
     weights = from_base(config.data.first_stage)
     first_stage = open_first_stage(config.first_stage, weights, options.instance_data)
     first_stage = first_stage.to(choose_device(options.device))

@@ -66,10 +66,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def open_chosen(options: argparse.Namespace, instance_data: Path) -> "Model":
     """The model that the options of `add_model` and `add_device` name.
 
-    Says so if it is the shipped one.
+    Prints one line: which weights, what they are, and how to choose others.
     """
     from ..models.model import open_model
-    from ..models.places import SHIPPED_DENOISER
+    from ..models.provenance import provenance
     from ..utils.distributed import choose_device
 
     model = open_model(
@@ -80,11 +80,8 @@ def open_chosen(options: argparse.Namespace, instance_data: Path) -> "Model":
         weights=options.weights,
         device=choose_device(options.device),
     )
-    if model.file == SHIPPED_DENOISER and not options.checkpoint:
-        print(
-            f"no weights in {instance_data / 'checkpoints'}: using the shipped small model of "
-            f"made-up rooms, {model.file}"
-        )
+    text = f"weights: {model.file}, {provenance(model.file)}"
+    print(text if options.checkpoint else f"{text} (others: --checkpoint FILE)", flush=True)
     return model
 
 

@@ -17,12 +17,15 @@ def main(arguments: list[str] | None = None) -> None:
     add_device(parser)
     add_instance_data(parser)
     options = parser.parse_args(arguments)
-    from ..config import load_config
+    from ..config import chosen_settings, load_config
 
     config = load_config(options.config, options.settings)  # a mistake shall not wait for torch
     from ..evaluation.validation import Validation
+    from ..models.choosing import follow_first_stage
     from ..training.score import train
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    chosen = chosen_settings(options.config, options.settings)
+    config = follow_first_stage(config, chosen, options.instance_data)
     validation = Validation if config.data.validation else None
     train(config, options.instance_data, options.device, validation)

@@ -119,6 +119,8 @@ def _write_index(folder: Path, chunks: list[list]) -> None:
 class ChunkPairDataset(FramePairs):
     """Pairs read from chunks: `target_image`, `cond_image` uint8 (3, image_size, image_size)."""
 
+    stored_as = "chunks"
+
     def __init__(
         self, folder: str | Path, image_size: int, seed: int = 0, max_gap: int | None = None
     ) -> None:

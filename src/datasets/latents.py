@@ -68,6 +68,7 @@ class LatentPairDataset(FramePairs):
     """
 
     kind = "latent"
+    stored_as = "latents"
 
     def __init__(
         self,

@@ -60,6 +60,7 @@ class FramePairs(Dataset):
     """
 
     kind = "image"  # what `…` is in a sample's keys
+    stored_as = "videos"  # what the frames are read from
 
     def __init__(
         self,
@@ -76,7 +77,7 @@ class FramePairs(Dataset):
         """
         if max_gap is not None and max_gap < 1:
             raise ValueError(f"max_gap: found {max_gap}, expected at least 1 pose")
-        self.poses, self.seed, self.max_gap = poses, seed, max_gap
+        self.poses, self.source, self.seed, self.max_gap = poses, source, seed, max_gap
         self._order = (-1, np.empty(0, np.int64))  # epoch, its permutation
         self._named: set[str] = set()  # videos that the log has named as unreadable
         self._lengths = poses.lengths()
@@ -97,6 +98,11 @@ class FramePairs(Dataset):
             )
         message = "%s: %d of %d sequences are used; left out: %s"
         logger.info(message, poses.path, len(self), len(poses), reasons)
+
+    @property
+    def title(self) -> str:
+        """How much there is and where, for people."""
+        return f"{len(self)} sequences of {self.stored_as} in {self.source}"
 
     def __len__(self) -> int:
         """Samples an epoch: the usable sequences."""

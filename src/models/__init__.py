@@ -1,8 +1,9 @@
 """The denoiser and the first stage; built and loaded here only."""
 
+from .choosing import open_first_stage
 from .denoiser import Denoiser, build_denoiser
 from .first_stage import build_first_stage
-from .weights import load_denoiser, load_first_stage, open_first_stage, save_weights
+from .weights import load_denoiser, load_first_stage, save_weights
 
 __all__ = [
     "Denoiser",

@@ -6,7 +6,7 @@ import torch
 
 from ..model_config import ModelConfig
 from ..utils.checkpoint import load_checkpoint, save_checkpoint
-from .places import find_first_stage
+from .choosing import choose_first_stage
 from .weights import load_denoiser, load_first_stage, named_first_stage, save_weights
 
 
@@ -35,7 +35,8 @@ def export_weights(
     dtype = torch.float16 if half else None
     trained_with = named_first_stage(checkpoint)
     if first_stage:
-        opened = load_first_stage(trained_with or find_first_stage(instance_data))
+        settings = denoiser.config.first_stage
+        opened = load_first_stage(trained_with or choose_first_stage(settings, instance_data))
         save_weights(first_stage, opened, dtype)
     elif trained_with and trained_with.resolve().parent == output.resolve().parent:
         first_stage = trained_with

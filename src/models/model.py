@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from ..utils.files import fingerprint
+from .choosing import choose_first_stage, open_first_stage
 from .denoiser import Denoiser
-from .places import find_denoiser, find_first_stage
-from .weights import load_denoiser, named_first_stage, open_first_stage
+from .places import find_denoiser
+from .weights import load_denoiser, named_first_stage
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def open_model(
     """The model in these files, or in `instance_data`, or else what comes with photonvs (`places`).
 
     epoch: of a checkpoint in `instance_data`. first_stage: default the one that the denoiser's file
-    names, else what `instance_data` has. weights: "ema" (averages) or "raw" (as the optimizer left
+    names, else one of its settings, in `instance_data` or shipped. weights: "ema" (averages) or "raw" (as the optimizer left
     them). Raises FileNotFoundError or ValueError, in one line.
     """
     path = checkpoint or find_denoiser(instance_data, epoch)
@@ -42,7 +43,8 @@ def open_model(
     identity = {"kind": weights, "denoiser": _identity(path)}
     settings = denoiser.config.first_stage
     if settings.kind == "vqgan":
-        first_stage = first_stage or named_first_stage(path) or find_first_stage(instance_data)
+        named = first_stage or named_first_stage(path)
+        first_stage = named or choose_first_stage(settings, instance_data)
     opened = open_first_stage(settings, first_stage, instance_data)
     if settings.kind == "vqgan":
         identity["first_stage"] = _identity(first_stage)

@@ -7,7 +7,9 @@ from ..utils.checkpoint import list_checkpoints, own_step
 PUBLISHED_DENOISER = "2000-00000000.pth"
 PUBLISHED_FIRST_STAGE = "taming-32-4-realestate-256.ckpt"
 OWN_FIRST_STAGE = "first-stage.safetensors"
-SHIPPED_DENOISER = Path(__file__).parents[1] / "shipped" / "rooms-denoiser.safetensors"
+SHIPPED = Path(__file__).parents[1] / "shipped"
+SHIPPED_DENOISER = SHIPPED / "rooms-denoiser.safetensors"
+SHIPPED_FIRST_STAGE = SHIPPED / "rooms-first-stage.safetensors"
 WHERE_TO_GET_WEIGHTS = (
     "the README of https://github.com/YorkUCVIL/Photoconsistent-NVS links the published files; "
     "or train your own"
@@ -51,11 +53,16 @@ def find_checkpoint(instance_data: Path, epoch: int | None = None) -> Path:
     return checkpoints[-1]
 
 
+def first_stages(instance_data: Path) -> list[Path]:
+    """The first stages' weights that are there, the published file first."""
+    paths = [instance_data / name for name in (PUBLISHED_FIRST_STAGE, OWN_FIRST_STAGE)]
+    return [path for path in paths if path.is_file()]
+
+
 def find_first_stage(instance_data: Path) -> Path:
     """The first stage's weights: the published file, or one of ours; raises as above."""
-    for name in (PUBLISHED_FIRST_STAGE, OWN_FIRST_STAGE):
-        if (instance_data / name).is_file():
-            return instance_data / name
+    for path in first_stages(instance_data):
+        return path
     raise FileNotFoundError(
         f"no first-stage weights {PUBLISHED_FIRST_STAGE} or {OWN_FIRST_STAGE} in {instance_data}; "
         f"{WHERE_TO_GET_WEIGHTS}: scripts/train-first-stage.py; then put the file there"

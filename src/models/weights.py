@@ -31,7 +31,6 @@ from ..utils.checkpoint import FORMAT, first_line, read_checkpoint
 from ..utils.files import atomic_path, from_base
 from .denoiser import Denoiser, build_denoiser
 from .first_stage import build_first_stage
-from .places import find_first_stage
 
 OTHER = {
     "denoiser": "load_first_stage (a first stage)",
@@ -86,30 +85,21 @@ def load_first_stage(path: str | Path, device: str | torch.device = "cpu") -> nn
         state = _tensors(checkpoint["state_dict"], path)
         # What begins with `loss.` is the training's discriminator.
         state = {name: item for name, item in state.items() if not name.startswith("loss.")}
-        settings = checkpoint.get("config", {})
-        if isinstance(settings, dict):
-            settings = settings.get("first_stage", {})
+        settings = _settings_of(checkpoint)
     with _naming(path):
         first_stage = build_first_stage(settings_from_dict(FirstStageConfig, settings))
     return _finish(first_stage, state, path, device)
 
 
-def open_first_stage(config: FirstStageConfig, path: Path | None, instance_data: Path) -> nn.Module:
-    """The frozen first stage of these settings.
-
-    path: of its weights; None: where `instance_data` has them. Raises as `load_first_stage`, and
-    ValueError for a first stage of other settings.
-    """
-    if config.kind == "pixels":
-        return build_first_stage(config).eval()
-    path = path or find_first_stage(instance_data)
-    first_stage = load_first_stage(path)
-    if first_stage.config != config:
-        raise ValueError(
-            f"first stage {path}: it is {first_stage.config}, the settings say {config}: "
-            "use the one that the denoiser was trained with"
-        )
-    return first_stage
+def first_stage_settings(path: Path) -> FirstStageConfig:
+    """The settings in a file of first-stage weights, which are not read; raises as above."""
+    if path.suffix == ".safetensors":
+        with _opened(path, "first_stage") as file:
+            settings = _config_in(file.metadata(), path)
+    else:
+        settings = _settings_of(read_checkpoint(path))
+    with _naming(path):
+        return settings_from_dict(FirstStageConfig, settings)
 
 
 def named_first_stage(path: Path) -> Path | None:
@@ -159,6 +149,12 @@ def save_weights(
     with atomic_path(path) as temporary:
         # save_file would keep it from other users of the machine.
         temporary.write_bytes(save(tensors, metadata))
+
+
+def _settings_of(checkpoint: dict[str, Any]) -> object:
+    """The first stage's settings in its .ckpt; none stand for the published ones."""
+    settings = checkpoint.get("config", {})
+    return settings.get("first_stage", {}) if isinstance(settings, dict) else settings
 
 
 def _describe(checkpoint: dict[str, Any], wanted: str) -> str:

@@ -19,7 +19,8 @@ from ..config import Config
 from ..datasets.chunk_files import has_chunks
 from ..datasets.frames import ChunkFrameDataset, FrameDataset
 from ..datasets.pairs import FramePairs
-from ..models import build_first_stage, load_first_stage, save_weights
+from ..models import build_first_stage, open_first_stage, save_weights
+from ..models.choosing import training_line
 from ..models.discriminator import PatchDiscriminator, generator_loss, patches
 from ..models.perceptual import load_perceptual
 from ..models.places import OWN_FIRST_STAGE
@@ -27,7 +28,7 @@ from ..utils.checkpoint import list_checkpoints, save_checkpoint
 from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
-from ..utils.files import from_base
+from ..utils.files import from_base, instance_data_option
 from ..utils.pictures import from_bytes
 from ..utils.precision import autocast
 from .first_stage_losses import (
@@ -63,7 +64,8 @@ class FirstStageTask:
         self.held_out = _frames(config, validation) if validation else None
         self.perceptual = load_perceptual(settings.perceptual, process.device)
         torch.manual_seed(seed)  # of the first weights
-        self.first_stage = _first_weights(config).to(process.device).train()
+        self.network = self.first_stage = _first_weights(config).to(process.device).train()
+        self.title = f"a first stage on {self.dataset.title}"
         self.autoencoding = process.parallel(Autoencoding(self.first_stage))
         rate = settings.learning_rate_per_image * config.training.batch_size
         self.optimizer = torch.optim.Adam(self.first_stage.parameters(), rate, ADAM_BETAS)
@@ -225,8 +227,8 @@ class FirstStageTask:
     def export(self, path: str | Path) -> None:
         """Write the averaged weights for users, to `path`, a .safetensors file.
 
-        Beside it goes a .ckpt in the published layout: under `state_dict` the published names, the
-        discriminator's after `loss.discriminator.`, and `config`.
+        Beside it goes a .ckpt in the published layout. Its `state_dict` has the published names, the
+        discriminator's after `loss.discriminator.`; its `config` the settings.
         """
         with self.ema.applied_to(self.first_stage):
             save_weights(path, self.first_stage)
@@ -274,13 +276,7 @@ def _first_weights(config: Config) -> nn.Module:
     path = from_base(config.training.initial_weights)
     if path is None:
         return build_first_stage(config.first_stage)
-    first_stage = load_first_stage(path)
-    if first_stage.config != config.first_stage:
-        raise ValueError(
-            f"weights {path} are of {first_stage.config}, the settings say {config.first_stage}: "
-            "use the same"
-        )
-    return first_stage
+    return open_first_stage(config.first_stage, path, path.parent)
 
 
 def _frames(config: Config, folder: str | None = None, flip: bool = False) -> FramePairs:
@@ -298,10 +294,9 @@ def _frames(config: Config, folder: str | None = None, flip: bool = False) -> Fr
 def train_first_stage(config: Config, instance_data: Path, device: str | None = None) -> Path:
     """Train the first stage of `config`, or go on where `instance_data`/first-stage stands.
 
-    Also under torchrun. Writes first-stage/checkpoints and first-stage/logs as the denoiser's
-    training does. At its end it writes first-stage.safetensors, where the other commands look for
-    it, and first-stage.ckpt. Returns the former's path. Raises ValueError or FileNotFoundError for
-    settings, data or weights that do not fit.
+    Also under torchrun. It writes to first-stage/ as the denoiser's training does. At its end come
+    first-stage.safetensors, whose path it returns, and first-stage.ckpt. Raises ValueError or
+    FileNotFoundError for settings, data or weights that do not fit.
     """
     instance_data = Path(instance_data)
     folder, exported = instance_data / "first-stage", instance_data / OWN_FIRST_STAGE
@@ -318,4 +313,6 @@ def train_first_stage(config: Config, instance_data: Path, device: str | None = 
             scores = task.validate(config.training.steps)
             quality = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
             log.info("wrote %s; held-out frames: %s", exported, quality or "none (data.validation)")
+            there = instance_data_option(instance_data)
+            log.info("next: %s%s", training_line(config.first_stage), there)
     return exported

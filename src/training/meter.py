@@ -1,7 +1,6 @@
-"""What a training logs: a line, TensorBoard curves and pictures, and stats.jsonl."""
+"""What a training logs: TensorBoard curves and pictures, and stats.jsonl."""
 
 import json
-import logging
 import resource
 import sys
 import time
@@ -16,22 +15,22 @@ from torch.utils.tensorboard import SummaryWriter
 from ..utils.distributed import Process
 from ..utils.files import atomic_path
 
-log = logging.getLogger(__name__)
-
 
 class Meter:
-    """Logs means between two reports: as a line, as TensorBoard curves and in stats.jsonl.
+    """Logs means between two reports, as TensorBoard curves and in stats.jsonl.
 
-    folder: of the logs. step, samples: how far the training is; steps: how far it goes. What the
-    logs have after that step, of a run that was not saved, is taken out.
+    folder: of the logs. step, samples: how far the training is. What the logs have after that step,
+    of a run that was not saved, is taken out.
     """
 
-    def __init__(self, folder: Path, process: Process, step: int, samples: int, steps: int) -> None:
+    def __init__(self, folder: Path, process: Process, step: int, samples: int) -> None:
         self.folder, self.process = folder, process
-        self.step, self.samples, self.steps = step, samples, steps
+        self.step, self.samples = step, samples
         self.rows: list[dict[str, Tensor]] = []
         self.reported = samples  # of the last report
-        self.since, self.waited = time.monotonic(), 0.0
+        self.since = time.monotonic()
+        self.waited = 0.0  # seconds for data, in all
+        self.waited_before = 0.0  # until the last report
 
     def __enter__(self) -> Self:
         if self.process.leads:
@@ -69,18 +68,12 @@ class Meter:
         means = self._means()
         seconds = time.monotonic() - self.since
         means["samples_per_second"] = (self.samples - self.reported) / seconds
-        means["data_wait_share"] = self.waited / seconds
+        means["data_wait_share"] = (self.waited - self.waited_before) / seconds
         means["memory_gigabytes"] = _memory(self.process.device)
         if self.process.leads:
             self.write({f"training/{name}": value for name, value in means.items()})
-            left = _duration((self.steps - self.step) * seconds / len(self.rows))
-            log.info(
-                f"step {self.step}/{self.steps}  loss {means.get('loss', float('nan')):.4g}  "
-                f"{means['samples_per_second']:.1f} samples/s  "
-                f"waiting for data {means['data_wait_share']:.0%}  {left} left"
-            )
         self.rows, self.reported = [], self.samples
-        self.since, self.waited = time.monotonic(), 0.0
+        self.since, self.waited_before = time.monotonic(), self.waited
 
     def _means(self) -> dict[str, float]:
         """Of each scalar's finite values, over all processes; without those that have none."""
@@ -128,8 +121,3 @@ def _memory(device: torch.device) -> float:
         return torch.cuda.max_memory_allocated(device) / 1e9
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes on Linux, bytes on macOS
     return peak / (1e9 if sys.platform == "darwin" else 1e6)
-
-
-def _duration(seconds: float) -> str:
-    days, rest = divmod(round(seconds), 86400)
-    return (f"{days} d " if days else "") + time.strftime("%H:%M:%S", time.gmtime(rest))

@@ -1,5 +1,6 @@
 """Training the denoiser on frame pairs: `train(config, instance_data)`."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,16 +15,20 @@ from ..datasets.sources import open_dataset
 from ..diffusion.sde import draw_noise_levels, score_matching_loss
 from ..model_config import ModelConfig
 from ..models import Denoiser, build_denoiser, load_denoiser, open_first_stage
+from ..utils.checks import differences
 from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
-from ..utils.files import from_base
+from ..utils.files import from_base, instance_data_option
 from ..utils.pictures import from_bytes
 from ..utils.precision import autocast
 from ..utils.random import generator
+from .needs import check_needs
 from .pictures import sample_grid
 from .steps import Scalars, accumulate, check_finite, rate_factor
 from .trainer import Trainer
+
+log = logging.getLogger(__name__)
 
 # The loss is logged by noise level, between these.
 NOISE_LEVEL_BOUNDS = 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0
@@ -63,13 +68,15 @@ class ScoreTask:
     def __init__(self, config: Config, instance_data: Path, process: Process) -> None:
         model = config.model  # a mistake in it shall not wait for the data
         self.config, self.process = config, process
+        check_needs(config, instance_data)
         weights = from_base(config.data.first_stage)
         first_stage = open_first_stage(config.first_stage, weights, instance_data)
         self.first_stage = first_stage.to(process.device)
         self.dataset = open_dataset(config, first_stage_fingerprint(self.first_stage))
         torch.manual_seed(config.training.seed)  # of the first weights
         denoiser = _first_denoiser(model, from_base(config.training.initial_weights))
-        self.denoiser = denoiser.to(process.device).train()
+        self.network = self.denoiser = denoiser.to(process.device).train()
+        self.title = f"a score network on {self.dataset.title}"
         parameters = [one for one in self.denoiser.parameters() if one.requires_grad]
         self.optimizer = torch.optim.Adam(parameters, lr=config.training.learning_rate)
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
@@ -164,9 +171,7 @@ def _first_denoiser(config: ModelConfig, path: Path | None) -> Denoiser:
     for section in ("first_stage", "denoiser"):
         found, wanted = getattr(weights.config, section), getattr(config, section)
         if found != wanted:
-            raise ValueError(
-                f"weights {path} are of {found}, the settings say {wanted}: use the same"
-            )
+            raise ValueError(f"weights {path}: {differences(section, found, wanted)}; use the same")
     # Not the buffers: they hold the noise levels, which follow the settings.
     denoiser.load_state_dict(dict(weights.named_parameters()), strict=False)
     return denoiser
@@ -181,6 +186,20 @@ def _by_noise_level(losses: Tensor, sigmas: Tensor) -> dict[str, Tensor]:
         f"loss_by_noise_level/{name}": losses[bins == number].mean()
         for number, name in enumerate(names)
     }
+
+
+def _what_next(trainer: Trainer, instance_data: Path) -> str:
+    """What a training that ends has left, and the commands to type now."""
+    there = instance_data_option(instance_data)
+    lines = [
+        f"trained to step {trainer.step} of {trainer.settings.steps}; "
+        f"the weights are the newest of {trainer.checkpoints}",
+        f"next: photonvs make-trajectory pan --image PHOTO -o samples/pan{there}",
+        f"      photonvs sample-trajectory -o samples/pan{there}",
+    ]
+    if trainer.step < trainer.settings.steps:
+        lines.append("the same training command again goes on from here")
+    return "\n".join(lines)
 
 
 def train(
@@ -203,4 +222,6 @@ def train(
         trainer = Trainer(task, instance_data / "checkpoints", instance_data / "logs", process)
         watched = validation and process.leads
         trainer.run(validation(task, instance_data / "validation") if watched else None)
+        if process.leads:
+            log.info(_what_next(trainer, instance_data))
     return trainer.checkpoints

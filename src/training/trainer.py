@@ -16,7 +16,7 @@ from typing import Protocol
 
 import torch
 from omegaconf import OmegaConf
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ..config import Config, settings_from_dict
@@ -28,9 +28,12 @@ from ..utils.checkpoint import (
     prune_checkpoints,
     save_checkpoint,
 )
+from ..utils.checks import differences
 from ..utils.distributed import Process
 from ..utils.files import atomic_path
 from ..utils.signals import STOP_SIGNALS
+from ..utils.words import millions
+from .live_line import LiveLine
 from .meter import Meter
 from .steps import Scalars
 from .stopping import STOP_FILE, StopRequest
@@ -45,6 +48,8 @@ class Task(Protocol):
     model_sections: tuple[str, ...]  # of the config; they must not change when a run goes on
     # dataset[k] for k = 0, 1, 2, ... without end is a dict of tensors; len: samples an epoch.
     dataset: Dataset
+    network: nn.Module  # what is trained
+    title: str  # of the network, and what it is trained on, for people
 
     def update(self, batches: Iterator[dict[str, Tensor]], step: int) -> Scalars:
         """One optimizer step over `training.accumulation` batches of this process's samples.
@@ -100,7 +105,7 @@ class Trainer:
             found = settings_from_dict(type(wanted), state["config"][section])
             if found != wanted:
                 raise ValueError(
-                    f"checkpoint {path} has {found}, the settings say {wanted}: "
+                    f"checkpoint {path}: {differences(section, found, wanted)}; "
                     "use the same, or another --instance-data for a new model"
                 )
         self.task.load_state_dict(state)
@@ -118,8 +123,11 @@ class Trainer:
         if self.step >= settings.steps:
             log.info("step %d of %d is done already", self.step, settings.steps)
             return
+        if leads:
+            log.info(self._first_words())
         stop = StopRequest(settings.minutes, self.checkpoints / STOP_FILE if leads else None)
-        with Meter(self.logs, self.process, self.step, self.samples, settings.steps) as meter:
+        line = LiveLine(self.step, self.samples, settings.steps, settings.minutes)
+        with Meter(self.logs, self.process, self.step, self.samples) as meter, line:
             self._write_config()
             batches = self._batches()
             done = False
@@ -130,6 +138,10 @@ class Trainer:
                 self.samples += settings.batch_size
                 meter.add(self.step, self.samples, scalars)
                 done = self.step >= settings.steps or self.process.any(bool(stop))
+                if leads:
+                    line.update(
+                        self.step, self.samples, scalars.get("loss"), meter.waited, last=done
+                    )
                 if self._due(settings.log_every) or done:
                     meter.report()
                 if leads and (done or self._checkpoint_due()):
@@ -140,6 +152,20 @@ class Trainer:
                     self._watch(meter, validate)
         self.process.any(False)  # nobody leaves before the first process has saved
 
+    def _first_words(self) -> str:
+        """What is trained, on what, with what."""
+        settings, processes = self.settings, self.process.count
+        weights = sum(parameter.numel() for parameter in self.task.network.parameters())
+        parts = [f"batch {settings.batch_size}"]
+        if processes > 1:
+            parts.append(f"{processes} processes")
+        if settings.accumulation > 1:
+            parts.append(f"{settings.accumulation} parts")
+        return (
+            f"training {self.task.title}; {millions(weights)} parameters; "
+            f"{self.process.device}, {settings.precision}, {', '.join(parts)}"
+        )
+
     def _watch(self, meter: Meter, validate: Callable[[int], dict[str, float]] | None) -> None:
         """Log pictures and the numbers of `validate` where they are due."""
         if self._due(self.settings.sample_every):
@@ -147,6 +173,8 @@ class Trainer:
         if validate and self._due(self.settings.validate_every):
             scores = validate(self.step)
             meter.write({f"validation/{name}": value for name, value in scores.items()})
+            numbers = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
+            log.info("validation of step %d: %s", self.step, numbers or "none (data.validation)")
 
     def _due(self, every: int) -> bool:
         return bool(every) and self.step % every == 0

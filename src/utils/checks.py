@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import fields
 
 
 def check_at_least(smallest: float, section: str, settings: object, *names: str) -> None:
@@ -27,3 +28,18 @@ def check_one_of(section: str, settings: object, name: str, allowed: Iterable[st
     value = getattr(settings, name)
     if value not in allowed:
         raise ValueError(f"{section}.{name} {value!r}: expected one of {', '.join(allowed)}")
+
+
+def differences(section: str, found: object, wanted: object) -> str:
+    """The settings that differ between two dataclasses of one kind, with both values.
+
+    found: those of a file. wanted: those of the settings.
+    """
+    pairs = [
+        (one.name, getattr(found, one.name), getattr(wanted, one.name)) for one in fields(found)
+    ]
+    return ", ".join(
+        f"{section}.{name} is {there} in the file and {here} in the settings"
+        for name, there, here in pairs
+        if there != here
+    )

@@ -24,6 +24,18 @@ def from_base(path: str | None) -> Path | None:
     return None if path is None else BASE / path
 
 
+def instance_data_option(folder: Path) -> str:
+    """What a command line needs after it to use this folder of instance data: nothing by default.
+
+    The option has a space in front, and the folder as short as it can be said from here.
+    """
+    if folder.resolve() == BASE / "instance-data":
+        return ""
+    here = Path.cwd()
+    near = folder.resolve().is_relative_to(here)
+    return f" --instance-data {folder.resolve().relative_to(here) if near else folder}"
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that becomes `path` when the block ends without an error.

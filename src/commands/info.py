@@ -1,0 +1,52 @@
+"""The command info: what a file or a folder holds."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print it."""
+    parser = argparse.ArgumentParser(
+        description="Say what a file or folder holds: weights (.safetensors, .pth, .ckpt), a "
+        "training checkpoint, poses.npy, a folder of latents or chunks, or a sample's folder."
+    )
+    parser.add_argument("path", type=Path, metavar="FILE|FOLDER", help="what to look at")
+    path = parser.parse_args(arguments).path
+    print(f"{path}:", *find_lines(path)(path), sep="\n  ")
+
+
+def find_lines(path: Path) -> Callable[[Path], list[str]]:
+    """The function that says what such a file or folder holds.
+
+    Raises FileNotFoundError, or ValueError for anything else.
+    """
+    from ..datasets.about import chunks_lines, latents_lines, poses_lines
+    from ..datasets.chunks import has_chunks
+    from ..datasets.latents import MANIFEST
+    from ..models.about import weights_lines
+    from ..samples import SPEC
+    from ..sampling.about import sample_lines
+
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file or folder")
+    files = {
+        ".safetensors": weights_lines,
+        ".pth": weights_lines,
+        ".ckpt": weights_lines,
+        ".npy": poses_lines,
+    }
+    folders = [
+        (lambda: (path / SPEC).is_file(), sample_lines),
+        (lambda: (path / MANIFEST).is_file(), latents_lines),
+        (lambda: has_chunks(path), chunks_lines),
+    ]
+    if path.is_file() and path.suffix in files:
+        return files[path.suffix]
+    for fits, lines in folders if path.is_dir() else ():
+        if fits():
+            return lines
+    raise ValueError(
+        f"{path}: nothing that photonvs knows; expected a file of weights, a checkpoint, "
+        "poses.npy, or a folder of latents, of chunks or of a sample"
+    )

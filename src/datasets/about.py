@@ -1,0 +1,53 @@
+"""What files and folders of training data hold, in lines for people."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .chunks import ChunkIndex, chunk_paths
+from .latents import LatentCache
+from .poses import PoseFile, load_poses
+
+
+def poses_lines(path: Path) -> list[str]:
+    """Of a poses.npy."""
+    return ["camera paths (poses.npy)", *_sequences(load_poses(path))]
+
+
+def latents_lines(folder: Path) -> list[str]:
+    """Of a folder of latents."""
+    cache = LatentCache(folder)
+    absent = cache.absent_shards()
+    there = [shard for shard in range(cache.shards) if shard not in absent]
+    missing = sum(cache.missing(shard).total() for shard in there)
+    state = f"{len(absent)} of {cache.shards} shards to go" if absent else "complete"
+    lines = [
+        "encoded frames (latents)",
+        f"{int((cache.index['shard'] >= 0).sum())} of {len(cache.index)} sequences, "
+        f"{cache.shards} shards, {state}",
+    ]
+    if there:
+        shape = np.load(cache.path(there[0]), mmap_mode="r", allow_pickle=False).shape[1:]
+        lines.append(f"latents of {' x '.join(map(str, shape))} numbers, half precision")
+    made_with = str(cache.manifest.get("first_stage"))[:16]
+    lines.append(f"first stage {made_with}…, precision {cache.manifest.get('precision')}")
+    return [*lines, f"{missing} frames could not be read"]
+
+
+def chunks_lines(folder: Path) -> list[str]:
+    """Of a folder of chunks."""
+    paths = chunk_paths(folder)
+    size = sum(path.stat().st_size for path in paths) / 1e6
+    index = ChunkIndex(folder)
+    height, width = index.read(0, [0])[0].shape[:2]
+    lines = [f"chunks of frames: {len(paths)} files, {size:.1f} MB, frames of {width} x {height}"]
+    return [*lines, *_sequences(index.poses)]
+
+
+def _sequences(poses: PoseFile) -> list[str]:
+    lengths = poses.lengths()
+    videos = len(set(poses.videos()))
+    return [
+        f"sequences: {len(poses)}, of so many videos: {videos}",
+        f"poses: {int(lengths.sum())}, from {int(lengths.min())} to {int(lengths.max())} a sequence",
+    ]

@@ -1,0 +1,101 @@
+"""What a file of weights holds, in lines for people."""
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ..config import settings_from_dict, without_training
+from ..model_config import DenoiserConfig, DiffusionConfig, FirstStageConfig, ModelConfig
+from ..utils.checkpoint import FORMAT, first_line, read_checkpoint
+from ..utils.words import millions
+from .provenance import provenance, training_state
+
+KINDS = {"denoiser": "a score network", "first_stage": "a first stage"}
+
+
+def weights_lines(path: Path) -> list[str]:
+    """Of a .safetensors, .pth or .ckpt file; raises ValueError for one that holds no weights."""
+    read = _safetensors if path.suffix == ".safetensors" else _checkpoint
+    kind, origin, settings, count = read(path)
+    written = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
+    try:
+        config = _config_lines(kind, settings)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    size = path.stat().st_size / 1e6
+    head = f"weights of {KINDS[kind]}: {origin}"
+    return [head, f"{millions(count)} parameters, {size:.1f} MB, of {written}", *config]
+
+
+def _safetensors(path: Path) -> tuple[str, str, Any, int]:
+    """Kind, origin, settings and number of parameters."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
+            settings = json.loads(metadata.get("config", "{}"))
+    except (SafetensorError, ValueError) as error:
+        raise ValueError(f"{path}: not a file of weights ({first_line(error)})") from error
+    kind = metadata.get("kind")
+    if kind not in KINDS:
+        raise ValueError(f"{path}: no weights of photonvs, its metadata has no kind")
+    origin = provenance(path)
+    if first_stage := metadata.get("first_stage_file"):
+        origin += f", with the first stage {first_stage} beside it"
+    return kind, origin, settings, sum(map(math.prod, shapes))
+
+
+def _checkpoint(path: Path) -> tuple[str, str, Any, int]:
+    """The same of a file of torch.save."""
+    state = read_checkpoint(path)
+    kinds = {"score_sde_model": "denoiser", "state_dict": "first_stage"}
+    kinds["first_stage"] = "first_stage"  # a checkpoint of its training
+    key = next((key for key in kinds if isinstance(state.get(key), dict)), None)
+    if key is None:
+        raise ValueError(f"{path}: a checkpoint, but without weights of photonvs")
+    settings = state.get("config", {})
+    if kinds[key] == "first_stage" and isinstance(settings, dict):
+        settings = settings.get("first_stage", {})
+    if state.get("format") == FORMAT:
+        origin = f"epoch {state.get('epoch')}, {training_state(state, path)}"
+    else:
+        origin = "exported weights" if state.get("config") else "published weights"
+    tensors = {name: one for name, one in state[key].items() if isinstance(one, Tensor)}
+    # What begins with `loss.` is the training's discriminator.
+    sizes = [one.numel() for name, one in tensors.items() if not name.startswith("loss.")]
+    return kinds[key], origin, settings, sum(sizes)
+
+
+def _config_lines(kind: str, settings: object) -> list[str]:
+    """The settings that matter; ValueError for settings that cannot be."""
+    if kind == "first_stage":
+        return [_first_stage_line(settings_from_dict(FirstStageConfig, settings))]
+    config = settings_from_dict(ModelConfig, without_training(settings))
+    lines = _denoiser_line(config.denoiser), _diffusion_line(config.diffusion)
+    return [_first_stage_line(config.first_stage), *lines]
+
+
+def _first_stage_line(config: FirstStageConfig) -> str:
+    shape = " x ".join(map(str, config.latent_shape))
+    codes = f", {config.codebook_size} codes" if config.kind == "vqgan" else ""
+    size = config.image_size
+    return f"first stage: {config.kind}, frames of {size} x {size}, latents {shape}{codes}"
+
+
+def _denoiser_line(config: DenoiserConfig) -> str:
+    return (
+        f"score network: widths {config.widths}, attention at {config.attention_resolutions}, "
+        f"preconditioning {config.preconditioning}"
+    )
+
+
+def _diffusion_line(config: DiffusionConfig) -> str:
+    return (
+        f"noise: sigma from {config.sigma_min:g} to {config.sigma_max:g}, "
+        f"levels drawn {config.noise_levels}"
+    )

@@ -1,0 +1,44 @@
+"""What a file of weights is and where it comes from, in words."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ..utils.checkpoint import FORMAT, read_checkpoint
+from ..utils.words import duration
+from .places import SHIPPED
+
+# A training checkpoint with less behind it is young: its frames are still noise, or nearly so.
+YOUNG_STEPS = 1000  # after the warm-up
+YOUNG_SAMPLES = 5000
+
+
+def provenance(path: Path) -> str:
+    """Whether a file of weights is shipped, exported, published or a training checkpoint.
+
+    Of a checkpoint it says the step, the samples, the time since it was written, and if it is
+    young. Raises as `read_checkpoint`.
+    """
+    if path.resolve().parent == SHIPPED.resolve():
+        return "the shipped small model of made-up rooms"
+    if path.suffix == ".safetensors":
+        return "exported weights"
+    state = read_checkpoint(path)
+    if state.get("format") != FORMAT:
+        return "published weights"
+    return training_state(state, path)
+
+
+def training_state(state: dict[str, Any], path: Path) -> str:
+    """How far the training in a checkpoint of ours is, of any network."""
+    step, samples = state.get("total_iterations", 0), state.get("samples", 0)
+    age = duration(time.time() - path.stat().st_mtime)
+    said = f"a training checkpoint of step {step} ({samples} samples), written {age} ago"
+    return f"{said}; it is young, expect blur or noise" if is_young(state) else said
+
+
+def is_young(state: dict[str, Any]) -> bool:
+    """Whether a checkpoint has too little training behind it to judge its frames by."""
+    training = state.get("config", {}).get("training", {})
+    wanted = training.get("warmup_steps", 0) + YOUNG_STEPS
+    return state.get("total_iterations", 0) < wanted or state.get("samples", 0) < YOUNG_SAMPLES

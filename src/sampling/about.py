@@ -1,0 +1,48 @@
+"""What a sample's folder holds, in lines for people."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..cameras.spec import SamplingSpec
+from ..samples import RunFolder, Sample, numbered_images
+from ..utils.json_files import joined, read_json
+
+
+def sample_lines(folder: Path) -> list[str]:
+    """Of samples/<id>: its path, the photos, and each run with its method and completeness."""
+    sample = Sample(folder)
+    spec = sample.spec()
+    centres = spec.poses[:, :3, 3]
+    length = float(np.linalg.norm(np.diff(centres, axis=0), axis=1).sum())
+    view = np.degrees(2 * np.arctan(0.5 / spec.focal_y))
+    missing = sample.missing_photos(spec)
+    photos = f"no photo of {joined(missing)}" if missing else "their photos are there"
+    lines = [
+        f"a sample of {len(spec.poses)} frames, given: {joined(spec.given)} ({photos})",
+        f"path {length:.3g} units long, field of view {view:.0f} degrees",
+    ]
+    if true := sample.true_images():
+        lines.append(f"{len(true)} true frames")
+    runs = [_run_line(run, spec) for run in sample.runs()]
+    return [*lines, *(runs or ["no runs yet"])]
+
+
+def _run_line(run: RunFolder, spec: SamplingSpec) -> str:
+    there = len(numbered_images(run.images))
+    frames = len(spec.poses)
+    state = "complete" if there >= frames else f"{there} of {frames} frames"
+    return f"run {run.name}: {state}, {_method(run)}"
+
+
+def _method(run: RunFolder) -> str:
+    """Sampler, steps, seed and weights by run.json; other systems' frames have none."""
+    record = read_json(run.settings_file) if run.settings_file.is_file() else None
+    if not isinstance(record, dict) or "sampler" not in record:
+        return "made with unknown settings"
+    words = [str(record["sampler"])]
+    words += [f"{key} {record[key]}" for key in ("steps", "seed") if key in record]
+    match record:
+        case {"weights": {"denoiser": {"file": file}}}:
+            words.append(f"weights {file}")
+    return ", ".join(words)

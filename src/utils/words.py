@@ -1,0 +1,22 @@
+"""Numbers in words, as lines for people have them."""
+
+import time
+
+
+def millions(count: int) -> str:
+    """A count such as 12.3 million; below 100,000 all its digits."""
+    return f"{count / 1e6:.3g} million" if count >= 100_000 else str(count)
+
+
+def duration(seconds: float) -> str:
+    """A time in its largest unit, such as 3 minutes."""
+    units = (("day", 86400), ("hour", 3600), ("minute", 60))
+    name, length = next(((name, size) for name, size in units if seconds >= size), ("second", 1))
+    count = max(0, round(seconds / length))
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
+
+
+def clock(seconds: float) -> str:
+    """A time as hours, minutes and seconds, such as 1 d 06:03:00."""
+    days, rest = divmod(round(seconds), 86400)
+    return (f"{days} d " if days else "") + time.strftime("%H:%M:%S", time.gmtime(rest))
