@@ -25,7 +25,7 @@ from photonvs.config import (
 )
 from photonvs.models import build_first_stage, load_first_stage
 from photonvs.models.discriminator import PatchDiscriminator, generator_loss
-from photonvs.training import first_stage
+from photonvs.training import first_stage, first_stage_inputs
 from photonvs.training.first_stage import FirstStageTask
 from photonvs.training.first_stage_losses import (
     Autoencoding,
@@ -46,7 +46,7 @@ TINY = FirstStageConfig(
     codebook_size=64,
 )
 HERE = Process(torch.device("cpu"))
-FRAMES = first_stage._frames
+FRAMES = first_stage.training_frames
 
 
 class Shapes:
@@ -75,7 +75,7 @@ class Shapes:
 
 @pytest.fixture(autouse=True)
 def shapes(monkeypatch):
-    monkeypatch.setattr(first_stage, "_frames", lambda *_, **__: Shapes())
+    monkeypatch.setattr(first_stage, "training_frames", lambda *_, **__: Shapes())
 
 
 def settings(**changes: object) -> Config:
@@ -339,10 +339,10 @@ def test_a_new_training_starts_from_weights_that_are_there(tmp_path):
     torch.testing.assert_close(dict(task.first_stage.state_dict()), dict(expected), rtol=0, atol=0)
     assert task.first_stage.training
     config.first_stage = replace(TINY, codebook_size=32)
-    with pytest.raises(
-        ValueError,
-        match=r"first.safetensors: first_stage.codebook_size is 64 in the file and 32 in the settings;",
-    ):
+    differs = (
+        r"first.safetensors: first_stage.codebook_size is 64 in the file and 32 in the settings;"
+    )
+    with pytest.raises(ValueError, match=differs):
         FirstStageTask(config, HERE)
 
 
@@ -411,9 +411,9 @@ def test_without_held_out_frames_nothing_is_validated():
 def test_held_out_frames_are_those_of_the_other_split(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        first_stage, "FrameDataset", lambda *arguments: asked.append(arguments) or Shapes()
+        first_stage_inputs, "FrameDataset", lambda *arguments: asked.append(arguments) or Shapes()
     )
-    monkeypatch.setattr(first_stage, "_frames", FRAMES)
+    monkeypatch.setattr(first_stage, "training_frames", FRAMES)
     data = DataConfig(poses="/train/p.npy", videos="/train/v", validation="/test")
     task = FirstStageTask(replace(settings(flip=True), data=data), HERE)
     assert set(task.validate(0)) == {"psnr", "ssim"}

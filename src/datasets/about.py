@@ -46,8 +46,8 @@ def chunks_lines(folder: Path) -> list[str]:
 
 def _sequences(poses: PoseFile) -> list[str]:
     lengths = poses.lengths()
-    videos = len(set(poses.videos()))
+    shortest, longest = int(lengths.min()), int(lengths.max())
     return [
-        f"sequences: {len(poses)}, of so many videos: {videos}",
-        f"poses: {int(lengths.sum())}, from {int(lengths.min())} to {int(lengths.max())} a sequence",
+        f"sequences: {len(poses)}, of {len(set(poses.videos()))} videos",
+        f"poses: {int(lengths.sum())}, from {shortest} to {longest} a sequence",
     ]

@@ -35,8 +35,8 @@ def open_model(
     """The model in these files, or in `instance_data`, or else what comes with photonvs (`places`).
 
     epoch: of a checkpoint in `instance_data`. first_stage: default the one that the denoiser's file
-    names, else one of its settings, in `instance_data` or shipped. weights: "ema" (averages) or "raw" (as the optimizer left
-    them). Raises FileNotFoundError or ValueError, in one line.
+    names, else one of its settings, in `instance_data` or shipped. weights: "ema" (averages) or
+    "raw" (as the optimizer left them). Raises FileNotFoundError or ValueError, in one line.
     """
     path = checkpoint or find_denoiser(instance_data, epoch)
     denoiser = load_denoiser(path, weights=weights, device=device)

@@ -16,21 +16,19 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..config import Config
-from ..datasets.chunk_files import has_chunks
-from ..datasets.frames import ChunkFrameDataset, FrameDataset
-from ..datasets.pairs import FramePairs
-from ..models import build_first_stage, open_first_stage, save_weights
+from ..models import save_weights
 from ..models.choosing import training_line
-from ..models.discriminator import PatchDiscriminator, generator_loss, patches
+from ..models.discriminator import PatchDiscriminator, generator_loss
 from ..models.perceptual import load_perceptual
 from ..models.places import OWN_FIRST_STAGE
 from ..utils.checkpoint import list_checkpoints, save_checkpoint
 from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
-from ..utils.files import from_base, instance_data_option
+from ..utils.files import instance_data_option
 from ..utils.pictures import from_bytes
 from ..utils.precision import autocast
+from .first_stage_inputs import check_settings, first_weights, training_frames
 from .first_stage_losses import (
     AdversarialLoss,
     Autoencoding,
@@ -55,16 +53,16 @@ class FirstStageTask:
     model_sections = ("first_stage",)
 
     def __init__(self, config: Config, process: Process) -> None:
-        _check(config)
+        check_settings(config)
         self.config, self.process = config, process
         settings, seed = config.first_stage_training, config.training.seed
-        self.dataset = _frames(config, flip=settings.flip)
+        self.dataset = training_frames(config, flip=settings.flip)
         self.dataset.crop = settings.crop
         validation = config.data.validation
-        self.held_out = _frames(config, validation) if validation else None
+        self.held_out = training_frames(config, validation) if validation else None
         self.perceptual = load_perceptual(settings.perceptual, process.device)
         torch.manual_seed(seed)  # of the first weights
-        self.network = self.first_stage = _first_weights(config).to(process.device).train()
+        self.network = self.first_stage = first_weights(config).to(process.device).train()
         self.title = f"a first stage on {self.dataset.title}"
         self.autoencoding = process.parallel(Autoencoding(self.first_stage))
         rate = settings.learning_rate_per_image * config.training.batch_size
@@ -227,8 +225,8 @@ class FirstStageTask:
     def export(self, path: str | Path) -> None:
         """Write the averaged weights for users, to `path`, a .safetensors file.
 
-        Beside it goes a .ckpt in the published layout. Its `state_dict` has the published names, the
-        discriminator's after `loss.discriminator.`; its `config` the settings.
+        Beside it goes a .ckpt in the published layout. Its `state_dict` has the published names,
+        the discriminator's after `loss.discriminator.`; its `config` the settings.
         """
         with self.ema.applied_to(self.first_stage):
             save_weights(path, self.first_stage)
@@ -239,56 +237,6 @@ class FirstStageTask:
             settings = {"first_stage": asdict(self.config.first_stage)}
             published = {"state_dict": state, "config": settings}
             save_checkpoint(Path(path).with_suffix(".ckpt"), published)
-
-
-def _check(config: Config) -> None:
-    """Raise ValueError for settings that this training, but not others, cannot follow."""
-    settings, size = config.first_stage_training, config.first_stage.image_size
-    if config.first_stage.kind != "vqgan":
-        raise ValueError(
-            f"first_stage.kind {config.first_stage.kind!r} has no weights to train; expected vqgan"
-        )
-    if config.training.precision not in ("float32", "bfloat16") or config.training.compile:
-        raise ValueError(
-            f"training.precision {config.training.precision}, training.compile "
-            f"{config.training.compile}: expected float32 or bfloat16, and false, to train a first "
-            "stage"
-        )
-    if settings.crop is not None:
-        shrink = (
-            size // config.first_stage.latent_shape[-1]
-        )  # pixels that a latent pixel stands for
-        if not shrink <= settings.crop <= size or settings.crop % shrink:
-            raise ValueError(
-                f"first_stage_training.crop {settings.crop}: expected a multiple of {shrink} "
-                f"up to {size}"
-            )
-        size = settings.crop
-    if settings.discriminator_weight and patches(size, settings.discriminator_layers) < 1:
-        raise ValueError(
-            f"first_stage_training.discriminator_layers {settings.discriminator_layers}: "
-            f"too many for images of {size} pixels"
-        )
-
-
-def _first_weights(config: Config) -> nn.Module:
-    """The first stage before its first step: random, or with `training.initial_weights`."""
-    path = from_base(config.training.initial_weights)
-    if path is None:
-        return build_first_stage(config.first_stage)
-    return open_first_stage(config.first_stage, path, path.parent)
-
-
-def _frames(config: Config, folder: str | None = None, flip: bool = False) -> FramePairs:
-    """The frames to train on, or those of another split's folder."""
-    data, size, seed = config.data, config.first_stage.image_size, config.training.seed
-    chunks, poses, videos = data.chunks, data.poses, data.videos
-    if folder is not None:
-        chunks = folder if has_chunks(from_base(folder)) else None
-        poses, videos = f"{folder}/poses.npy", f"{folder}/videos"
-    if chunks is not None:
-        return ChunkFrameDataset(from_base(chunks), size, seed, flip)
-    return FrameDataset(from_base(poses), from_base(videos), size, seed, flip)
 
 
 def train_first_stage(config: Config, instance_data: Path, device: str | None = None) -> Path:

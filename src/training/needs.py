@@ -44,6 +44,7 @@ def _missing_data(data: DataConfig) -> list[str]:
             missing.append(f"no {poses} (photonvs extract-poses train writes it)")
     if data.latents is not None and not (from_base(data.latents) / MANIFEST).is_file():
         missing.append(
-            f"no latents in {from_base(data.latents)} (photonvs encode-latents, with the same settings, writes them)"
+            f"no latents in {from_base(data.latents)} "
+            "(photonvs encode-latents, with the same settings, writes them)"
         )
     return missing
