@@ -29,7 +29,8 @@ class DataConfig:
     videos: str = "dataset-data/data/train/videos"
     # Folder of .torch chunks: frames and cameras from it, not from the two above.
     chunks: str | None = None
-    first_stage: str | None = None  # first-stage weights; null: where they are found by default
+    # First-stage weights; null: of the folder of instance data, or the shipped ones where they fit.
+    first_stage: str | None = None
     # Folder that encode-latents.py wrote: train from it, not from videos; null: from videos.
     latents: str | None = None
     # Poses between the two frames of a pair at most; null: any distance, as published.
@@ -69,7 +70,7 @@ class TrainingConfig:
     gradient_norm: float = 1.0  # clipped to this
     ema_decay: float = 0.999  # at most; ramps up as (1 + n) / (10 + n)
     seed: int = 0
-    log_every: int = 50  # steps
+    log_every: int = 50  # steps; curves in TensorBoard and stats.jsonl
     sample_every: int = 5000  # steps; sample images in TensorBoard; 0: none
     validate_every: int = 10000  # steps; 0: never
     checkpoint_every: int = 1000  # steps
