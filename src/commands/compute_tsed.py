@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..evaluation.registry import FIRST_FRAMES, MATCHERS, T_ERROR, T_MATCHES, open_matcher
+from ..evaluation.registry import FIRST_FRAMES, MATCHERS, T_MATCHES, open_matcher
 from ..utils.files import atomic_path
 from .options import add_instance_data
 
@@ -45,8 +45,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     _add_frames(parser)
     add = parser.add_argument
-    text = "median distance below which a pair is consistent, pixels (default: %(default)s)"
-    add("--t-error", type=float, default=T_ERROR, help=text)
+    text = (
+        "median distance below which a pair is consistent, pixels (default: 2 for frames 256 high, "
+        "1 for 128, and so on)"
+    )
+    add("--t-error", type=float, help=text)
     text = "matches that a consistent pair has at least (default: %(default)s)"
     add("--t-matches", type=int, default=T_MATCHES, help=text)
     text = "sift: OpenCV's; colmap: COLMAP's, needs pycolmap (default: sift)"
@@ -102,7 +105,8 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         )
     if options.true and len(options.true) != len(images):
         parser.error("--true: expected as many folders as --images")
-    if not options.t_error > 0 or options.t_matches < 1 or options.workers < 1:
+    bad_error = options.t_error is not None and not options.t_error > 0
+    if bad_error or options.t_matches < 1 or options.workers < 1:
         parser.error("--t-error must be above 0, --t-matches and --workers at least 1")
 
 

@@ -72,7 +72,7 @@ def write_page(
 
 def _subtitle(report: dict, about: str) -> str:
     parts = [
-        f"T_error {report['t_error']:g} pixels",
+        f"T_error {report['t_error']:.4g} pixels",
         f"T_matches {report['t_matches']}",
         f"matcher {report['matcher']}",
         f"photonvs {report['photonvs']}",

@@ -15,7 +15,7 @@ from ..utils.progress import progress_bar
 from .comparisons import images_by_stem
 from .matching import Frame, Matcher
 from .page import PageSequence, embedded, picture, write_page
-from .registry import FIRST_FRAMES, T_ERROR, T_MATCHES
+from .registry import FIRST_FRAMES, T_MATCHES
 from .report import build_report, write_report
 from .scoring import PairScore, score_sequence
 from .tables import plural
@@ -26,7 +26,7 @@ class Settings:
     """How sequences are scored."""
 
     matcher: Matcher
-    t_error: float = T_ERROR  # pixels
+    t_error: float | None = None  # pixels; None: by each sequence's frames (`scaled_t_error`)
     t_matches: int = T_MATCHES
     first_frame: str = FIRST_FRAMES[0]
 

@@ -19,7 +19,7 @@ from ..training.score import ScoreTask
 from ..utils.files import BASE
 from .comparisons import BASELINE, score_run
 from .matching import SiftMatcher
-from .scoring import score_sequence
+from .scoring import score_sequence, t_error_of
 from .tsed import tsed
 
 
@@ -52,7 +52,8 @@ class Validation:
 def _tsed(run: RunFolder) -> float:
     cameras = read_cameras(run.sample.spec_file)
     images, _ = images_of_cameras(cameras, run.images)
-    return tsed([score.distances for score in score_sequence(images, cameras, SiftMatcher())])
+    scores = score_sequence(images, cameras, SiftMatcher())
+    return tsed([score.distances for score in scores], t_error_of(scores))
 
 
 def _write_samples(config: Config, folder: Path) -> list[Path]:
