@@ -11,14 +11,13 @@ samples/<run>/run.json          the settings that made the run; a run's name has
 evaluation/<run>/tsed.json, tsed.png, matches-<matcher>.npz, metrics.json, report.html
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from .cameras.spec import SamplingSpec, read_spec, spec_text, write_spec
-from .utils.files import atomic_path
+from .utils.files import atomic_path, refuse_overwriting
 from .utils.json_files import joined
-from .utils.pictures import IMAGE_SUFFIXES, read_frame
+from .utils.pictures import IMAGE_SUFFIXES, numbered_images, read_frame
 
 SPEC = "sampling-spec.json"
 GIVEN_IMAGES = Path("init-ims")
@@ -170,6 +169,10 @@ class RunFolder:
         """The run's copy of the specification."""
         return self.folder / SPEC
 
+    def spec(self) -> SamplingSpec:
+        """The specification that the run was made for; raises as `read_spec`."""
+        return read_spec(self.spec_file)
+
     @property
     def images(self) -> Path:
         """Folder of decoded frames."""
@@ -269,8 +272,8 @@ def image_places(frames: list[bytes], given: tuple[int, ...] = (0,)) -> dict[Pat
 def given_photos(photos: list[Path], given: tuple[int, ...]) -> dict[Path, bytes]:
     """The content of photos by their place in a sample's folder; nothing if there are none.
 
-    given: the pose index of each photo. Raises FileNotFoundError or ValueError for a file that sampling
-    could not read, and for another number of photos.
+    given: the pose index of each photo. Raises FileNotFoundError or ValueError for a file that
+    sampling could not read, and for another number of photos.
     """
     if photos and len(photos) != len(given):
         raise ValueError(
@@ -289,28 +292,6 @@ def given_photos(photos: list[Path], given: tuple[int, ...]) -> dict[Path, bytes
     return places
 
 
-def numbered_images(folder: Path) -> dict[int, list[Path]]:
-    """The image files NNNN.suffix of a folder by index, each list sorted.
-
-    No such folder is as good as an empty one.
-    """
-    found: dict[int, list[Path]] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.suffix.lower() in IMAGE_SUFFIXES and re.fullmatch("[0-9]{4,}", path.stem):
-            found.setdefault(int(path.stem), []).append(path)
-    return dict(sorted(found.items()))
-
-
 def differs(path: Path, spec: SamplingSpec) -> bool:
     """Whether there is a file that writing the specification would change."""
     return path.exists() and path.read_bytes() != spec_text(spec).encode()
-
-
-def refuse_overwriting(paths: list[Path], force: bool) -> None:
-    """ValueError naming files that would be lost, unless `force`."""
-    if paths and not force:
-        names = ", ".join(str(path) for path in paths)
-        raise ValueError(
-            f"{names}: exists with another content, which would be lost; choose another name, "
-            "or --force to replace it"
-        )

@@ -34,7 +34,8 @@ def main(arguments: list[str] | None = None) -> None:
     from ..cameras.plot import describe, plot_path
     from ..cameras.spec import SamplingSpec, write_spec
     from ..datasets.video import sample_images
-    from ..samples import Sample, differs, given_photos, refuse_overwriting
+    from ..samples import Sample, differs, given_photos
+    from ..utils.files import refuse_overwriting
 
     path = options.build(options)
     if options.return_trip:

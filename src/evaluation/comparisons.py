@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..samples import Results, RunFolder, Sample, find_samples, numbered_images
+from ..cameras.spec import spec_text
+from ..samples import Results, RunFolder, Sample, find_samples
 from ..utils.files import natural_order
-from ..utils.pictures import IMAGE_SUFFIXES, read_frame, read_square
+from ..utils.pictures import IMAGE_SUFFIXES, numbered_images, read_frame, read_square
 from .image_metrics import psnr
 
 BASELINE = "psnr_of_copying"  # of the given photo as it is; a generated frame must beat it
@@ -41,10 +42,11 @@ class Comparison:
 def run_comparison(run: RunFolder) -> Comparison:
     """The frames of a run and the true ones of its sample; FileNotFoundError if there are none.
 
-    Frames are numbered along the path, whatever order they were made in.
+    Frames are numbered along the path, whatever order they were made in. ValueError for a run of
+    another path than the sample has now.
     """
-    sample = run.sample
-    spec = sample.spec()
+    require_present_path(run)
+    sample, spec = run.sample, run.spec()
     true, made = sample.true_images(), numbered_images(run.images)
     indices = sorted(spec.generation_order)
     present = [index for index in indices if index in true and index in made]
@@ -69,6 +71,26 @@ def run_comparison(run: RunFolder) -> Comparison:
     return Comparison(
         sample.name, run.title, pairs, len(indices), given, run.results, tuple(problems)
     )
+
+
+def has_present_path(run: RunFolder) -> bool:
+    """Whether the sample still has the path that the run was made for.
+
+    If not, its photos and true frames belong to another path.
+    """
+    if not run.own_spec_file.is_file():
+        return True
+    return spec_text(run.spec()) == spec_text(run.sample.spec())
+
+
+def require_present_path(run: RunFolder) -> None:
+    """ValueError if the sample has another path by now."""
+    if not has_present_path(run):
+        raise ValueError(
+            f"{run.folder}: made for another path than {run.sample.spec_file} has now, which the "
+            "photos and true frames belong to; sample the present one with sample-trajectory.py "
+            f"--run {run.sample.free_run_number()}"
+        )
 
 
 def folder_comparison(generated: Path, true: Path, results: Results) -> Comparison:

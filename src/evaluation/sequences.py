@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ..cameras.files.matching import images_of_cameras
 from ..cameras.files.reading import read_cameras
-from ..samples import Results, RunFolder, find_samples, numbered_images
+from ..samples import Results, RunFolder, find_samples
 from ..utils.json_files import read_json
-from ..utils.pictures import read_frame, read_square, write_png
+from ..utils.pictures import numbered_images, read_frame, read_square, write_png
 from ..utils.progress import progress_bar
-from .comparisons import images_by_stem
+from .comparisons import has_present_path, images_by_stem, require_present_path
 from .matching import Frame, Matcher
 from .page import PageSequence, embedded, picture, write_page
 from .registry import FIRST_FRAMES, T_MATCHES
@@ -70,7 +70,7 @@ def sample_jobs(folder: Path) -> list[Job]:
 def run_job(run: RunFolder) -> Job:
     """The job of a run."""
     sample = run.sample
-    return Job(sample.name, run.title, run.images, sample.spec_file, run.results, run)
+    return Job(sample.name, run.title, run.images, run.spec_file, run.results, run)
 
 
 def folder_jobs(
@@ -167,7 +167,8 @@ def _with_originals(images: list[Path], run: RunFolder) -> list[Path]:
 
     The photos become squares of the other frames' size.
     """
-    spec = run.sample.spec()
+    require_present_path(run)
+    spec = run.spec()
     present = [images[index] for index in spec.generation_order if images[index].is_file()]
     if not present:
         raise FileNotFoundError(
@@ -198,7 +199,8 @@ def page_sequence(outcome: Outcome, pictures: dict[int, str | None] | None = Non
         by_stem = images_by_stem(job.true) if job.true else {}
         true = {k: by_stem[image.stem] for k, image in enumerate(images) if image.stem in by_stem}
         return replace(shown, true=true)
-    sample = job.run.sample
-    given = sample.spec().given
+    sample, given = job.run.sample, job.run.spec().given
+    if not has_present_path(job.run):  # its photo and true frames may be gone
+        return replace(shown, given=given)
     photo = numbered_images(sample.given_folder).get(given[0], [None])[0]
     return replace(shown, given=given, photo=photo, true=sample.true_images())

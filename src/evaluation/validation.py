@@ -50,7 +50,7 @@ class Validation:
 
 
 def _tsed(run: RunFolder) -> float:
-    cameras = read_cameras(run.sample.spec_file)
+    cameras = read_cameras(run.spec_file)
     images, _ = images_of_cameras(cameras, run.images)
     scores = score_sequence(images, cameras, SiftMatcher())
     return tsed([score.distances for score in scores], t_error_of(scores))

@@ -51,3 +51,13 @@ def fingerprint(path: Path) -> str:
     """The first 16 hexadecimal digits of the file's SHA-256."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def refuse_overwriting(paths: list[Path], force: bool) -> None:
+    """ValueError naming files that would be lost, unless `force`."""
+    if paths and not force:
+        names = ", ".join(str(path) for path in paths)
+        raise ValueError(
+            f"{names}: exists with another content, which would be lost; choose another name, "
+            "or --force to replace it"
+        )
