@@ -315,7 +315,7 @@ def test_bad_folders(tmp_path):
     (tmp_path / "samples").mkdir()
     with pytest.raises(FileNotFoundError, match=r"samples: no sampling-spec.json"):
         run(tmp_path, "-o", "samples")
-    with pytest.raises(ValueError, match="results of two sequences"):
+    with pytest.raises(ValueError, match="a: there twice"):
         run(tmp_path, "--images", tmp_path / "a", tmp_path / "a", "--poses", "p", "p")
     with pytest.raises(FileNotFoundError, match="none: no such folder; expected the true frames"):
         run(tmp_path, "--images", tmp_path / "a", "--poses", "p", "--true", tmp_path / "none")

@@ -60,7 +60,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     add("--first-frame", choices=FIRST_FRAMES, default=FIRST_FRAMES[0], help=text)
     add("--no-page", action="store_true", help="write no report.html")
-    text = "write means, intervals and each sequence's TSED as JSON"
+    text = (
+        "write means, intervals and each sequence's TSED as JSON; with --images of several parent "
+        "folders also each parent's means"
+    )
     add("--summary", type=Path, metavar="FILE", help=text)
     text = "sequences at once (default: processors, %(default)s)"
     add("--workers", type=int, default=os.cpu_count(), metavar="N", help=text)
@@ -78,7 +81,10 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
         "are scored; results go to samples/<id>/evaluation/<run>"
     )
     add("-o", "--output", nargs="+", type=Path, metavar="DIR", help=text)
-    text = "instead of -o: folders of anyone's frames"
+    text = (
+        "instead of -o: folders of anyone's frames; names carry the parent folder where two would "
+        "be the same"
+    )
     add("--images", nargs="+", type=Path, metavar="DIR", help=text)
     text = (
         "the cameras of each --images: a sampling-spec.json, a COLMAP model's folder, a "
@@ -86,7 +92,7 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     )
     add("--poses", nargs="+", type=Path, metavar="FILE", help=text)
     text = (
-        "with --images: where the results go, in a folder named like the images' (default: "
+        "with --images: where the results go, in a folder named like the sequence (default: "
         "evaluation, beside the images)"
     )
     add("--results", type=Path, metavar="DIR", help=text)
@@ -111,7 +117,7 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
 
 
 def _print_results(outcomes: "list[Outcome]", summary_file: Path | None) -> None:
-    from ..evaluation.report import summarize, table
+    from ..evaluation.report import summarize, summarize_groups, table
 
     for outcome in outcomes:
         for line in outcome.lines:
@@ -120,12 +126,14 @@ def _print_results(outcomes: "list[Outcome]", summary_file: Path | None) -> None
     if not scored:
         return
     summary = summarize([(outcome.job.sequence, outcome.report) for outcome in scored])
-    print(table([(outcome.job.name, outcome.report) for outcome in scored], summary))
+    means = summarize_groups([(one.job.group, one.job.sequence, one.report) for one in scored])
+    print(table([(outcome.job.name, outcome.report) for outcome in scored], summary, means))
     for outcome in scored:
         page = outcome.job.results.page
         print(page if page.is_file() else outcome.job.results.tsed)
     if summary_file:
         each = {outcome.job.name: outcome.report["tsed"] for outcome in scored}
-        text = json.dumps(summary | {"tsed_of": each}, indent=1)
+        means = {"means_of": means} if means else {}
+        text = json.dumps(summary | means | {"tsed_of": each}, indent=1)
         with atomic_path(summary_file) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")

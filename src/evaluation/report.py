@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -153,8 +153,24 @@ def summarize(reports: Sequence[tuple[str, dict]], seed: int = 0) -> dict:
     }
 
 
-def table(reports: Sequence[tuple[str, dict]], summary: dict) -> str:
-    """A line for each sequence, and for several the mean with its interval."""
+def summarize_groups(reports: Sequence[tuple[str, str, dict]]) -> dict[str, dict]:
+    """`summarize` of each group, by name; reports: (group, sequence, report), "" for no group."""
+    groups = dict.fromkeys(group for group, _, _ in reports if group)
+    return {
+        name: summarize(
+            [(sequence, report) for group, sequence, report in reports if group == name]
+        )
+        for name in groups
+    }
+
+
+def table(
+    reports: Sequence[tuple[str, dict]], summary: dict, groups: Mapping[str, dict] | None = None
+) -> str:
+    """A line for each sequence, and for several the mean with its interval.
+
+    groups: the summary of each group, shown instead of the one over all.
+    """
     first = reports[0][1]
     counts = ("pairs", "scored", "no_baseline", "missing")
     heads = [*SCORES.values(), *(name.replace("_", " ") for name in counts)]
@@ -174,6 +190,11 @@ def table(reports: Sequence[tuple[str, dict]], summary: dict) -> str:
         f"T_error {shared}, T_matches {first['t_matches']}, matcher {first['matcher']}",
         aligned(rows),
     ]
+    means = {f" of {name}": mean for name, mean in groups.items()} if groups else {"": summary}
     if len(reports) > 1:
-        lines += [f"mean {label}: {sequences_text(summary[key])}" for key, label in SCORES.items()]
+        lines += [
+            f"mean {label}{name}: {sequences_text(mean[key])}"
+            for name, mean in means.items()
+            for key, label in SCORES.items()
+        ]
     return "\n".join(lines)

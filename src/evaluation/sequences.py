@@ -13,6 +13,7 @@ from ..utils.json_files import read_json
 from ..utils.pictures import numbered_images, read_frame, read_square, write_png
 from ..utils.progress import progress_bar
 from .comparisons import has_present_path, images_by_stem, require_present_path
+from .folders import groups_of, shortest_names
 from .matching import Frame, Matcher
 from .page import PageSequence, embedded, picture, write_page
 from .registry import FIRST_FRAMES, T_MATCHES
@@ -42,6 +43,7 @@ class Job:
     results: Results
     run: RunFolder | None = None  # where it is one of ours
     true: Path | None = None  # folder of true frames, for the report's page
+    group: str = ""  # that has a mean of its own, say a system; none for ""
 
 
 @dataclass(frozen=True)
@@ -83,20 +85,23 @@ def folder_jobs(
 
     poses: the cameras of each (`read_cameras`). true: a folder of true frames for each, or none.
     results: where a folder of results is made for each (default: evaluation, beside the frames).
-    Raises FileNotFoundError, or ValueError where results of two sequences would go to one folder.
+    Names are those of the folders, with the parents' where two would be the same. Raises
+    FileNotFoundError, or ValueError for a folder that is there twice.
     """
+    places = [place.resolve() for place in images]
+    twice = [place for k, place in enumerate(places) if place in places[:k]]
+    if twice:
+        raise ValueError(f"{twice[0]}: there twice; expected different folders of frames")
+    truths = true or [None] * len(images)
     jobs: list[Job] = []
-    for place, cameras, truth in zip(images, poses, true or [None] * len(images), strict=True):
-        place = place.resolve()
+    for place, name, group, cameras, truth in zip(
+        places, shortest_names(places), groups_of(places), poses, truths, strict=True
+    ):
         if truth is not None and not truth.is_dir():
             raise FileNotFoundError(f"{truth}: no such folder; expected the true frames of {place}")
-        target = Results((results or place.parent / "evaluation") / place.name)
-        if target in [job.results for job in jobs]:
-            raise ValueError(
-                f"{place}: results of two sequences would go to {target.folder}; "
-                "expected folders with different names"
-            )
-        jobs.append(Job(str(place), place.name, place, cameras, target, true=truth))
+        target = results / name if results else place.parent / "evaluation" / place.name
+        job = Job(str(place), name, place, cameras, Results(target), true=truth, group=group)
+        jobs.append(job)
     return jobs
 
 
