@@ -68,3 +68,26 @@ def test_nothing_is_overwritten_and_each_system_has_its_means(systems, capsys):
     assert re.search(r"^ours/kitchen +1\.000", printed, re.MULTILINE)
     assert "mean TSED of baseline: 0.000 over 2 sequences" in printed
     assert "mean TSED:" not in printed, "no mean over different systems"
+
+
+def test_results_of_a_former_call_are_no_frames(systems, capsys):
+    """What a shell makes of ours/*, with one file of cameras for each scene or for each folder."""
+    score(systems, sorted((systems / "ours").iterdir()))
+    everything = sorted((systems / "ours").iterdir())
+    assert [path.name for path in everything] == ["evaluation", *SCENES]
+    capsys.readouterr()
+    for poses in (len(SCENES), len(everything)):
+        score(systems, everything, poses=poses)
+        printed = capsys.readouterr()
+        left_out = f"left out: {systems / 'ours' / 'evaluation'} holds results and no frames\n"
+        assert printed.err.startswith(left_out)
+        assert re.findall(r"^(\w+) +1\.000", printed.out, re.MULTILINE) == list(SCENES)
+
+
+def test_results_beside_frames_or_alone_are_taken_as_they_are(systems, capsys):
+    odd = systems / "ours" / "evaluation"
+    shutil.copytree(systems / "ours" / "hall", odd)
+    score(systems, [odd, systems / "ours" / "hall"])
+    assert re.search(r"^evaluation +1\.000", capsys.readouterr().out, re.MULTILINE)
+    with pytest.raises(ValueError, match="incomplete: 1 of 1"):
+        score(systems, [systems / "ours"])

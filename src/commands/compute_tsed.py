@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> None:
     """Score sequences, write the results, print a table; ValueError if anything was missing."""
     options = _parse(arguments)
+    for line in options.left_out:
+        print(line, file=sys.stderr)
     from ..evaluation.sequences import Settings, folder_jobs, sample_jobs, score_sequences
     from ..evaluation.tables import plural
 
@@ -69,6 +71,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--workers", type=int, default=os.cpu_count(), metavar="N", help=text)
     add_instance_data(parser)
     options = parser.parse_args(arguments)
+    options.left_out = []
+    if options.images:
+        _leave_out_results(options)
     _check(parser, options)
     return options
 
@@ -83,7 +88,7 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", nargs="+", type=Path, metavar="DIR", help=text)
     text = (
         "instead of -o: folders of anyone's frames; names carry the parent folder where two would "
-        "be the same"
+        "be the same; folders of former results are left out"
     )
     add("--images", nargs="+", type=Path, metavar="DIR", help=text)
     text = (
@@ -98,6 +103,15 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     add("--results", type=Path, metavar="DIR", help=text)
     text = "with --images: true frames of each, by name, for the report's page"
     add("--true", nargs="+", type=Path, metavar="DIR", help=text)
+
+
+def _leave_out_results(options: argparse.Namespace) -> None:
+    """Take former results out of --images: ours/* also gives ours/evaluation."""
+    from ..evaluation.folders import without_results
+
+    options.images, options.poses, options.true, options.left_out = without_results(
+        options.images, options.poses or [], options.true or []
+    )
 
 
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
