@@ -34,7 +34,7 @@ def _evaluate_frames(options: argparse.Namespace) -> list[str]:
     if options.images:
         images = options.images.resolve()
         place = Results(images.parent / "evaluation" / images.name)
-        comparisons, problems = [folder_comparison(images, options.true, place)], []
+        comparisons, problems = [folder_comparison(images, options.true, place, options.given)], []
     else:
         folders = [options.instance_data / name for name in options.output]
         comparisons, problems = find_comparisons(folders)
@@ -73,7 +73,7 @@ def _evaluate_protocol(options: argparse.Namespace) -> list[str]:
     if results.reports:
         print(table(results.reports, results.content["tsed"]))
     print(plain_table(results.images.summary, protocol.short_term))
-    print(*results.images.unavailable, *results.files, sep="\n")
+    print(*results.images.unavailable, *results.images.notes, *results.files, sep="\n")
     return results.problems
 
 
@@ -101,6 +101,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if bool(options.images) != bool(options.true):
         parser.error("--images and --true: expected both, or neither")
+    if options.given and not options.images:
+        parser.error("--given: expected with --images; a sample's specification has its own")
     if options.sampling and not options.protocol:
         parser.error(f"{options.sampling[0]}: not expected without --protocol")
     if options.short_term < 1:
@@ -129,6 +131,11 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--protocol", metavar="NAME|FILE", help=text)
     text = "with --images: the true frames, by the same names"
     add("--true", type=Path, metavar="DIR", help=text)
+    text = (
+        "with --images: numbers of frames that were given, not generated; they are not compared, "
+        "and the first one's true frame is what copying the photo means (default: none)"
+    )
+    add("--given", type=int, nargs="+", default=(), metavar="N", help=text)
     text = (
         "with --protocol: the split, with poses.npy and videos/ (default: the repository's "
         "dataset-data/data/test)"
@@ -168,5 +175,5 @@ def _print_frames(results: "ImageResults", short_term: int) -> None:
         print(f"{comparison.name}: to the true frame\n{aligned([('frame', titles), *cells])}")
         print(comparison.results.metrics)
     print(plain_table(results.summary, short_term))
-    for line in results.unavailable:
+    for line in (*results.unavailable, *results.notes):
         print(line, file=sys.stderr)

@@ -1,6 +1,7 @@
 """Generated frames and the true ones of the same cameras: pairs of them, compared."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from ..cameras.spec import spec_text
 from ..samples import Results, RunFolder, Sample, find_samples
 from ..utils.files import natural_order
+from ..utils.json_files import joined
 from ..utils.pictures import IMAGE_SUFFIXES, numbered_images, read_frame, read_square
 from .image_metrics import psnr
 
@@ -20,7 +22,7 @@ BASELINE = "psnr_of_copying"  # of the given photo as it is; a generated frame m
 class FramePair:
     """A generated frame and the true one of the same camera."""
 
-    frame: int  # pose index, or position in the folder
+    frame: int  # pose index, or a file's number (`frame_numbers`)
     number: int  # among the generated frames of the path, from 1
     generated: Path
     true: Path
@@ -93,24 +95,51 @@ def require_present_path(run: RunFolder) -> None:
         )
 
 
-def folder_comparison(generated: Path, true: Path, results: Results) -> Comparison:
-    """Anyone's frames and the true ones: folders of images of the same names, suffixes aside."""
+def folder_comparison(
+    generated: Path, true: Path, results: Results, given: Collection[int] = ()
+) -> Comparison:
+    """Anyone's frames and the true ones: folders of images of the same names, suffixes aside.
+
+    given: frames that were not generated, and are not compared; the first is what the baseline
+    copies. ValueError for one that is not there.
+    """
     frames, targets = images_by_stem(generated), images_by_stem(true)
-    present = [stem for stem in frames if stem in targets]
+    numbers = dict(zip(frames, frame_numbers(list(frames)), strict=True))
+    absent = sorted(set(given) - set(numbers.values()))
+    if absent:
+        raise ValueError(
+            f"{generated}: no frame {joined(absent)}, which --given names; found "
+            f"{joined(sorted(numbers.values()))}"
+        )
+    made = [stem for stem in frames if numbers[stem] not in given]
+    present = [stem for stem in made if stem in targets]
     if not present:
         raise FileNotFoundError(
             f"{generated} and {true}: no image is called the same in both; expected the same names"
         )
     problems = tuple(
         f"{frames[stem].name}: no true image of this name in {true}"
-        for stem in frames
+        for stem in made
         if stem not in targets
     )
-    numbers = {stem: number for number, stem in enumerate(frames, start=1)}
     pairs = tuple(
-        FramePair(numbers[stem] - 1, numbers[stem], frames[stem], targets[stem]) for stem in present
+        FramePair(numbers[stem], made.index(stem) + 1, frames[stem], targets[stem])
+        for stem in present
     )
-    return Comparison(str(generated), generated.name, pairs, len(frames), None, results, problems)
+    photos = [targets.get(stem, frames[stem]) for stem in frames if numbers[stem] in given]
+    photo = photos[0] if photos else None
+    return Comparison(str(generated), generated.name, pairs, len(made), photo, results, problems)
+
+
+def frame_numbers(stems: Sequence[str]) -> list[int]:
+    """The number of each file's name without suffix: 7 of 0007 and of view_7.
+
+    Where names are not alike but for their numbers, it is the position, from 0.
+    """
+    found = [re.fullmatch(r"(.*?)([0-9]+)", stem) for stem in stems]
+    numbers = [int(match[2]) for match in found if match]
+    alike = len({match and match[1] for match in found}) == 1
+    return numbers if alike and len(set(numbers)) == len(stems) else list(range(len(stems)))
 
 
 def find_comparisons(folders: Iterable[Path]) -> tuple[list[Comparison], list[str]]:

@@ -42,6 +42,8 @@ class PageSequence:
     photo: Path | None = None  # the first given frame, as it was given
     true: Mapping[int, Path] = field(default_factory=dict)  # by position
     rows: Sequence[dict] = ()  # of metrics.json
+    # Of the frames that rows name, where a name's number is another one.
+    positions: Mapping[int, int] = field(default_factory=dict)
 
 
 def write_page(
@@ -54,7 +56,7 @@ def write_page(
 ) -> None:
     """Write the page of at least one sequence.
 
-    tables: {"title", "head", "rows"} of texts. notes: what was left out.
+    tables: {"title", "head", "rows"} of texts. notes: what was left out, and more to know.
     """
     content = {
         "title": title,
@@ -93,7 +95,13 @@ def _sequence(sequence: PageSequence) -> dict:
             for pair, score in zip(report["pairs"], sequence.scores, strict=True)
         ],
         "psnr": [
-            [row["frame"], row.get("psnr"), row.get(BASELINE)] for row in rows if "psnr" in row
+            [
+                sequence.positions.get(row["frame"], row["frame"]),
+                row.get("psnr"),
+                row.get(BASELINE),
+            ]
+            for row in rows
+            if "psnr" in row
         ],
         "row_head": ["frame", *(label(name).split(",")[0] for name in names)],
         "rows": [[str(row["frame"]), *(number_text(row[name]) for name in names)] for row in rows],

@@ -54,6 +54,7 @@ def results_of(
         },
         "missing": problems,
         "unavailable": images.unavailable,
+        "notes": images.notes,
         "tsed": summarize([(one.job.sequence, one.report) for one in scored]),
         "images": images.summary,
         "runs": {one.job.name: _run_of(one, rows.get(one.job.name, [])) for one in scored},
@@ -109,7 +110,7 @@ def markdown_of(content: dict) -> str:
         f"{settings['matcher']}; first frame: the {settings['first_frame']}.",
         markdown(["", "mean over sequences"], _tsed_rows(content)),
         markdown(["", *horizon_names(settings["short_term"])], _image_rows(content)),
-        *(f"- {line}" for line in (*content["unavailable"], *content["missing"])),
+        *(f"- {line}" for line in _remarks(content)),
         "Settings, versions, hashes of weights and each run's numbers: results.json.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -138,9 +139,13 @@ def write_results_page(path: Path, content: dict, outcomes: list[Outcome]) -> No
         f"Protocol {content['protocol']}",
         [page_sequence(outcome) for outcome in shown],
         tables,
-        notes=[*content["unavailable"], *content["missing"]],
+        notes=_remarks(content),
         about=f"{few}{len(scored)} runs, from the worst to the best",
     )
+
+
+def _remarks(content: dict) -> list[str]:
+    return [*content["unavailable"], *content["missing"], *content["notes"]]
 
 
 def _tsed_rows(content: dict) -> list[list[str]]:

@@ -12,7 +12,7 @@ from ..samples import Results, RunFolder, find_samples
 from ..utils.json_files import read_json
 from ..utils.pictures import numbered_images, read_frame, read_square, write_png
 from ..utils.progress import progress_bar
-from .comparisons import has_present_path, images_by_stem, require_present_path
+from .comparisons import frame_numbers, has_present_path, images_by_stem, require_present_path
 from .folders import groups_of, shortest_names
 from .matching import Frame, Matcher
 from .page import PageSequence, embedded, picture, write_page
@@ -203,7 +203,9 @@ def page_sequence(outcome: Outcome, pictures: dict[int, str | None] | None = Non
     if job.run is None:
         by_stem = images_by_stem(job.true) if job.true else {}
         true = {k: by_stem[image.stem] for k, image in enumerate(images) if image.stem in by_stem}
-        return replace(shown, true=true)
+        numbers = frame_numbers([image.stem for image in images])
+        positions = {number: position for position, number in enumerate(numbers)}
+        return replace(shown, true=true, positions=positions)
     sample, given = job.run.sample, job.run.spec().given
     if not has_present_path(job.run):  # its photo and true frames may be gone
         return replace(shown, given=given)
