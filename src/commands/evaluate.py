@@ -34,14 +34,17 @@ def _evaluate_frames(options: argparse.Namespace) -> list[str]:
     if options.images:
         images = options.images.resolve()
         place = Results(images.parent / "evaluation" / images.name)
-        comparisons, problems = [folder_comparison(images, options.true, place, options.given)], []
+        comparisons = [folder_comparison(images, options.true, place, options.given)]
+        problems, skipped = [], []
     else:
         folders = [options.instance_data / name for name in options.output]
-        comparisons, problems = find_comparisons(folders)
+        comparisons, problems, skipped = find_comparisons(folders)
     metrics = options.metrics or BUILT_IN
     results = evaluate_images(comparisons, metrics, options.short_term, options.device)
     results.write()
     _print_frames(results, options.short_term)
+    for line in skipped:
+        print(f"skipped: {line}", file=sys.stderr)
     return problems + results.problems
 
 
@@ -118,8 +121,8 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     what = parser.add_mutually_exclusive_group(required=True)
     text = (
-        "folders samples/ID, or a folder of them, with true frames in true-ims; results: "
-        "samples/ID/evaluation/RUN/metrics.json"
+        "folders samples/ID, or a folder of them, with true frames in true-ims (others are skipped, "
+        "with a line); results: samples/ID/evaluation/RUN/metrics.json"
     )
     what.add_argument("-o", "--output", nargs="+", type=Path, metavar="samples/ID", help=text)
     text = "a folder of anyone's frames; results: evaluation beside it"

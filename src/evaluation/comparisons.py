@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..cameras.spec import spec_text
-from ..samples import Results, RunFolder, Sample, find_samples
+from ..samples import Results, RunFolder, find_samples
 from ..utils.files import natural_order
 from ..utils.json_files import joined
 from ..utils.pictures import IMAGE_SUFFIXES, numbered_images, read_frame, read_square
@@ -42,7 +42,7 @@ class Comparison:
 
 
 def run_comparison(run: RunFolder) -> Comparison:
-    """The frames of a run and the true ones of its sample; FileNotFoundError if there are none.
+    """The frames of a run and the true ones of its sample; NothingToCompareError without them.
 
     Frames are numbered along the path, whatever order they were made in. ValueError for a run of
     another path than the sample has now.
@@ -53,7 +53,7 @@ def run_comparison(run: RunFolder) -> Comparison:
     indices = sorted(spec.generation_order)
     present = [index for index in indices if index in true and index in made]
     if not present:
-        raise FileNotFoundError(
+        raise NothingToCompareError(
             f"{run.folder}: nothing to compare: expected frames in {run.images} and true ones in "
             f"{sample.true_folder} (make-trajectory.py realestate10k --video writes them)"
         )
@@ -142,35 +142,54 @@ def frame_numbers(stems: Sequence[str]) -> list[int]:
     return numbers if alike and len(set(numbers)) == len(stems) else list(range(len(stems)))
 
 
-def find_comparisons(folders: Iterable[Path]) -> tuple[list[Comparison], list[str]]:
-    """All runs of the samples in these folders, and a line for each that has nothing to compare.
+class NothingToCompareError(FileNotFoundError):
+    """A sample has no frames yet, or no true ones."""
 
-    folders: samples/<id>, or folders of such folders. FileNotFoundError if none has anything.
+
+def find_comparisons(
+    folders: Iterable[Path],
+) -> tuple[list[Comparison], list[str], list[str]]:
+    """All runs of the samples in these folders; lines for what is wrong; lines for what is skipped.
+
+    folders: samples/<id>, or folders of such folders. A sample without frames, or without true
+    ones, is skipped. FileNotFoundError if no run can be compared.
     """
-    comparisons, problems = [], []
+    comparisons, problems, skipped = [], [], []
     for folder in folders:
         try:
-            runs = [run for sample in find_samples(folder) for run in _runs(sample)]
+            samples = find_samples(folder)
         except FileNotFoundError as error:
             problems.append(str(error))
             continue
-        found, more = compared_runs(runs)
-        comparisons += found
-        problems += more
+        for sample in samples:
+            if not sample.runs():
+                skipped.append(f"{sample.directory}: no frames; sample-trajectory.py makes them")
+            found, wrong, empty = _compared(sample.runs())
+            comparisons += found
+            problems += wrong
+            skipped += empty
     if not comparisons:
-        raise FileNotFoundError(problems[0])
-    return comparisons, problems
+        raise FileNotFoundError((problems + skipped)[0])
+    return comparisons, problems, skipped
 
 
 def compared_runs(runs: Iterable[RunFolder]) -> tuple[list[Comparison], list[str]]:
     """The comparison of each run, and a line for each that has nothing to compare."""
-    comparisons, problems = [], []
+    comparisons, problems, empty = _compared(runs)
+    return comparisons, problems + empty
+
+
+def _compared(runs: Iterable[RunFolder]) -> tuple[list[Comparison], list[str], list[str]]:
+    """The comparisons, lines for what is wrong, and lines for runs with nothing to compare."""
+    comparisons, problems, empty = [], [], []
     for run in runs:
         try:
             comparisons.append(run_comparison(run))
+        except NothingToCompareError as error:
+            empty.append(str(error))
         except (FileNotFoundError, ValueError) as error:
             problems.append(str(error))
-    return comparisons, problems
+    return comparisons, problems, empty
 
 
 def compare(comparison: Comparison, metrics: dict[str, Callable]) -> tuple[list[dict], list[str]]:
@@ -216,14 +235,6 @@ def read_pair(pair: FramePair) -> tuple[np.ndarray, np.ndarray]:
     """The generated and the true frame, uint8 of one shape."""
     frame = read_frame(pair.generated)
     return frame, _read_as(pair.true, frame.shape)
-
-
-def _runs(sample: Sample) -> list[RunFolder]:
-    """The runs of a sample; FileNotFoundError if there is none."""
-    runs = sample.runs()
-    if not runs:
-        raise FileNotFoundError(f"{sample.directory}: no frames; sample-trajectory.py makes them")
-    return runs
 
 
 def images_by_stem(folder: Path) -> dict[str, Path]:
