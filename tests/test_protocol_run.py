@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from sampling_task import CONFIG
+from test_page import embedded
 from training_task import write_footage
 
 from photonvs.cameras.spec import read_spec
@@ -80,6 +81,12 @@ def test_specifications_frames_and_results_are_made(made):
     assert found["weights"].keys() >= {"efficientnet-lite0-57934424.pth"} and found["missing"] == []
     page = (made / "samples" / "small" / "report.html").read_text()
     assert "Protocol small" in page and page.count("data:image/jpeg") == 3 * (4 + 4 + 1)
+    means = embedded(made / "samples" / "small" / "report.html")["means"]
+    assert means["title"] == "Means over 3 sequences, all frames"
+    numbers = dict(means["numbers"])
+    assert numbers["TSED"] == f"{found['tsed']['tsed']['mean']:.3f}"
+    assert numbers["PSNR (dB)"] == f"{found['images']['all']['psnr']['mean']:.4g}"
+    assert page.index('id="means"') < page.index('id="chooser"') < page.index('id="numbers"')
     text = (made / "samples" / "small" / "results.md").read_text()
     assert (
         "# Protocol small" in text

@@ -10,7 +10,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,14 @@ class PageSequence:
     positions: Mapping[int, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Means:
+    """Numbers over all sequences, of which the page shows some."""
+
+    title: str
+    numbers: Sequence[tuple[str, str]]  # (label, text)
+
+
 def write_page(
     path: Path,
     title: str,
@@ -53,14 +61,18 @@ def write_page(
     tables: Sequence[dict] = (),
     notes: Sequence[str] = (),
     about: str = "",
+    means: Means | None = None,
 ) -> None:
     """Write the page of at least one sequence.
+
+    means: shown on top, before the numbers of the chosen sequence.
 
     tables: {"title", "head", "rows"} of texts. notes: what was left out, and more to know.
     """
     content = {
         "title": title,
         "subtitle": _subtitle(sequences[0].report, about),
+        "means": asdict(means) if means else None,
         "tables": list(tables),
         "notes": list(notes),
         "sequences": [_sequence(sequence) for sequence in sequences],
