@@ -8,7 +8,7 @@ STUDY := $(CURDIR)/instance-data/studies
 # `make study STUDY_DOCS=docs` renews the documents instead. It takes the numbers beside them, and
 # measures only those that are not there yet.
 STUDY_DOCS ?= $(STUDY)/docs
-SHIPPED := $(CURDIR)/instance-data/rooms-denoiser.safetensors
+SHIPPED := $(CURDIR)/src/shipped/rooms-denoiser.safetensors
 DEMO_MINUTES ?= 6
 # Threads that wait shall sleep. Spinning ones make a small network's training several times slower
 # where other programs run too.

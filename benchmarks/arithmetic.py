@@ -1,17 +1,17 @@
-"""What the published network and first stage cost: floating-point operations of one pair and of one frame."""
+"""Floating-point operations of the published denoiser and first stage, of a pair and of a frame."""
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from photonvs.cameras.rays import RAY_FEATURES
-from photonvs.config import Config
+from photonvs.config import ModelConfig
 from photonvs.models import build_denoiser, build_first_stage
 
 
 @torch.no_grad()
 def main() -> None:
-    config = Config()
-    denoiser, first_stage = build_denoiser(config), build_first_stage(config.first_stage)
+    denoiser = build_denoiser(ModelConfig())
+    first_stage = build_first_stage(denoiser.config.first_stage)
     latent, image = torch.zeros(1, 4, 32, 32), torch.zeros(1, 3, 256, 256)
     features = torch.zeros(3, RAY_FEATURES, 128, 128)
     rays = tuple(denoiser.embed_rays(features).split(1))

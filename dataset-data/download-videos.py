@@ -1,4 +1,4 @@
-"""Fetch the videos of a RealEstate10K split from the site that hosts them: python download-videos.py train."""
+"""Fetch the videos of a RealEstate10K split from the site that hosts them."""
 
 try:
     from photonvs.commands import run

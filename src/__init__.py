@@ -1,3 +1,3 @@
-"""photonvs: frames along a camera path from one photo, with a pose-conditioned latent diffusion model."""
+"""photonvs: frames along a camera path from one photo, by a latent diffusion model."""
 
 __version__ = "0.1.0"

@@ -1,20 +1,22 @@
 """The folder of a sample, instance-data/samples/<id>: every path in it.
 
-sampling-spec.json              the task: cameras, and what each frame is generated from
-init-ims/NNNN.png               given frames; NNNN is a pose's index
-true-ims/NNNN.png               true frames where they are known, for evaluation
-samples/<run>/run.json          the settings that made the run; a run's name has 8 digits
-             /sampling-spec.json  the task that the run was made for
-             /latents/NNNN.npy  (channels, size, size) float32, the result
-             /images/NNNN.png   the same, decoded
-             /video.mp4, contact-sheet.png
-evaluation/<run>/tsed.json, tsed.png, matches-<matcher>.npz, metrics.json, report.html
+sampling-spec.json                  the task: cameras, and what each frame is generated from
+init-ims/NNNN.png                   given frames; NNNN is a pose's index
+true-ims/NNNN.png                   true frames where they are known, for evaluation
+samples/<run>/run.json              the settings that made the run; a run's name has 8 digits
+samples/<run>/sampling-spec.json    the task that it was made for
+samples/<run>/latents/NNNN.npy      (channels, size, size) float32, the result
+samples/<run>/images/NNNN.png       the same, decoded
+samples/<run>/video.mp4             all frames, once they are there
+samples/<run>/contact-sheet.png     the same, side by side
+evaluation/<run>/                   tsed.json, tsed.png, matches-<matcher>.npz, metrics.json,
+                                    report.html
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cameras.spec import SamplingSpec, read_spec, spec_text, write_spec
+from .cameras.spec import SamplingSpec, read_spec, spec_differs, write_spec
 from .utils.files import atomic_path, refuse_overwriting
 from .utils.json_files import joined
 from .utils.pictures import IMAGE_SUFFIXES, numbered_images, read_frame
@@ -76,18 +78,14 @@ class Sample:
     def given_images(self, spec: SamplingSpec) -> dict[int, Path]:
         """The file of each given frame, by pose index: NNNN.png, or another of IMAGE_SUFFIXES.
 
-        Raises FileNotFoundError naming every missing one. Raises ValueError for two candidates, and
-        for an image of a pose that is not given.
+        Raises FileNotFoundError naming all missing ones, ValueError for two of a pose or a pose that is not given.
         """
         folder = self.given_folder
         found = numbered_images(folder)
         for index, candidates in found.items():
             if len(candidates) > 1:
-                names = " and ".join(candidate.name for candidate in candidates)
-                raise ValueError(
-                    f"{folder}: both {names} for pose {index}; expected one of them: "
-                    "remove the other"
-                )
+                names = " and ".join(path.name for path in candidates)
+                raise ValueError(f"{folder}: both {names} for pose {index}; remove one of them")
             if index not in spec.given:
                 raise ValueError(
                     f"{candidates[0]}: pose {index} is not given ({joined(spec.given)}); remove "
@@ -113,7 +111,7 @@ class Sample:
         Without `force` a file with another content is a ValueError, before anything is lost.
         """
         replaced = [path for path in self._same_frames(images) if self._differs(path, images)]
-        spec_in_the_way = [self.spec_file] if differs(self.spec_file, spec) else []
+        spec_in_the_way = [self.spec_file] if spec_differs(self.spec_file, spec) else []
         refuse_overwriting(spec_in_the_way + sorted(replaced), force)
         for image, content in images.items():
             with atomic_path(self.directory / image) as temporary:
@@ -290,8 +288,3 @@ def given_photos(photos: list[Path], given: tuple[int, ...]) -> dict[Path, bytes
         read_frame(photo)
         places[GIVEN_IMAGES / f"{index:04d}{suffix}"] = photo.read_bytes()
     return places
-
-
-def differs(path: Path, spec: SamplingSpec) -> bool:
-    """Whether there is a file that writing the specification would change."""
-    return path.exists() and path.read_bytes() != spec_text(spec).encode()

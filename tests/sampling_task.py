@@ -9,13 +9,13 @@ from torch import nn
 
 from photonvs.cameras.rays import pair_ray_features
 from photonvs.cameras.spec import SamplingSpec, write_spec
-from photonvs.config import Config, DenoiserConfig, DiffusionConfig, FirstStageConfig
+from photonvs.config import DenoiserConfig, DiffusionConfig, FirstStageConfig, ModelConfig
 from photonvs.models import build_first_stage
 from photonvs.sampling.method import Method
 from photonvs.sampling.trajectory import sample_trajectory
 from photonvs.utils.pictures import write_png
 
-CONFIG = Config(
+CONFIG = ModelConfig(
     first_stage=FirstStageConfig(kind="pixels", image_size=16, pixel_block=2),
     denoiser=DenoiserConfig(
         latent_size=8,

@@ -1,53 +1,26 @@
-"""Chunks: frames and cameras come back, training from them is numbered and resumes, bad files are one clear line."""
+"""Chunks: frames and cameras come back, samples are numbered, bad files are one clear line."""
 
 import pickle
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from chunk_records import LENGTHS, SIZE, picture, poses_of, record
+from safetensors.torch import load_file
 
 from photonvs.commands.make_rooms import main as make_rooms
 from photonvs.config import Config, load_config
 from photonvs.datasets import chunks
-from photonvs.datasets.chunks import (
-    INDEX,
-    ChunkIndex,
-    ChunkPairDataset,
-    make_record,
-    read_chunk,
-    save_chunk,
-)
+from photonvs.datasets.chunk_files import encode_jpeg, make_record, read_chunk, save_chunk
+from photonvs.datasets.chunks import INDEX, ChunkIndex, ChunkPairDataset
 from photonvs.datasets.frames import ChunkFrameDataset
-from photonvs.datasets.latents import first_stage_fingerprint, open_dataset
+from photonvs.datasets.latents import LatentCache, first_stage_fingerprint
+from photonvs.datasets.sources import open_dataset
 from photonvs.models import build_first_stage
-from photonvs.training.first_stage import FirstStageTask
+from photonvs.training.first_stage import FirstStageTask, train_first_stage
 from photonvs.training.latents import encode_latents
 from photonvs.utils.distributed import Process
-from photonvs.utils.tensor_places import locate_tensors
-
-SIZE = 16
-LENGTHS = {"b": 6, "a": 4, "c": 5}  # poses of each sequence
-
-
-def poses_of(length: int, shift: float) -> np.ndarray:
-    poses = np.tile(np.eye(4), (length, 1, 1))
-    poses[:, 0, 3] = shift + 0.1 * np.arange(length)
-    return poses
-
-
-def picture(key: str, frame: int) -> np.ndarray:
-    """One colour that says which sequence and frame it is."""
-    return np.full((SIZE, SIZE, 3), (40 * "abc".index(key) + 60, 20 * frame + 40, 128), np.uint8)
-
-
-def record(key: str, **changes: object) -> dict[str, object]:
-    count = LENGTHS[key]
-    images = [picture(key, frame) for frame in range(count)]
-    url, times = f"https://x.invalid/watch?v=video-{key}", 1000 * np.arange(count)
-    poses = poses_of(count, "abc".index(key))
-    return make_record(key, url, times, poses, (0.9, 0.9), images) | changes
 
 
 @pytest.fixture
@@ -70,28 +43,6 @@ def test_frames_and_cameras_come_back(folder):
         frames = [LENGTHS[key] - 1, 0]
         for frame, image in zip(frames, index.read(number, frames), strict=True):
             assert np.abs(image.astype(int) - picture(key, frame)).max() <= 3  # the compression
-
-
-def test_a_chunk_is_what_torch_reads(folder):
-    """Each tensor lies where we say it does."""
-    path = folder / "000000.torch"
-    expected, found = torch.load(path, weights_only=True), locate_tensors(path)
-    with path.open("rb") as file:
-        for entry, places in zip(expected, found, strict=True):
-            assert entry["key"] == places["key"] and entry["url"] == places["url"]
-            for name in ("timestamps", "cameras"):
-                np.testing.assert_array_equal(places[name].read(file), entry[name].numpy())
-            for image, place in zip(entry["images"], places["images"], strict=True):
-                np.testing.assert_array_equal(place.read(file), image.numpy())
-
-
-def test_tensors_that_share_a_storage_are_found(tmp_path):
-    whole = torch.arange(24, dtype=torch.int64)
-    torch.save([whole[4:10], whole[12:].view(3, 4)], tmp_path / "x.torch")
-    places = locate_tensors(tmp_path / "x.torch")
-    with (tmp_path / "x.torch").open("rb") as file:
-        assert places[0].read(file).tolist() == list(range(4, 10))
-        assert places[1].read(file).tolist() == np.arange(12, 24).reshape(3, 4).tolist()
 
 
 def test_poses_are_put_in_the_order_of_time(tmp_path):
@@ -138,6 +89,19 @@ def test_pairs_are_numbered_and_the_same_in_another_process(folder):
         np.testing.assert_allclose(sample["target_pose"][0, 3], step, atol=1e-6)
 
 
+def test_wide_frames_give_their_centre_square(tmp_path):
+    wide = np.zeros((36, 64, 3), np.uint8)
+    wide[:, 14:50], wide[:18, 14:50] = (200, 90, 20), (20, 90, 200)  # all that is in the square
+    images, poses = [wide] * 4, poses_of(4, 0)
+    url = "https://x.invalid/watch?v=wide"
+    save_chunk(tmp_path / "0.torch", [make_record("w", url, range(4), poses, (9 / 16, 1), images)])
+    image = ChunkPairDataset(tmp_path, SIZE)[0]["target_image"].float()
+    assert image.shape == (3, SIZE, SIZE)
+    upper, lower = image[:, 1:7, 1:-1].mean((1, 2)), image[:, 9:-1, 1:-1].mean((1, 2))
+    np.testing.assert_allclose(upper, (20, 90, 200), atol=4)
+    np.testing.assert_allclose(lower, (200, 90, 20), atol=4)
+
+
 def test_single_frames_are_the_targets_of_the_pairs(folder):
     pairs, frames = ChunkPairDataset(folder, SIZE, 1), ChunkFrameDataset(folder, SIZE, 1)
     mirrored = ChunkFrameDataset(folder, SIZE, 1, flip=True)
@@ -152,6 +116,7 @@ def test_single_frames_are_the_targets_of_the_pairs(folder):
 def test_the_first_stage_is_trained_and_validated_on_chunks(folder):
     settings = ["first_stage.image_size=16", "first_stage.channel_multipliers=[1,1]"]
     settings += [f"data.chunks={folder}", f"data.validation={folder}", "training.seed=1"]
+    settings += ["first_stage_training.crop=null"]
     task = FirstStageTask(load_config("first-stage-varied", settings), Process(torch.device("cpu")))
     expected = ChunkFrameDataset(folder, SIZE, 1)
     for dataset in (task.dataset, task.held_out):
@@ -168,6 +133,13 @@ def test_training_from_chunks_and_from_their_latents_takes_the_same_pairs(folder
     assert encode_latents(config, folder / "latents", first_stage).frames == 15
     config.data.latents = str(folder / "latents")
     from_latents = open_dataset(config, first_stage_fingerprint(first_stage))
+    images = [
+        image
+        for n, length in enumerate((4, 6, 5))
+        for image in from_chunks.read(n, None, range(length))
+    ]
+    expected = np.std(torch.stack(images).numpy() / 127.5 - 1)
+    np.testing.assert_allclose(LatentCache(folder / "latents").deviation(), expected, rtol=1e-3)
     for number in (0, 3, 11):
         image, latent = from_chunks[number], from_latents[number]
         assert torch.equal(image["target_pose"], latent["target_pose"])
@@ -175,71 +147,10 @@ def test_training_from_chunks_and_from_their_latents_takes_the_same_pairs(folder
         torch.testing.assert_close(latent["target_latent"], expected, rtol=1e-3, atol=1e-3)
 
 
-def bad(entry: dict[str, object], **changes: object) -> dict[str, object]:
-    return {name: value for name, value in (entry | changes).items() if value is not None}
-
-
-@pytest.mark.parametrize(
-    "changes, message",
-    [
-        ({"images": None}, "it has no 'images'"),
-        ({"key": 7}, "its key is 7, expected text"),
-        ({"timestamps": torch.zeros(3, dtype=torch.int64)}, "4 images, timestamps"),
-        ({"cameras": torch.full((4, 18), torch.nan)}, "a camera is not finite"),
-        ({"cameras": torch.zeros(4, 18)}, "no rotation or no focal length"),
-        ({"url": "no address"}, "expected the URL"),
-        ({"images": [torch.zeros(9, dtype=torch.uint8)] * 4}, "cannot be decoded"),
-        ({"images": [torch.zeros(2, 2)] * 4}, "not the bytes of image files"),
-        ({"timestamps": "soon"}, "sequence a"),
-    ],
-)
-def test_a_sequence_without_sense_is_one_line(tmp_path, changes, message):
-    save_chunk(tmp_path / "0.torch", [bad(record("a"), **changes)])
-    with pytest.raises(ValueError, match=message) as caught:
-        ChunkIndex(tmp_path)
-    assert str(caught.value).startswith(str(tmp_path / "0.torch")) and "\n" not in str(caught.value)
-
-
-def test_squashed_frames_are_refused(tmp_path):
-    """A camera of 16:9, and square frames."""
-    entry = record("a")
-    entry["cameras"][:, 0] = 0.9 * 9 / 16
-    save_chunk(tmp_path / "0.torch", [entry])
-    with pytest.raises(ValueError, match="frames of 16x16 pixels are squashed"):
-        ChunkIndex(tmp_path)
-
-
 def test_a_sequence_in_two_chunks_is_refused(folder):
     save_chunk(folder / "000002.torch", [record("b")])
     with pytest.raises(ValueError, match=r"sequence b is in 000000.torch and in 000002.torch"):
         ChunkIndex(folder)
-
-
-@pytest.mark.parametrize("damage", ["cut", "text", "old", "compressed", "list", "hostile"])
-def test_a_file_that_is_no_chunk_is_one_line(tmp_path, damage):
-    path = tmp_path / "0.torch"
-    save_chunk(path, [record("a")])
-    if damage == "cut":
-        path.write_bytes(path.read_bytes()[:-500])
-    elif damage == "text":
-        path.write_text("not a chunk")
-    elif damage == "old":
-        torch.save([record("a")], path, _use_new_zipfile_serialization=False)
-    elif damage == "list":
-        torch.save({"a": 1}, path)
-    else:
-        with zipfile.ZipFile(path) as source:
-            content = {name: source.read(name) for name in source.namelist()}
-        if damage == "hostile":
-            name = next(name for name in content if name.endswith("data.pkl"))
-            content[name] = b"cos\nsystem\n(Vtouch /tmp/x\ntR."
-        method = zipfile.ZIP_DEFLATED if damage == "compressed" else zipfile.ZIP_STORED
-        with zipfile.ZipFile(path, "w", method) as target:
-            for name, data in content.items():
-                target.writestr(name, data)
-    with pytest.raises(ValueError) as caught:
-        read_chunk(path)
-    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_folder_without_chunks_says_what_was_expected(tmp_path):
@@ -284,11 +195,52 @@ def test_make_rooms_writes_chunks_and_goes_on_where_it_stopped(tmp_path, capsys)
         make_rooms([*arguments, "--clips", "4", "--seed", "1"])
 
 
-def test_styles_and_chunks_go_together():
-    with pytest.raises(ValueError, match="varied rooms are written with --chunks DIR"):
-        make_rooms(["test", "--style", "varied"])
+def test_chunks_are_of_varied_rooms(tmp_path):
+    with pytest.raises(ValueError, match="--chunks: holds varied rooms; add --style varied"):
+        make_rooms(["test", "--chunks", str(tmp_path)])
 
 
 def test_the_preset_of_the_varied_rooms_is_complete():
     config = load_config("first-stage-varied")
     assert config.data.chunks and config.first_stage.image_size == 128
+
+
+def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(folder, tmp_path):
+    settings = ["first_stage.image_size=16", "first_stage.channel_multipliers=[1,1]"]
+    settings += ["first_stage.codebook_size=32", f"data.chunks={folder}", "data.validation=null"]
+    settings += ["first_stage_training.crop=8", "training.decay_steps=0"]
+
+    def train(name: str, steps: int) -> dict[str, torch.Tensor]:
+        config = load_config("first-stage-varied", [*settings, f"training.steps={steps}"])
+        return load_file(train_first_stage(config, tmp_path / name, "cpu"))
+
+    through = train("through", 4)
+    train("stopped", 2)
+    torch.testing.assert_close(train("stopped", 4), through, rtol=0, atol=0)
+
+
+def test_crops_are_squares_of_the_frame_and_numbered(tmp_path):
+    ramp = np.arange(SIZE * SIZE, dtype=np.uint8).reshape(SIZE, SIZE, 1).repeat(3, 2)
+    entry = record("a")
+    entry["images"] = [encode_jpeg(ramp)] * 4
+    save_chunk(tmp_path / "0.torch", [entry])
+    whole, cut = (ChunkFrameDataset(tmp_path, SIZE, 1, flip=True) for _ in range(2))
+    cut.crop = 8
+    found = set()
+    for number in range(12):
+        square = cut[number]["image"]
+        assert torch.equal(square, cut[number]["image"]) and square.shape == (3, 8, 8)
+        squares = whole[number]["image"].unfold(1, 8, 1).unfold(2, 8, 1)  # (3, 9, 9, 8, 8)
+        equal = (squares == square[:, None, None]).all(-1).all(-1).all(0).nonzero().tolist()
+        assert len(equal) == 1
+        found.add(tuple(equal[0]))
+    assert len(found) > 6
+
+
+@pytest.mark.parametrize("crop", [3, 0, 20])
+def test_a_crop_that_does_not_fit_is_refused(folder, crop):
+    settings = ["first_stage.image_size=16", "first_stage.channel_multipliers=[1,1]"]
+    settings += [f"data.chunks={folder}", "data.validation=null"]
+    settings += [f"first_stage_training.crop={crop}"]
+    with pytest.raises(ValueError, match="crop .*: expected a multiple of 2 up to 16"):
+        FirstStageTask(load_config("first-stage-varied", settings), Process(torch.device("cpu")))

@@ -47,3 +47,9 @@ def test_crop_and_resize_keeps_what_is_right_already():
     np.testing.assert_array_equal(crop_and_resize(frames, 360), frames[:, :, 140:500])
     with pytest.raises(ValueError, match="frames of 360x640 pixels are too narrow"):
         crop_and_resize(np.zeros((1, 640, 360, 3), np.uint8))
+
+
+def test_square_frames_of_the_wanted_size_stay_as_they_are():
+    frames = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(crop_and_resize(frames, 48), frames)
+    assert crop_and_resize(frames, 24).shape == (2, 24, 24, 3)

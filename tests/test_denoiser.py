@@ -5,11 +5,11 @@ import torch
 from seeded import reference, seeded_tensor
 
 from photonvs.cameras.rays import pair_ray_features
-from photonvs.config import Config, DenoiserConfig, DiffusionConfig, FirstStageConfig
+from photonvs.config import DenoiserConfig, FirstStageConfig, ModelConfig
 from photonvs.models import build_denoiser, load_denoiser
 
 
-def small_config(**changes) -> Config:
+def small_config(**changes) -> ModelConfig:
     settings = {
         "latent_size": 8,
         "latent_channels": 12,
@@ -21,7 +21,7 @@ def small_config(**changes) -> Config:
         "residual_blocks": 1,
     }
     first_stage = FirstStageConfig(kind="pixels", image_size=16, pixel_block=2)
-    return Config(first_stage=first_stage, denoiser=DenoiserConfig(**settings | changes))
+    return ModelConfig(first_stage=first_stage, denoiser=DenoiserConfig(**settings | changes))
 
 
 def random_rays(count: int = 2, channels: int = 4, size: int = 8) -> tuple[torch.Tensor, ...]:
@@ -29,7 +29,10 @@ def random_rays(count: int = 2, channels: int = 4, size: int = 8) -> tuple[torch
 
 
 def randomized_denoiser(**changes):
-    """A small denoiser whose every weight has a say: fresh ones end their branches in almost nothing."""
+    """A small denoiser whose every weight has a say.
+
+    Fresh ones end their branches in almost nothing.
+    """
     denoiser = build_denoiser(small_config(**changes))
     for parameter in denoiser.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
@@ -162,16 +165,19 @@ def test_ray_embedding_shapes():
             {"ray_channels": [4]},
             "denoiser.ray_channels has 1 entries, denoiser.channel_multipliers 2",
         ),
-        ({"latent_size": 7}, "denoiser.latent_size 7 must be divisible by 2"),
+        ({"latent_size": 7}, "denoiser.latent_size 7: expected a multiple of 2"),
         (
             {"attention_resolutions": []},
             r"attention_resolutions \[\]: expected one or more of the levels' sizes \[8, 4\]",
         ),
         ({"attention_resolutions": [16, 4]}, r"expected one or more of the levels' sizes \[8, 4\]"),
-        ({"preconditioning": "vp"}, "denoiser.preconditioning 'vp': expected published or edm"),
+        (
+            {"preconditioning": "vp"},
+            "denoiser.preconditioning 'vp': expected one of published, edm",
+        ),
         (
             {"latent_channels": 4},
-            "the first stage makes latents of 12 channels, 8 pixels; .* are 4 and 8",
+            "denoiser.latent_channels 4 and denoiser.latent_size 8: expected 12 and 8",
         ),
         ({"channels": 144}, "144 channels cannot be normalized in 32 groups"),
         ({"attention_heads": 0}, "denoiser.attention_heads 0: expected a number above 0"),
@@ -186,13 +192,6 @@ def test_ray_embedding_shapes():
 def test_settings_that_fit_nothing_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         build_denoiser(small_config(**changes))
-
-
-def test_noise_levels_must_ascend():
-    config = small_config()
-    config.diffusion = DiffusionConfig(sigma_min=1.0, sigma_max=0.1)
-    with pytest.raises(ValueError, match="expected 0 < sigma_min < sigma_max"):
-        build_denoiser(config)
 
 
 def test_low_precision_gives_float32_scores_close_to_the_full_ones():

@@ -1,4 +1,7 @@
-"""Encoding a data set once: the latents of every frame, whoever computes them and however often that is interrupted."""
+"""Encoding a data set once.
+
+The latents of every frame, whoever computes them and however often that is interrupted.
+"""
 
 import logging
 import os
@@ -13,16 +16,18 @@ from torch import nn
 
 from photonvs.cameras.realestate10k import VideoPoses
 from photonvs.commands.encode_latents import default_part, main, parse_part
-from photonvs.config import Config
-from photonvs.datasets.latents import LatentCache, open_dataset
+from photonvs.config import Config, DataConfig, FirstStageConfig
+from photonvs.datasets.latents import LatentCache
 from photonvs.datasets.poses import load_poses, save_poses
+from photonvs.datasets.sources import open_dataset
 from photonvs.datasets.video import crop_and_resize, find_videos, read_frames
 from photonvs.models import build_first_stage
 from photonvs.training import latents as module
 from photonvs.training.latents import encode_latents, first_stage_fingerprint
 
 SIZE = 16  # pixels
-SEQUENCES = {  # name: (video, first frame, poses, frames between poses); of one video partly at the same times
+# name: (video, first frame, poses, frames between poses); of one video partly at the same times
+SEQUENCES = {
     "a": ("tour1", 0, 6, 4),
     "b": ("tour2", 5, 6, 2),
     "c": ("tour1", 20, 14, 3),
@@ -68,14 +73,10 @@ def config(data) -> Config:
 
 
 def make_config(data: Path) -> Config:
-    config = Config()
-    config.first_stage.kind, config.first_stage.image_size = "pixels", SIZE
-    config.data.poses, config.data.videos, config.data.workers = (
-        str(data / "poses.npy"),
-        str(data / "videos"),
-        0,
+    return Config(
+        first_stage=FirstStageConfig(kind="pixels", image_size=SIZE),
+        data=DataConfig(poses=f"{data}/poses.npy", videos=f"{data}/videos", workers=0),
     )
-    return config
 
 
 @pytest.fixture
@@ -113,10 +114,17 @@ def direct(config: Config, first_stage: nn.Module, name: str) -> np.ndarray:
 
 
 def test_equals_direct_encoding(config, tmp_path):
-    """With a network whose output depends on the whole image, for every pose; at most half precision is lost."""
-    config.first_stage.kind = "vqgan"
-    config.first_stage.channels, config.first_stage.channel_multipliers = 32, [1, 1]
-    config.first_stage.residual_blocks, config.first_stage.codebook_size = 1, 8
+    """With a network whose output depends on the whole image, for every pose.
+
+    At most half precision is lost.
+    """
+    config.first_stage = FirstStageConfig(
+        image_size=SIZE,
+        channels=32,
+        channel_multipliers=[1, 1],
+        residual_blocks=1,
+        codebook_size=8,
+    )
     first_stage = build_first_stage(config.first_stage).eval()
     done = encode_latents(config, tmp_path, first_stage)
     assert (done.frames, done.missing, done.skipped) == (43, {}, 0)
@@ -154,7 +162,10 @@ def test_parts_and_workers_equal_the_whole(config, pixels, whole, tmp_path):
 
 @pytest.mark.parametrize("chunks", range(5))
 def test_resumes_after_an_interruption(config, pixels, whole, tmp_path, monkeypatch, chunks):
-    """Interrupted before its chunk number `chunks` and started again: what was whole stays, the rest is as if never stopped."""
+    """Interrupted before its chunk number `chunks` and started again.
+
+    What was whole stays, the rest is as if never stopped.
+    """
     encode, left = module.Encoder.__call__, iter(range(chunks))
 
     def interrupted(encoder: module.Encoder, images: torch.Tensor) -> np.ndarray:
@@ -180,7 +191,10 @@ def test_resumes_after_an_interruption(config, pixels, whole, tmp_path, monkeypa
 
 
 def test_unreadable_videos(config, pixels, whole, tmp_path, caplog):
-    """A video cut off, one that is none, one that vanishes after the beginning: marked, counted and named; the others stay."""
+    """A video cut off, one that is none, one that vanishes after the beginning.
+
+    Marked, counted and named; the others stay.
+    """
     (tmp_path / "videos").mkdir()
     for path in Path(config.data.videos).iterdir():
         (tmp_path / "videos" / path.name).write_bytes(path.read_bytes())
@@ -277,6 +291,8 @@ def test_values_beyond_half_precision(config, pixels, tmp_path, monkeypatch):
     monkeypatch.setattr(pixels, "encode", lambda images: 1e5 * torch.ones(len(images), 12, 8, 8))
     with pytest.raises(ValueError, match="half precision cannot hold"):
         encode_latents(config, tmp_path, pixels)
+    with pytest.raises(ValueError, match="precision 'int8': expected one of float32"):
+        encode_latents(config, tmp_path, pixels, precision="int8")
     assert LatentCache(tmp_path).absent_shards() == [0]
 
 

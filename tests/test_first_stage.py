@@ -4,7 +4,7 @@ from seeded import published, reference, seeded_tensor
 
 from photonvs.config import FirstStageConfig
 from photonvs.models import build_first_stage, load_first_stage
-from photonvs.models.first_stage import Codebook, latent_shape
+from photonvs.models.first_stage import Codebook
 
 SMALL = FirstStageConfig(
     image_size=32,
@@ -103,11 +103,7 @@ def test_pixels_are_moved_and_moved_back(block):
     stage = build_first_stage(config)
     images = torch.rand(2, 3, 16, 16) * 2 - 1
     latents = stage.encode(images)
-    assert latents.shape[1:] == (
-        latent_shape(config)[0],
-        latent_shape(config)[1],
-        latent_shape(config)[1],
-    )
+    assert latents.shape[1:] == config.latent_shape
     torch.testing.assert_close(stage.decode(latents), images, rtol=0, atol=0)
     assert stage.decode(3 * latents).abs().max() == 1
     assert not list(stage.parameters())
@@ -115,25 +111,25 @@ def test_pixels_are_moved_and_moved_back(block):
 
 
 def test_latent_shape_of_the_published_first_stage():
-    assert latent_shape(FirstStageConfig()) == (4, 32)
+    assert FirstStageConfig().latent_shape == (4, 32, 32)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "vae"}, "first_stage.kind 'vae': expected vqgan or pixels"),
+        ({"kind": "vae"}, "first_stage.kind 'vae': expected one of vqgan, pixels"),
         ({"channels": 48}, r"first_stage.channels 48 .*: expected multiples of 32"),
         ({"channel_multipliers": []}, "expected multiples of 32"),
         ({"image_size": 60}, "first_stage.image_size 60: expected a multiple of 8"),
         ({"image_size": 0}, "first_stage.image_size 0"),
-        ({"codebook_size": 0}, "codebook_size and residual_blocks must be above 0"),
+        ({"codebook_size": 0}, "first_stage.codebook_size 0: expected a number above 0"),
         (
             {"kind": "pixels", "pixel_block": 3},
             "first_stage.image_size 256: expected a multiple of 3",
         ),
-        ({"kind": "pixels", "pixel_block": 0}, "expected a multiple of 0"),
+        ({"kind": "pixels", "pixel_block": 0}, "pixel_block 0: expected a number above 0"),
     ],
 )
 def test_settings_that_fit_nothing_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        build_first_stage(FirstStageConfig(**changes))
+        FirstStageConfig(**changes)

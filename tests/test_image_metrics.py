@@ -9,12 +9,7 @@ import torch
 from photonvs.cameras import paths as presets
 from photonvs.cameras.conditioning import conditioning
 from photonvs.cameras.spec import SamplingSpec, write_spec
-from photonvs.evaluation.comparisons import (
-    compare,
-    folder_comparison,
-    run_comparison,
-    score_run,
-)
+from photonvs.evaluation.comparisons import compare, folder_comparison, run_comparison, score_run
 from photonvs.evaluation.gradient_similarity import CONSTANT, gmsd
 from photonvs.evaluation.image_metrics import psnr, ssim
 from photonvs.samples import Results, Sample

@@ -1,4 +1,7 @@
-"""The latent cache on disk and the pairs that are read from it; caches here hold each frame's place instead of a picture."""
+"""The latent cache on disk and the pairs that are read from it.
+
+Caches here hold each frame's place instead of a picture.
+"""
 
 import logging
 import pickle
@@ -12,7 +15,7 @@ from numbered_video import write_numbered_video
 from torch import nn
 
 from photonvs.cameras.realestate10k import VideoPoses
-from photonvs.config import Config, FirstStageConfig
+from photonvs.config import Config, DataConfig, FirstStageConfig, TrainingConfig
 from photonvs.datasets.latents import (
     LatentCache,
     LatentPairDataset,
@@ -20,10 +23,10 @@ from photonvs.datasets.latents import (
     describe,
     first_stage_fingerprint,
     lay_out,
-    open_dataset,
 )
 from photonvs.datasets.pairs import PairDataset
 from photonvs.datasets.poses import PoseFile, load_poses, save_poses
+from photonvs.datasets.sources import open_dataset
 from photonvs.models import build_first_stage
 
 LENGTHS = {"a": 7, "b": 4, "c": 9, "d": 5, "e": 3, "short": 2, "gone": 6}
@@ -58,7 +61,10 @@ def latent_value(sequence: int, pose: int) -> float:
 def make_cache(
     folder: Path, poses: PoseFile, missing: tuple[tuple[int, int], ...] = ()
 ) -> LatentCache:
-    """A complete cache whose latents are (1, 2, 2), filled with `latent_value`; `missing`: (sequence, pose)."""
+    """A complete cache whose latents are (1, 2, 2), filled with `latent_value`.
+
+    `missing`: (sequence, pose).
+    """
     cache = create_cache(folder, poses, PRESENT, 10, describe(poses.path, "stage"))
     shards = [np.full((rows, 1, 2, 2), 999, np.float16) for rows in cache.frames(poses.lengths())]
     for sequence, (shard, start) in enumerate(cache.index):
@@ -74,7 +80,10 @@ def make_cache(
 
 
 def test_lay_out_is_a_partition(tmp_path):
-    """Every pose of a present video has one row of its own; a video is in one shard; shards end when they are full."""
+    """Every pose of a present video has one row of its own; a video is in one shard.
+
+    Shards end when they are full.
+    """
     poses = make_poses(tmp_path)
     lengths = poses.lengths()
     for shard_frames in (1, 7, 8, 10, 17, 1000):
@@ -234,21 +243,13 @@ def test_first_stage_fingerprint():
 def test_open_dataset(tmp_path):
     poses = make_poses(tmp_path)
     make_cache(tmp_path / "latents", poses)
-    config = Config()
-    config.data.poses, config.data.videos, config.data.max_gap = (
-        str(poses.path),
-        str(tmp_path / "videos"),
-        2,
-    )
-    config.training.seed = 5
+    data = DataConfig(poses=str(poses.path), videos=str(tmp_path / "videos"), max_gap=2)
+    config = Config(data=data, training=TrainingConfig(seed=5))
     (tmp_path / "videos").mkdir()
     write_numbered_video(tmp_path / "videos" / "zoo.mp4", range(0, 512 * 3, 512))
     videos = open_dataset(config, "stage")
-    assert type(videos) is PairDataset and (videos.image_size, videos.seed, videos.max_gap) == (
-        256,
-        5,
-        2,
-    )
+    assert type(videos) is PairDataset
+    assert (videos.image_size, videos.seed, videos.max_gap) == (256, 5, 2)
     config.data.latents = str(tmp_path / "latents")
     latents = open_dataset(config, "stage")
     assert type(latents) is LatentPairDataset and (latents.seed, latents.max_gap) == (5, 2)

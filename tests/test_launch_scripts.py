@@ -1,4 +1,6 @@
-"""The Slurm scripts: with stand-ins for Slurm's commands, and (mark `slurm`) on a real cluster, started for these tests."""
+"""The Slurm scripts: with stand-ins for Slurm's commands, and (mark `slurm`) on a real cluster,
+started for these tests.
+"""
 
 import re
 import shutil
@@ -88,7 +90,10 @@ def test_single_gpu_needs_no_torchrun(slurm: FakeSlurm) -> None:
 
 @pytest.mark.parametrize("script", ["train-deploy.sh", "train-single-gpu.sh"])
 def test_warning_saves_and_requeues(slurm: FakeSlurm, script: str) -> None:
-    """USR1 becomes a stop file; when the trainer has ended, the job is requeued and the stop file is gone."""
+    """USR1 becomes a stop file.
+
+    When the trainer has ended, the job is requeued and the stop file is gone.
+    """
     (slurm.folder / "run" / "checkpoints").mkdir(parents=True)
     (
         slurm.folder / "run" / "checkpoints" / "stop"
@@ -145,7 +150,10 @@ def test_the_repository_is_found_from_where_the_job_was_submitted(slurm: FakeSlu
 
 
 def test_mistakes_are_said(slurm: FakeSlurm) -> None:
-    """A Python without photonvs; an abbreviated option whose folder the script would miss; no Slurm at all."""
+    """A Python without photonvs; an abbreviated option whose folder the script would miss.
+
+    No Slurm at all.
+    """
     status, said = slurm.run("train-deploy.sh", STAND_IN_LACKS_PHOTONVS="1")
     assert status == 1 and "cannot import photonvs" in said and "PHOTONVS_PYTHON" in said
     status, said = slurm.run("train-deploy.sh", "--instance", "run")
@@ -157,7 +165,10 @@ def test_mistakes_are_said(slurm: FakeSlurm) -> None:
 
 @pytest.mark.parametrize("tasks", [range(3), range(1, 8, 2), range(9), range(4, 5)])
 def test_array_tasks_share_the_folders(slurm: FakeSlurm, tasks: range) -> None:
-    """Each folder is sampled and scored once, by one task; more tasks than folders have nothing to do."""
+    """Each folder is sampled and scored once, by one task.
+
+    More tasks than folders have nothing to do.
+    """
     folders = [f"samples/{name}" for name in ("a", "b c", "d", "e", "f")]
     for task in tasks:
         options = ["--instance-data", "my data", "--steps", "50"]
@@ -238,7 +249,9 @@ def steps_of(run: Path) -> int:
 
 
 def finish(cluster: Cluster, job: str, folder: Path, run: Path, interrupted: int) -> None:
-    """Wait for a job's second start on two nodes, and until it is beyond the step where it was interrupted; then end it."""
+    """Wait for a job's second start on two nodes, and until it is beyond the step where it was
+    interrupted; then end it.
+    """
     cluster.wait_until(lambda: len(starts(folder)) == 4, "the second start", 90)
     cluster.wait_until(lambda: steps_of(run) > interrupted, "more steps")
     (run / "checkpoints" / "stop").touch()
@@ -312,7 +325,9 @@ def test_training_goes_on_after_a_node_crashed(cluster: Cluster, tmp_path: Path)
 
 @pytest.mark.slurm
 def test_training_goes_on_after_preemption(cluster: Cluster, tmp_path: Path) -> None:
-    """An urgent job has the nodes as soon as the training has saved, before its time of grace is over."""
+    """An urgent job has the nodes as soon as the training has saved, before its time of grace is
+    over.
+    """
     run = tmp_path / "run"
     job = submit(
         cluster, tmp_path, "train-deploy.sh", ["--nodes=2"], "--instance-data", run, "steps=1000000"

@@ -11,11 +11,7 @@ import pytest
 import torch
 
 from photonvs.evaluation import published_metrics
-from photonvs.evaluation.published_metrics import (
-    load_inception,
-    load_lpips,
-    weight_file,
-)
+from photonvs.evaluation.published_metrics import load_inception, load_lpips, weight_file
 
 pytest.importorskip("torchmetrics", reason="needs torchmetrics")
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from photonvs.cameras.rays import pair_ray_features
-from photonvs.config import Config
+from photonvs.config import ModelConfig
 from photonvs.diffusion.samplers import predictor_corrector
 from photonvs.diffusion.sde import VarianceExploding, score_matching_loss
 from photonvs.models import load_denoiser
@@ -39,7 +39,11 @@ def test_published_loss(denoiser, rays) -> None:
     sigma = SDE.sigma(torch.from_numpy(reference()["loss_t"]))
     with torch.no_grad():
         loss = score_matching_loss(
-            lambda x, sigma: denoiser.score(x, cond, sigma, rays), clean, noise, sigma, Config()
+            lambda x, sigma: denoiser.score(x, cond, sigma, rays),
+            clean,
+            noise,
+            sigma,
+            ModelConfig(),
         )
     assert loss.mean().item() == pytest.approx(float(reference()["loss"]), rel=1e-4)
 

@@ -13,8 +13,9 @@ from photonvs.cameras.geometry import OPENCV_TO_BLENDER, from_realestate10k, int
 from photonvs.commands.make_rooms import main
 from photonvs.datasets.rooms import clips, render, textures
 from photonvs.datasets.rooms.clips import Clip, make_clip, make_scene
+from photonvs.datasets.rooms.materials import Material
 from photonvs.datasets.rooms.render import Renderer, blocked
-from photonvs.datasets.rooms.scene import Box, Material, Room, furnish
+from photonvs.datasets.rooms.scene import Box, Room, furnish
 from photonvs.datasets.rooms.textures import texture
 from photonvs.datasets.rooms.walk import camera_path, clearance
 

@@ -17,13 +17,7 @@ from torch.testing import assert_close
 
 from photonvs.diffusion.levels import karras_schedule
 from photonvs.diffusion.registry import SAMPLERS
-from photonvs.diffusion.samplers import (
-    ancestral,
-    churn,
-    dpm_solver,
-    heun,
-    predictor_corrector,
-)
+from photonvs.diffusion.samplers import ancestral, churn, dpm_solver, heun, predictor_corrector
 from photonvs.diffusion.sde import VarianceExploding
 
 

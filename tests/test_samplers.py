@@ -20,11 +20,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from photonvs.diffusion.registry import SAMPLERS, find_sampler
-from photonvs.diffusion.samplers import (
-    ancestral,
-    dpm_solver,
-    heun,
-)
+from photonvs.diffusion.samplers import ancestral, dpm_solver, heun
 
 # Name, steps, keywords, relative error of standard deviations.
 CASES = [

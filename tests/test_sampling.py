@@ -21,7 +21,7 @@ from sampling_task import (
 
 from photonvs.models import build_denoiser
 from photonvs.samples import Sample
-from photonvs.sampling import trajectory
+from photonvs.sampling import runs
 from photonvs.sampling.drawing import Drawing, Frame
 from photonvs.sampling.method import Method
 from photonvs.sampling.views import gather_views
@@ -165,7 +165,7 @@ def test_missing_frames_come_back_the_same(make_task):
 
 
 def test_a_stopped_run_can_be_looked_at(make_task, monkeypatch):
-    monkeypatch.setattr(trajectory, "PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr(runs, "PREVIEW_SECONDS", 0.0)
     directory, denoiser = make_task(), GaussianDenoiser()
     (run,) = sample(directory, denoiser=denoiser, stop=lambda: len(denoiser.batches) == 8)
     assert run.made == {0, 1, 2} and not run.place.video.exists()

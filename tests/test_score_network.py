@@ -5,7 +5,7 @@ import pytest
 import torch
 from seeded import published, reference
 
-from photonvs.config import Config, DenoiserConfig, DiffusionConfig
+from photonvs.config import DenoiserConfig, DiffusionConfig, ModelConfig
 from photonvs.models.denoiser import build_denoiser
 from photonvs.models.score_network import FourierFeatures, ScoreNetwork
 
@@ -48,7 +48,7 @@ def test_patches_are_channels_of_a_coarser_network():
 
 @pytest.fixture(scope="module")
 def published_network():
-    return build_denoiser(Config())
+    return build_denoiser(ModelConfig())
 
 
 def test_the_default_network_has_the_published_weights(published_network):

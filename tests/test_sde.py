@@ -7,15 +7,13 @@ import torch
 from seeded import reference
 from torch.testing import assert_close
 
-from photonvs.config import Config, DiffusionConfig
+from photonvs.config import DenoiserConfig, DiffusionConfig, ModelConfig
 from photonvs.diffusion.sde import VarianceExploding, draw_noise_levels, score_matching_loss
 
 
-def config_with(noise_levels: str, sigma_data: float = 0.5) -> Config:
-    config = Config()
-    config.diffusion.noise_levels = noise_levels
-    config.denoiser.sigma_data = sigma_data
-    return config
+def weighted(loss_weighting: str, sigma_data: float = 0.5) -> ModelConfig:
+    diffusion = DiffusionConfig(loss_weighting=loss_weighting)
+    return ModelConfig(denoiser=DenoiserConfig(sigma_data=sigma_data), diffusion=diffusion)
 
 
 def draw(shape: tuple[int, ...], seed: int) -> torch.Tensor:
@@ -116,41 +114,37 @@ def test_noise_levels_increase_with_the_uniform_number_and_stay_in_range(noise_l
     assert config.sigma_min <= sigma[0] < sigma[-1] <= config.sigma_max
 
 
-def test_unknown_noise_levels_are_refused() -> None:
-    expected = "diffusion.noise_levels: found 'cosine'; expected uniform or lognormal"
-    with pytest.raises(ValueError, match=expected):
-        draw_noise_levels(torch.rand(2), DiffusionConfig(noise_levels="cosine"))
-    with pytest.raises(ValueError, match=expected):
-        score_matching_loss(
-            lambda x, sigma: x,
-            torch.zeros(2, 3),
-            torch.zeros(2, 3),
-            torch.ones(2),
-            config_with("cosine"),
-        )
+@pytest.mark.parametrize("levels", ["uniform", "lognormal"])
+@pytest.mark.parametrize("weighting", [None, "published", "edm"])
+def test_the_weighting_follows_the_noise_levels_unless_it_is_set(levels, weighting) -> None:
+    config = DiffusionConfig(noise_levels=levels, loss_weighting=weighting)
+    implied = {"uniform": "published", "lognormal": "edm"}[levels]
+    assert config.weighting == (weighting or implied)
+    # Files of earlier versions, which don't have the setting, hold the same model.
+    assert (config == DiffusionConfig(noise_levels=levels)) == (weighting in (None, implied))
 
 
 def test_loss_of_a_zero_score_is_half_the_squared_noise() -> None:
     clean, noise = draw((3, 4, 5, 5), 0), draw((3, 4, 5, 5), 1)
     loss = score_matching_loss(
-        lambda x, sigma: 0 * x, clean, noise, torch.tensor([0.1, 1.0, 30.0]), config_with("uniform")
+        lambda x, sigma: 0 * x, clean, noise, torch.tensor([0.1, 1.0, 30.0]), weighted("published")
     )
     assert_close(loss, noise.square().sum((1, 2, 3)) / 2)
 
 
-@pytest.mark.parametrize("noise_levels", ["uniform", "lognormal"])
-def test_loss_vanishes_for_the_score_of_the_clean_sample_itself(noise_levels: str) -> None:
+@pytest.mark.parametrize("weighting", ["published", "edm"])
+def test_loss_vanishes_for_the_score_of_the_clean_sample_itself(weighting: str) -> None:
     clean, noise = draw((3, 4, 5, 5), 0), draw((3, 4, 5, 5), 1)
     sigma = torch.tensor([0.1, 1.0, 30.0], dtype=torch.float64)
 
     def score(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         return (clean - x) / sigma.view(3, 1, 1, 1) ** 2
 
-    loss = score_matching_loss(score, clean, noise, sigma, config_with(noise_levels))
+    loss = score_matching_loss(score, clean, noise, sigma, weighted(weighting))
     assert_close(loss, torch.zeros(3, dtype=torch.float64), rtol=0, atol=1e-18)
 
 
-def test_lognormal_loss_is_the_weighted_error_of_the_denoised_sample() -> None:
+def test_edm_loss_is_the_weighted_error_of_the_denoised_sample() -> None:
     clean, noise = draw((3, 4, 5, 5), 0), draw((3, 4, 5, 5), 1)
     sigma = torch.tensor([0.1, 1.0, 30.0], dtype=torch.float64)
     sigma_wide, sigma_data = sigma.view(3, 1, 1, 1), 0.7
@@ -159,7 +153,7 @@ def test_lognormal_loss_is_the_weighted_error_of_the_denoised_sample() -> None:
     weight = (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
     expected = weight * (x + sigma_wide**2 * score - clean).square().sum((1, 2, 3))
     loss = score_matching_loss(
-        lambda x, _: torch.sin(x) - x, clean, noise, sigma, config_with("lognormal", sigma_data)
+        lambda x, _: torch.sin(x) - x, clean, noise, sigma, weighted("edm", sigma_data)
     )
     assert_close(loss, expected, rtol=1e-12, atol=0)
 
@@ -177,12 +171,8 @@ def test_loss_of_the_true_score_of_gaussian_data(level: float) -> None:
     def score(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         return -x / (std**2 + sigma[:, None] ** 2)
 
-    uniform = score_matching_loss(score, clean, noise, sigma, config_with("uniform")).mean().item()
-    # Standard error 0.6 %.
-    assert uniform == pytest.approx(elements / 2 * std**2 / (std**2 + level**2), rel=0.03)
-    lognormal = (
-        score_matching_loss(score, clean, noise, sigma, config_with("lognormal", sigma_data=std))
-        .mean()
-        .item()
-    )
-    assert lognormal == pytest.approx(elements, rel=0.03)
+    published = score_matching_loss(score, clean, noise, sigma, weighted("published")).mean().item()
+    expected = elements / 2 * std**2 / (std**2 + level**2)
+    assert published == pytest.approx(expected, rel=0.03)  # standard error 0.6 %
+    losses = score_matching_loss(score, clean, noise, sigma, weighted("edm", sigma_data=std))
+    assert losses.mean().item() == pytest.approx(elements, rel=0.03)

@@ -1,12 +1,21 @@
-"""The varied rooms: exact geometry, steady colours, paths within their bounds, repeatable pictures."""
+"""The varied rooms.
+
+Exact geometry, steady colours, paths within their bounds, repeatable pictures.
+"""
+
+from dataclasses import replace
+from fractions import Fraction
 
 import cv2
 import numpy as np
 import pytest
 
 from photonvs.cameras.geometry import OPENCV_TO_BLENDER, intrinsic_matrix
+from photonvs.datasets.rooms import clips
+from photonvs.datasets.rooms.clips import Clip
 from photonvs.datasets.rooms.varied import light, paths, tiles
-from photonvs.datasets.rooms.varied.pieces import AT_WALLS, FREE, Lamp, Piece
+from photonvs.datasets.rooms.varied.fittings import AT_WALLS, FREE
+from photonvs.datasets.rooms.varied.pieces import Lamp, Piece
 from photonvs.datasets.rooms.varied.plan import Plan
 from photonvs.datasets.rooms.varied.render import Renderer
 from photonvs.datasets.rooms.varied.shots import Shot, make_scene, pictures
@@ -23,7 +32,7 @@ def scene() -> tuple[Plan, paths.Path, Renderer]:
 
 
 def pixel_rays(pose: np.ndarray, focal_y: float, size: int) -> np.ndarray:
-    """World directions through the pixel centres, of length 1 along the optical axis, (size, size, 3)."""
+    """World directions through the pixel centres, of depth 1, (size, size, 3)."""
     y, x = np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5, indexing="ij")
     pixels = np.stack([x, y, np.ones_like(x)], axis=-1)
     inverse = np.linalg.inv(intrinsic_matrix(focal_y, (size, size)))
@@ -31,7 +40,10 @@ def pixel_rays(pose: np.ndarray, focal_y: float, size: int) -> np.ndarray:
 
 
 def ray_depth(plan: Plan, pose: np.ndarray, focal_y: float, size: int) -> np.ndarray:
-    """Depth (size, size) by cutting each ray with each solid, in float64: independent of how the renderer does it."""
+    """Depth (size, size) by cutting each ray with each solid, in float64.
+
+    Independent of how the renderer does it.
+    """
     origin, rays = pose[:3, 3], pixel_rays(pose, focal_y, size)
     bounds = np.stack([-plan.size, plan.size]) / 2
     bounds[:, 2] += plan.size[2] / 2
@@ -50,7 +62,7 @@ def ray_depth(plan: Plan, pose: np.ndarray, focal_y: float, size: int) -> np.nda
 @pytest.mark.parametrize("number", [3, 4])
 def test_depth_is_that_of_the_solids(number):
     plan, path = make_scene(Shot("test", 0, number, 2, 96))
-    _, depth = Renderer(plan).render(path.poses[1], path.focal_y, 96)
+    _, depth = Renderer(plan).render(path.poses[1], path.focal_y, (96, 96))
     samples = 1 / ray_depth(plan, path.poses[1], path.focal_y, 192)
     expected = 1 / samples.reshape(96, 2, 96, 2).mean((1, 3))  # a pixel has the mean of its samples
     assert np.ptp(expected) > 0.5
@@ -61,7 +73,9 @@ def test_a_point_keeps_its_colour_in_another_view(scene):
     """Frame 0, each pixel moved by depth and poses, shows frame 2's colours."""
     _, path, renderer = scene
     size, poses = 192, path.poses[[0, 2]]
-    (first, depth), (second, other) = (renderer.render(pose, path.focal_y, size) for pose in poses)
+    (first, depth), (second, other) = (
+        renderer.render(pose, path.focal_y, (size, size)) for pose in poses
+    )
     points = pixel_rays(poses[0], path.focal_y, size) * depth[..., None] + poses[0][:3, 3]
     camera = np.linalg.inv(poses[1] @ OPENCV_TO_BLENDER)
     seen = points @ camera[:3, :3].T + camera[:3, 3]
@@ -171,3 +185,16 @@ def test_light_is_blocked_by_solids_and_falls_off_with_the_square():
     free, shaded = lit([0.0, 1.0], Piece()), lit([0.0, 3.0], board)
     np.testing.assert_allclose(free, [1 / 3.5**2, 1 / 2.5**2], rtol=0.02)
     assert shaded[0] < 1e-6 < shaded[1]
+
+
+def test_a_varied_clip_has_other_names_and_a_long_path():
+    flat = Clip("test", 0, 0, 20, Fraction(5))
+    varied = replace(flat, style="varied")
+    assert flat.video != varied.video and flat.sequence != varied.sequence
+    plan, poses, focal_y = clips.make_scene(varied)
+    assert isinstance(plan, Plan) and poses.shape == (20, 4, 4)
+    image, depth = Renderer(plan).render(poses[5], focal_y, (36, 64))
+    square, middle = Renderer(plan).render(poses[5], focal_y, (36, 36))
+    assert image.shape == (36, 64, 3)
+    np.testing.assert_allclose(depth[:, 14:50], middle, rtol=1e-4)  # the centre square
+    assert np.abs(image[:, 14:50].astype(int) - square).max() <= 2

@@ -1,8 +1,12 @@
-"""Weights come back as they were, from the published files and ours; files that don't fit are explained."""
+"""Weights come back as they were, from the published files and ours.
+
+Files that don't fit are explained.
+"""
 
 import json
 import pickle
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 from seeded import seeded_weight
 
-from photonvs.config import Config, DenoiserConfig, FirstStageConfig, config_to_dict
+from photonvs.config import DenoiserConfig, FirstStageConfig, ModelConfig
 from photonvs.models import (
     build_denoiser,
     build_first_stage,
@@ -19,7 +23,7 @@ from photonvs.models import (
     save_weights,
 )
 
-CONFIG = Config(
+CONFIG = ModelConfig(
     first_stage=FirstStageConfig(kind="pixels", image_size=16, pixel_block=2),
     denoiser=DenoiserConfig(
         latent_size=8,
@@ -48,7 +52,7 @@ def training_checkpoint(**changes) -> dict:
     trained = [parameter.detach() for parameter in denoiser.parameters() if parameter.requires_grad]
     checkpoint = {
         "format": 1,
-        "config": config_to_dict(CONFIG),
+        "config": asdict(CONFIG),
         "epoch": 1,
         "total_iterations": 10,
         "optimizer": torch.optim.Adam(denoiser.parameters()).state_dict(),
@@ -79,7 +83,7 @@ def assert_same_state(found: dict, expected: dict) -> None:
 
 def test_published_file_gives_the_moving_average(published_pth):
     denoiser = load_denoiser(published_pth)
-    assert denoiser.config == Config()
+    assert denoiser.config == ModelConfig()
     assert not denoiser.training
     for name in (
         "score_model.input_conv.weight",
@@ -213,9 +217,9 @@ NAME = "score_model.input_conv.weight"
         (lambda c: c["config"]["denoiser"].update(speed=1), "speed"),
         (
             lambda c: c["config"]["denoiser"].update(latent_size=7),
-            "latent_size 7 must be divisible",
+            "latent_size 7: expected a multiple of 2",
         ),
-        (lambda c: c.update(config="small"), "config: expected a dict, found str"),
+        (lambda c: c.update(config="small"), "settings: expected a dict, found str"),
         (
             lambda c: c.pop("score_sde_model"),
             "expected a checkpoint with score_sde_model, found the keys config, ema, epoch",
@@ -308,9 +312,9 @@ def test_other_content(tmp_path):
             r"no denoiser, but 'first_stage'; give it to load_first_stage",
         ),
         ({"format": "1", "kind": "denoiser"}, "the config in the metadata is not JSON"),
-        ({"format": "1", "kind": "denoiser", "config": "[]"}, "config: expected a dict"),
+        ({"format": "1", "kind": "denoiser", "config": "[]"}, "settings: expected a dict"),
         (
-            {"format": "1", "kind": "denoiser", "config": json.dumps(config_to_dict(CONFIG))},
+            {"format": "1", "kind": "denoiser", "config": json.dumps(asdict(CONFIG))},
             "missing weights",
         ),
     ],

@@ -36,8 +36,8 @@ def focal_y_of(field_of_view: float) -> float:
 def lens_of_photo(photo: str | Path) -> Lens:
     """The focal length that a photo's EXIF tells, or else DEFAULT_FIELD_OF_VIEW.
 
-    EXIF has the focal length for 35 mm film, which refers to the picture's diagonal (CIPA DCG-001), or the
-    focal length with the sensor's resolution. A file that is no picture has neither.
+    EXIF has the focal length for 35 mm film, which refers to the picture's diagonal (CIPA DCG-001),
+    or the focal length with the sensor's resolution. A file that is no picture has neither.
     """
     try:
         with Image.open(photo) as image:

@@ -98,6 +98,11 @@ def spec_text(spec: SamplingSpec) -> str:
     )
 
 
+def spec_differs(path: Path, spec: SamplingSpec) -> bool:
+    """Whether there is a file that writing the specification would change."""
+    return path.exists() and path.read_bytes() != spec_text(spec).encode()
+
+
 def _check_generation(frames: int, order: Order, dependencies: Dependencies) -> None:
     """Each pose either given or generated once, after all that it depends on."""
     if len(dependencies) != frames:

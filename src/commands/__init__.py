@@ -1,7 +1,8 @@
 """The commands, one file each: parse, call one function, print. Nothing else parses arguments.
 
-A command's file imports at its top only what its options need. The function that it calls comes with networks and
-video libraries; it is imported when the command runs, so that --help answers at once.
+A command's file imports at its top only what its options need. The function that it calls comes
+with networks and video libraries; it is imported when the command runs, so that --help answers at
+once.
 """
 
 import os
@@ -23,7 +24,7 @@ COMMANDS = {
     "convert-sequence": "convert posed images or a posed video of your own",
     "extract-poses": "convert RealEstate10K's text files to one poses.npy",
     "encode-latents": "encode all frames of a data set once",
-    "train": "train the score network",
+    "train": "train the denoiser",
     "train-first-stage": "train the image autoencoder",
     "export-weights": "export a checkpoint's weights for others",
 }
@@ -35,16 +36,16 @@ def find_command(name: str) -> Callable[[list[str] | None], None]:
 
 
 def run(name: str) -> None:
-    """Run the command in COMMANDS of this name with the process's arguments, and end the process."""
+    """Run the command of this name in COMMANDS, with the process's arguments, and end it."""
     run_main(find_command(name))
 
 
 def run_main(main: Callable[[], object]) -> None:
     """Run a program's `main` and end the process: status 0, or 1 after one line on standard error.
 
-    ValueError and OSError carry messages meant for users (a bad file, a missing one). With the environment variable
-    PHOTONVS_TRACEBACK set, their traceback is shown instead. Anything else is a defect of ours and
-    keeps its traceback.
+    ValueError and OSError carry messages meant for users (a bad file, a missing one). With the
+    environment variable PHOTONVS_TRACEBACK set, their traceback is shown instead. Anything else is
+    a defect of ours and keeps its traceback.
     """
     program = Path(sys.argv[0]).name
     # Threads that wait sleep, unless the user wants otherwise. Beside other programs, spinning ones

@@ -6,26 +6,32 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from ..config import load_config
-from ..datasets.latents import LatentCache
-from ..models import open_first_stage
-from ..training.latents import PRECISIONS, Encoded, encode_latents, log
-from ..utils.distributed import choose_device
-from ..utils.files import BASE
-from .options import add_instance_data
+from ..utils.files import from_base
+from ..utils.precision import PRECISIONS
+from .options import add_device, add_instance_data, add_settings
+
+if TYPE_CHECKING:
+    from ..datasets.latents import LatentCache
+    from ..training.latents import Encoded
+
+log = logging.getLogger(__name__)
 
 
 def default_part(environment: Mapping[str, str]) -> tuple[int, int]:
-    """This process's part (i of n, i from 1) of a Slurm array job, of torchrun's processes, or of both together."""
-    task, tasks = 0, int(environment.get("SLURM_ARRAY_TASK_COUNT", 1))
-    if "SLURM_ARRAY_TASK_ID" in environment:
-        first, step = (
-            environment.get("SLURM_ARRAY_TASK_MIN", 0),
-            environment.get("SLURM_ARRAY_TASK_STEP", 1),
-        )
-        task = (int(environment["SLURM_ARRAY_TASK_ID"]) - int(first)) // int(step)
-    rank, ranks = int(environment.get("RANK", 0)), int(environment.get("WORLD_SIZE", 1))
+    """This process's part, i of n, i from 1.
+
+    It is one of a Slurm array job, of torchrun's processes, or of both together.
+    """
+
+    def number(name: str, otherwise: int) -> int:
+        return int(environment.get(name, otherwise))
+
+    first, step = number("SLURM_ARRAY_TASK_MIN", 0), number("SLURM_ARRAY_TASK_STEP", 1)
+    task = (number("SLURM_ARRAY_TASK_ID", first) - first) // step
+    tasks = number("SLURM_ARRAY_TASK_COUNT", 1)
+    rank, ranks = number("RANK", 0), number("WORLD_SIZE", 1)
     return task * ranks + rank + 1, tasks * ranks
 
 
@@ -38,65 +44,56 @@ def parse_part(text: str) -> tuple[int, int]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line of scripts/encode-latents.py."""
-    parser = argparse.ArgumentParser(
-        description="Encode all frames of the training data once, for training with data.latents=DIR. Run the same command "
-        "again to go on after a stop; several processes, each with its part, share the work."
-    )
-    parser.add_argument(
-        "--config",
-        default="realestate10k",
-        help="a preset's name or a YAML file (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--latents",
-        metavar="DIR",
-        help="folder to write, relative to the repository (default: data.latents)",
-    )
-    parser.add_argument(
-        "--part",
-        metavar="I/N",
-        help="the part that this process does, from 1 (default: from a Slurm array or torchrun, else all)",
-    )
-    parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
-    parser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="float32",
-        help="of the arithmetic (default: %(default)s)",
-    )
-    parser.add_argument(
-        "settings", nargs="*", metavar="key=value", help="settings that replace the preset's"
-    )
-    add_instance_data(parser)
-    options = parser.parse_args(arguments)
+    """Encode what is missing of this process's part, and say how the whole stands."""
+    options = _parser().parse_args(arguments)
+    from ..config import load_config
+    from ..datasets.latents import LatentCache
+    from ..models import open_first_stage
+    from ..training.latents import encode_latents
+    from ..utils.distributed import choose_device
+
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = load_config(options.config, options.settings)
-    latents = options.latents or config.data.latents
-    if latents is None:
+    folder = from_base(options.latents or config.data.latents)
+    if folder is None:
         raise ValueError("nowhere to write: give --latents DIR")
     part = parse_part(options.part or "{}/{}".format(*default_part(os.environ)))
-    first_stage = open_first_stage(config, options.instance_data).to(choose_device(options.device))
-    done = encode_latents(config, BASE / latents, first_stage, part, options.precision)
-    _report(done, LatentCache(BASE / latents), part)
+    weights = from_base(config.data.first_stage)
+    first_stage = open_first_stage(config.first_stage, weights, options.instance_data)
+    first_stage = first_stage.to(choose_device(options.device))
+    done = encode_latents(config, folder, first_stage, part, options.precision)
+    _report(done, LatentCache(folder), part)
 
 
-def _report(done: Encoded, cache: LatentCache, part: tuple[int, int]) -> None:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Encode all frames of the training data once, for training with "
+        "data.latents=DIR. Run the same command again to go on after a stop. Several processes, "
+        "each with its part, share the work."
+    )
+    add_settings(parser, "realestate10k")
+    text = "folder to write, relative to the repository (default: data.latents)"
+    parser.add_argument("--latents", metavar="DIR", help=text)
+    text = "the part that this process does, from 1 (default: from a Slurm array or torchrun)"
+    parser.add_argument("--part", metavar="I/N", help=text)
+    text = "of the arithmetic (default: %(default)s)"
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help=text)
+    add_device(parser)
+    add_instance_data(parser)
+    return parser
+
+
+def _report(done: "Encoded", cache: "LatentCache", part: tuple[int, int]) -> None:
     """Say what this run did, and how the whole cache stands."""
-    log.info(
-        "part %d of %d: %d frames written, %d shards were there already",
-        *part,
-        done.frames,
-        done.skipped,
-    )
+    text = "part %d of %d: %d frames written, %d shards were there already"
+    log.info(text, *part, done.frames, done.skipped)
     absent = cache.absent_shards()
-    missing = sum(
-        (cache.missing(shard) for shard in range(cache.shards) if shard not in absent), Counter()
-    )
+    there = (shard for shard in range(cache.shards) if shard not in absent)
+    missing = sum(map(cache.missing, there), Counter())
     if missing:
         names = ", ".join(list(missing)[:10]) + (", ..." if len(missing) > 10 else "")
-        log.warning(
-            "%d frames of %d videos could not be read: %s", missing.total(), len(missing), names
-        )
+        text = "%d frames of %d videos could not be read: %s"
+        log.warning(text, missing.total(), len(missing), names)
     state = f"{len(absent)} of {cache.shards} shards to go" if absent else "complete"
     log.info("%s: %s", cache.folder, state)
+    log.info("standard deviation of the latents: %.3g (denoiser.sigma_data)", cache.deviation())

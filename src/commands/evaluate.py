@@ -121,8 +121,8 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     what = parser.add_mutually_exclusive_group(required=True)
     text = (
-        "folders samples/ID, or a folder of them, with true frames in true-ims (others are skipped, "
-        "with a line); results: samples/ID/evaluation/RUN/metrics.json"
+        "folders samples/ID, or a folder of them, with true frames in true-ims (others are "
+        "skipped, with a line); results: samples/ID/evaluation/RUN/metrics.json"
     )
     what.add_argument("-o", "--output", nargs="+", type=Path, metavar="samples/ID", help=text)
     text = "a folder of anyone's frames; results: evaluation beside it"

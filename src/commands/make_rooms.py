@@ -4,9 +4,9 @@ import argparse
 import os
 from pathlib import Path
 
+from ..datasets.rooms import STYLES
 from .options import add_data
 
-STYLES = ("flats", "varied")
 LEAST = {
     "clips": 1,
     "first": 0,
@@ -32,7 +32,7 @@ def _make_clips(options: argparse.Namespace) -> None:
     from ..datasets.rooms.clips import Clip, make_clips, video_rate
 
     rate = video_rate(options.fps)
-    shared = options.frames, rate, options.pose_every, options.rooms
+    shared = options.frames, rate, options.pose_every, options.rooms, options.style
     numbers = range(options.first, options.first + options.clips)
     clips = [Clip(options.split, options.seed, number, *shared) for number in numbers]
     made = make_clips(clips, options.data, options.depth, min(options.workers, options.clips))
@@ -102,9 +102,7 @@ def _check(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and value < least:
             raise ValueError(f"--{name.replace('_', '-')} {value}: expected at least {least}")
-    if (options.chunks is None) != (options.style == "flats"):
-        raise ValueError(
-            f"--style {options.style}: varied rooms are written with --chunks DIR, flats without"
-        )
+    if options.chunks is not None and options.style != "varied":
+        raise ValueError("--chunks: holds varied rooms; add --style varied")
     if options.chunks is not None and (options.rooms or options.depth):
         raise ValueError("--chunks: goes without --rooms and --depth; each clip has its own room")

@@ -32,9 +32,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
     from ..cameras.conditioning import conditioning
     from ..cameras.plot import describe, plot_path
-    from ..cameras.spec import SamplingSpec, write_spec
+    from ..cameras.spec import SamplingSpec, spec_differs, write_spec
     from ..datasets.video import sample_images
-    from ..samples import Sample, differs, given_photos
+    from ..samples import Sample, given_photos
     from ..utils.files import refuse_overwriting
 
     path = options.build(options)
@@ -55,7 +55,9 @@ def main(arguments: list[str] | None = None) -> None:
         sample.write(spec, images, options.force)
         _print_sample(sample, spec, images)
     if options.json:
-        refuse_overwriting([options.json] if differs(options.json, spec) else [], options.force)
+        refuse_overwriting(
+            [options.json] if spec_differs(options.json, spec) else [], options.force
+        )
         write_spec(options.json, spec)
         print(options.json)
     print(describe(spec))

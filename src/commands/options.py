@@ -55,7 +55,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     which = group.add_mutually_exclusive_group()
     text = "use the checkpoint of this epoch (default: published, else newest, else shipped)"
     which.add_argument("-e", "--epoch", type=int, help=text)
-    text = "score network's weights (default: found in checkpoints/)"
+    text = "denoiser's weights (default: found in checkpoints/)"
     which.add_argument("--checkpoint", type=Path, metavar="FILE", help=text)
     text = "first stage's weights (default: found in --instance-data)"
     group.add_argument("--first-stage", type=Path, metavar="FILE", help=text)

@@ -1,36 +1,28 @@
-"""The command train: the score network's training."""
+"""The command train: the denoiser's training."""
 
 import argparse
 import logging
 
-from ..config import load_config
-from ..evaluation.validation import Validation
-from ..training.score import train
-from .options import add_instance_data
+from .options import add_device, add_instance_data, add_settings
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line of scripts/train.py."""
+    """Train, or go on."""
     parser = argparse.ArgumentParser(
-        description="Train the score network, alone or under torchrun. Run the same command again to go on after a stop, "
-        "with any number of processes. SIGTERM, SIGUSR1, Ctrl-C or a file checkpoints/stop: save and end."
+        description="Train the denoiser, alone or under torchrun. Run the same command again to go "
+        "on after a stop, with any number of processes. SIGTERM, SIGUSR1, Ctrl-C or a file "
+        "checkpoints/stop makes it save and end."
     )
-    parser.add_argument(
-        "--config",
-        default="realestate10k",
-        help="a preset's name or a YAML file (default: %(default)s)",
-    )
-    parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
-    parser.add_argument(
-        "settings", nargs="*", metavar="key=value", help="settings that replace the preset's"
-    )
+    add_settings(parser, "realestate10k")
+    add_device(parser)
     add_instance_data(parser)
     options = parser.parse_args(arguments)
+    from ..config import load_config
+
+    config = load_config(options.config, options.settings)  # a mistake shall not wait for torch
+    from ..evaluation.validation import Validation
+    from ..training.score import train
+
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    config = load_config(options.config, options.settings)
-    train(
-        config,
-        options.instance_data,
-        options.device,
-        Validation if config.data.validation else None,
-    )
+    validation = Validation if config.data.validation else None
+    train(config, options.instance_data, options.device, validation)

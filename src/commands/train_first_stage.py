@@ -3,30 +3,25 @@
 import argparse
 import logging
 
-from ..config import load_config
-from ..training.first_stage import train_first_stage
-from .options import add_instance_data
+from .options import add_device, add_instance_data, add_settings
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line of scripts/train-first-stage.py."""
+    """Train, or go on, and export the weights."""
     parser = argparse.ArgumentParser(
-        description="Train a first stage (the image autoencoder) and write first-stage.safetensors, which train.py and "
-        "sample-trajectory.py then find. Run the same command again to go on after a stop. SIGTERM, SIGUSR1, Ctrl-C or a "
-        "file first-stage/checkpoints/stop: save and end."
+        description="Train a first stage (the image autoencoder) and write "
+        "first-stage.safetensors, where train.py and sample-trajectory.py find it. Run the same "
+        "command again to go on after a stop. SIGTERM, SIGUSR1, Ctrl-C or a file "
+        "first-stage/checkpoints/stop makes it save and end."
     )
-    parser.add_argument(
-        "--config",
-        default="first-stage-small",
-        help="a preset's name or a YAML file (default: %(default)s)",
-    )
-    parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
-    parser.add_argument(
-        "settings", nargs="*", metavar="key=value", help="settings that replace the preset's"
-    )
+    add_settings(parser, "first-stage-small")
+    add_device(parser)
     add_instance_data(parser)
     options = parser.parse_args(arguments)
+    from ..config import load_config
+
+    config = load_config(options.config, options.settings)
+    from ..training.first_stage import train_first_stage
+
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train_first_stage(
-        load_config(options.config, options.settings), options.instance_data, options.device
-    )
+    train_first_stage(config, options.instance_data, options.device)

@@ -18,18 +18,24 @@ class _SingleFrames(FramePairs):
     a sequence but the last are equally likely.
 
     A sample is a dict of tensors:
-    `image`               uint8 (3, image_size, image_size)
+    `image`               uint8 (3, image_size, image_size), or less with `crop`
     `sequence`, `frame`   int64 ()
     `replaced`            bool ()
-    flip: mirror half of the frames left to right.
+    flip: mirror half of the frames left to right. crop: pixels, the side of a random square of the
+    frame that `image` is; None: all of it.
     """
 
-    flip = False
+    flip, crop = False, None
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         sample = super().__getitem__(index)
         if self.flip and generator(self.seed, "flip", index).random() < 0.5:
             sample["image"] = sample["image"].flip(-1)
+        if self.crop is not None:
+            room = sample["image"].shape[-1] - self.crop + 1
+            top, left = generator(self.seed, "crop", index).integers(room, size=2).tolist()
+            square = sample["image"][:, top : top + self.crop, left : left + self.crop]
+            sample["image"] = square.contiguous()
         return sample
 
     def load(self, pair: Pair) -> dict[str, Tensor]:

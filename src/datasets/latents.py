@@ -1,16 +1,17 @@
-"""Latents of all frames of a poses file, computed once: the cache on disk, and frame pairs read from it.
+"""Latents of all frames of a poses file, computed once: a cache on disk, and pairs read from it.
 
 A cache is a folder of
 
 - `manifest.json`: what it was made of (`describe`), and its number of shards;
-- `index.npy`: a row a sequence of the poses file: its shard, and the shard's row of its first pose. Rows of a sequence are
-  adjacent and in the order of its poses. Shard -1: the sequence's video was not there when the cache was begun;
-- `0000.npy`, `0001.npy`, ...: the shards, (rows, c, L, L) float16 each, mapped into memory when read. All sequences of a
-  video are in one shard. A frame that could not be read is NaN;
+- `index.npy`: a row a sequence of the poses file: its shard, and the shard's row of its first pose.
+  Rows of a sequence are adjacent and in the order of its poses. Shard -1: the sequence's video was
+  not there when the cache was begun;
+- `0000.npy`, `0001.npy`, ...: the shards, (rows, c, L, L) float16 each, mapped into memory when
+  read. All sequences of a video are in one shard. A frame that could not be read is NaN;
 - `0000-missing.json`, ...: how many frames of a shard could not be read, by video.
 
-A shard has the same content whichever process writes it, and is there as a whole or not at all. So any number of
-processes may write shards, and what was begun can go on.
+A shard has the same content whichever process writes it, and is there as a whole or not at all. So
+any number of processes may write shards, and what was begun can go on.
 """
 
 import hashlib
@@ -26,40 +27,15 @@ import torch
 from torch import Tensor, nn
 
 from ..cameras.realestate10k import VideoPoses
-from ..config import Config, DataConfig
-from ..utils.files import BASE, atomic_path
-from .chunks import ChunkPairDataset, poses_path
-from .pairs import FramePairs, PairDataset
+from ..utils.files import atomic_path
+from .pairs import FramePairs
 from .poses import PoseFile, load_poses
 
 FORMAT = 1  # of the folder
 SHARD_BYTES = 2**30  # about; a shard ends with the video that fills it
+SAMPLED = 2000  # frames that a standard deviation is measured on
 INDEX_TYPE = np.dtype([("shard", "<i4"), ("start", "<i8")])
 MANIFEST = "manifest.json"
-
-
-def open_dataset(config: Config, fingerprint: str) -> FramePairs:
-    """The training's frame pairs: from `data.latents` where it is set, else from `data.chunks`, else from videos.
-
-    Relative paths start at BASE.
-
-    fingerprint: that of the training's first stage, which a cache must have been made with. Raises ValueError or
-    FileNotFoundError for data that is absent, unfinished, or made of something else.
-    """
-    data, seed = config.data, config.training.seed
-    size = config.first_stage.image_size
-    if data.latents is None and data.chunks is not None:
-        return ChunkPairDataset(BASE / data.chunks, size, seed, data.max_gap)
-    if data.latents is None:
-        return PairDataset(BASE / data.poses, BASE / data.videos, size, seed, data.max_gap)
-    return LatentPairDataset(poses_of(data), BASE / data.latents, fingerprint, seed, data.max_gap)
-
-
-def poses_of(data: DataConfig) -> Path:
-    """The poses file of the training data; that of chunks is made if need be."""
-    if data.chunks is not None:
-        return poses_path(BASE / data.chunks)
-    return BASE / data.poses
 
 
 def first_stage_fingerprint(first_stage: nn.Module) -> str:
@@ -72,7 +48,10 @@ def first_stage_fingerprint(first_stage: nn.Module) -> str:
 
 
 def describe(poses_path: Path, fingerprint: str) -> dict[str, object]:
-    """What a cache must have been made of to belong to this poses file and this first stage. Reads the whole poses file."""
+    """What a cache of this poses file and this first stage is made of.
+
+    Reads the whole poses file.
+    """
     with poses_path.open("rb") as file:
         return {
             "format": FORMAT,
@@ -82,10 +61,10 @@ def describe(poses_path: Path, fingerprint: str) -> dict[str, object]:
 
 
 class LatentPairDataset(FramePairs):
-    """Pairs read from a cache: `target_latent`, `cond_latent` float32 (c, L, L). The pairs are those of `PairDataset`.
+    """Pairs read from a cache: `target_latent`, `cond_latent` float32 (c, L, L).
 
-    fingerprint: of the first stage that training uses. Raises ValueError if the cache is of another poses file or first
-    stage, or has shards missing.
+    The pairs are those of `PairDataset`. fingerprint: of the first stage that training uses. Raises
+    ValueError if the cache is of another poses file or first stage, or has shards missing.
     """
 
     kind = "latent"
@@ -104,8 +83,9 @@ class LatentPairDataset(FramePairs):
         absent = self._cache.absent_shards()
         if absent:
             raise ValueError(
-                f"{folder}: {len(absent)} of {self._cache.shards} shards are not there yet, the first {absent[0]:04d}.npy; "
-                "run encode-latents.py again, it goes on where it stopped"
+                f"{folder}: {len(absent)} of {self._cache.shards} shards are not there yet, "
+                f"the first {absent[0]:04d}.npy; run encode-latents.py again, it goes on where it "
+                "stopped"
             )
         super().__init__(poses, self._cache.index["shard"] >= 0, Path(folder), seed, max_gap)
 
@@ -114,7 +94,8 @@ class LatentPairDataset(FramePairs):
         latents = self._cache.read(number, frames)
         if np.isnan(latents[:, 0, 0, 0]).any():
             raise ValueError(
-                f"{self._cache.folder}: a frame of video {sequence.video} could not be read when this was made"
+                f"{self._cache.folder}: a frame of video {sequence.video} could not be read when "
+                "this was made"
             )
         return torch.from_numpy(latents.astype(np.float32))
 
@@ -122,7 +103,8 @@ class LatentPairDataset(FramePairs):
 class LatentCache:
     """A cache on disk, whole or not. A copy sent to another process opens it again.
 
-    Raises FileNotFoundError if there is none in the folder, ValueError if its files are not what they should be.
+    Raises FileNotFoundError if there is none in the folder, ValueError if its files are not what
+    they should be.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -154,8 +136,9 @@ class LatentCache:
             if self.manifest.get(key) != value:
                 found, expected = str(self.manifest.get(key))[:12], str(value)[:12]
                 raise ValueError(
-                    f"{self.folder}: its latents are of another {key.replace('_', ' ')} ({found}, this one is {expected}); "
-                    "use the same as then, or encode into another folder"
+                    f"{self.folder}: its latents are of another {key.replace('_', ' ')} "
+                    f"({found}, this one is {expected}); use the same as then, or encode into "
+                    "another folder"
                 )
 
     def path(self, shard: int) -> Path:
@@ -173,19 +156,31 @@ class LatentCache:
     def frames(self, lengths: np.ndarray) -> np.ndarray:
         """Rows of every shard, (shards,) int64; lengths: poses of every sequence."""
         cached = self.index["shard"] >= 0
-        return np.bincount(self.index["shard"][cached], lengths[cached], self.shards).astype(
-            np.int64
-        )
+        rows = np.bincount(self.index["shard"][cached], lengths[cached], self.shards)
+        return rows.astype(np.int64)
 
     def read(self, sequence: int, frames: list[int]) -> np.ndarray:
-        """Latents (n, c, L, L) float16 of poses of a sequence, by their numbers; NaN for frames that could not be read."""
+        """Latents (n, c, L, L) float16 of poses of a sequence, by their numbers.
+
+        NaN for frames that could not be read.
+        """
         shard, start = self.index[sequence]
         if shard not in self._open:
             self._open[shard] = self._map(self.path(shard))
         return self._open[shard][[int(start) + frame for frame in frames]]
 
+    def deviation(self) -> float:
+        """Standard deviation of the latents, of SAMPLED frames spread over all shards."""
+        shards = [shard for shard in range(self.shards) if self.path(shard).is_file()]
+        each = -(-SAMPLED // max(1, len(shards)))
+        rows = [self._map(self.path(shard)) for shard in shards]
+        parts = [
+            part[np.linspace(0, len(part) - 1, min(each, len(part))).astype(int)] for part in rows
+        ]
+        return float(np.nanstd(np.concatenate(parts).astype(np.float64))) if parts else float("nan")
+
     def note_missing(self, shard: int, missing: Counter[str]) -> None:
-        """Write how many frames of a shard could not be read; to be called before the shard gets its name."""
+        """Write how many frames of a shard could not be read, before the shard gets its name."""
         with atomic_path(self._missing_path(shard)) as temporary:
             temporary.write_text(json.dumps(missing))
 
@@ -199,9 +194,8 @@ class LatentCache:
             raise ValueError(
                 f"{path}: not a complete shard ({error}); delete it and run encode-latents.py again"
             ) from error
-        if hasattr(
-            mmap, "MADV_RANDOM"
-        ):  # not on Windows; else the system reads 128 kB for a latent of 8 kB
+        # Without it the system reads 128 kB for a latent of 8 kB. Windows has no such thing.
+        if hasattr(mmap, "MADV_RANDOM"):
             rows.base.madvise(mmap.MADV_RANDOM)
         return np.asarray(rows)
 
@@ -209,15 +203,17 @@ class LatentCache:
 def create_cache(
     folder: Path, poses: PoseFile, videos: Set[str], shard_frames: int, made_of: dict[str, object]
 ) -> LatentCache:
-    """Begin a cache, or open the one that is there; raises ValueError if that one is made of something else.
+    """Begin a cache, or open the one that is there.
 
-    videos: names of the videos that are there. A cache that was begun keeps to those of its beginning.
+    videos: names of the videos that are there. A cache that was begun keeps to those of its
+    beginning. Raises ValueError if the cache that is there is made of something else.
     """
     if not (folder / MANIFEST).is_file():
         index, shards = lay_out(poses, videos, shard_frames)
         with atomic_path(folder / "index.npy") as temporary:
             np.save(temporary, index)
-        with atomic_path(folder / MANIFEST) as temporary:  # last: from now on the folder is a cache
+        # Last: from now on the folder is a cache.
+        with atomic_path(folder / MANIFEST) as temporary:
             temporary.write_text(json.dumps(made_of | {"shards": shards}, indent=1))
     cache = LatentCache(folder)
     cache.check(made_of)
@@ -225,7 +221,10 @@ def create_cache(
 
 
 def lay_out(poses: PoseFile, videos: Set[str], shard_frames: int) -> tuple[np.ndarray, int]:
-    """The index of a new cache, and its number of shards: videos by name, a shard ends with the one that fills it."""
+    """The index of a new cache, and its number of shards.
+
+    Videos come by name; a shard ends with the one that fills it.
+    """
     names = np.array(poses.videos())
     lengths = poses.lengths()
     order = np.argsort(names, kind="stable")
@@ -234,9 +233,8 @@ def lay_out(poses: PoseFile, videos: Set[str], shard_frames: int) -> tuple[np.nd
         raise ValueError(f"{poses.path}: none of the videos of its {len(poses)} sequences is there")
     before = np.cumsum(lengths[order]) - lengths[order]  # frames of the sequences that come earlier
     _, first, video = np.unique(names[order], return_index=True, return_inverse=True)
-    _, shard = np.unique(
-        before[first] // shard_frames, return_inverse=True
-    )  # of each video, without gaps
+    # Of each video, without gaps.
+    _, shard = np.unique(before[first] // shard_frames, return_inverse=True)
     shard = shard[video]
     shard_start = before[np.searchsorted(shard, shard)]
     index = np.zeros(len(poses), INDEX_TYPE)

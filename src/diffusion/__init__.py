@@ -1,1 +1,1 @@
-"""The variance-exploding diffusion process, its loss, and the samplers; they work on any callable `score(x, sigma)`."""
+"""The variance-exploding diffusion process, its loss, and samplers of any `score(x, sigma)`."""

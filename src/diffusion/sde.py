@@ -1,8 +1,7 @@
-"""The variance-exploding process: its noise schedule, how training draws noise levels, and the loss.
+"""The variance-exploding process: its noise schedule, training's noise levels, and the loss.
 
 A sample at noise level sigma is x = clean + sigma * noise, noise of unit variance. With the score
-of its distribution, the expected clean sample is `denoised` = x + sigma^2 * score (Tweedie's
-formula).
+of its distribution, the expected clean sample, `denoised`, is x + sigma^2 * score (Tweedie).
 """
 
 import math
@@ -12,16 +11,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..config import Config, DiffusionConfig
+from ..model_config import DiffusionConfig, ModelConfig
 
 T_MIN = 1e-5  # times run from here to 1, in training and in sampling, as published
 
 
 @dataclass(frozen=True)
 class VarianceExploding:
-    """sigma(t) = sigma_min (sigma_max / sigma_min)^t for t in [0, 1]; Song et al. 2021 (arXiv 2011.13456), appendix C.
+    """sigma(t) = sigma_min (sigma_max / sigma_min)^t for t in [0, 1].
 
-    Raises ValueError unless 0 < sigma_min < sigma_max.
+    Song et al. 2021 (arXiv 2011.13456), appendix C. Raises ValueError unless
+    0 < sigma_min < sigma_max.
     """
 
     sigma_min: float = 0.01  # in units of the data
@@ -30,7 +30,8 @@ class VarianceExploding:
     def __post_init__(self) -> None:
         if not 0 < self.sigma_min < self.sigma_max < math.inf:
             raise ValueError(
-                f"diffusion: found sigma_min={self.sigma_min}, sigma_max={self.sigma_max}; expected 0 < sigma_min < sigma_max"
+                f"diffusion: found sigma_min={self.sigma_min}, sigma_max={self.sigma_max}; "
+                "expected 0 < sigma_min < sigma_max"
             )
 
     @classmethod
@@ -53,21 +54,17 @@ class VarianceExploding:
 
 
 def draw_noise_levels(uniform: Tensor, config: DiffusionConfig) -> Tensor:
-    """Noise levels for training, (n,), from uniform numbers in [0, 1), (n,), one a sample; monotone in them.
+    """Noise levels for training, (n,), from uniform numbers in [0, 1), (n,), and monotone in them.
 
     `config.noise_levels` "uniform": t uniform in [1e-5, 1], as published. "lognormal": log sigma is
-    normal (EDM, arXiv 2206.00364, table 1), clamped to [sigma_min, sigma_max]. Raises ValueError
-    for another name.
+    normal (EDM, arXiv 2206.00364, table 1), clamped to [sigma_min, sigma_max].
     """
     sde = VarianceExploding.from_config(config)
     if config.noise_levels == "uniform":
         return sde.sigma(T_MIN + (1 - T_MIN) * uniform)
-    if config.noise_levels == "lognormal":
-        normal = torch.special.ndtri(uniform)  # minus infinity at 0, which becomes sigma_min
-        return torch.exp(config.log_sigma_mean + config.log_sigma_std * normal).clamp(
-            sde.sigma_min, sde.sigma_max
-        )
-    raise _unknown_noise_levels(config.noise_levels)
+    normal = torch.special.ndtri(uniform)  # minus infinity at 0, which becomes sigma_min
+    sigma = torch.exp(config.log_sigma_mean + config.log_sigma_std * normal)
+    return sigma.clamp(sde.sigma_min, sde.sigma_max)
 
 
 def score_matching_loss(
@@ -75,27 +72,20 @@ def score_matching_loss(
     clean: Tensor,
     noise: Tensor,
     sigma: Tensor,
-    config: Config,
+    config: ModelConfig,
 ) -> Tensor:
-    """Denoising score matching at noise levels `sigma` (n,): one value a sample, (n,), summed over the sample's elements.
+    """Denoising score matching: one value a sample, (n,), summed over the sample's elements.
 
-    clean, noise: (n, ...), noise of unit variance; `score(x, sigma)` gets x = clean + sigma * noise
-    and sigma (n,). `config.diffusion.noise_levels` "uniform", as published: 1/2 ||sigma * score +
-    noise||^2. "lognormal": EDM's (sigma^2 + sigma_data^2) / (sigma * sigma_data)^2 * ||denoised -
-    clean||^2 (arXiv 2206.00364, table 1). Raises ValueError for another name.
+    clean, noise: (n, ...), noise of unit variance. sigma: noise levels (n,). `score(x, sigma)` gets
+    x = clean + sigma * noise and sigma (n,). The weighting, `config.diffusion.weighting`, is
+    "published", 1/2 ||sigma * score + noise||^2, or "edm" (arXiv 2206.00364, table 1),
+    (sigma^2 + sigma_data^2) / (sigma * sigma_data)^2 * ||denoised - clean||^2.
     """
     sigma_column = sigma.reshape(-1, *[1] * (clean.ndim - 1))  # (n, 1, ...)
-    # denoised - clean = sigma * (sigma * score + noise): both losses are this error under different
-    # weights.
+    # denoised - clean = sigma * (sigma * score + noise): both losses are this error, weighted.
     error = sigma_column * score(clean + sigma_column * noise, sigma) + noise
     squared = error.square().flatten(1).sum(1)
-    if config.diffusion.noise_levels == "uniform":
+    if config.diffusion.weighting == "published":
         return squared / 2
-    if config.diffusion.noise_levels == "lognormal":
-        sigma_data = config.denoiser.sigma_data
-        return (sigma.square() + sigma_data**2) / sigma_data**2 * squared
-    raise _unknown_noise_levels(config.diffusion.noise_levels)
-
-
-def _unknown_noise_levels(name: str) -> ValueError:
-    return ValueError(f"diffusion.noise_levels: found {name!r}; expected uniform or lognormal")
+    sigma_data = config.denoiser.sigma_data
+    return (sigma.square() + sigma_data**2) / sigma_data**2 * squared

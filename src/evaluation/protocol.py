@@ -18,16 +18,7 @@ from ..cameras.paths import CameraPath
 from ..cameras.realestate10k import VideoPoses
 from ..datasets.poses import PoseFile
 from ..utils.files import atomic_path
-from .registry import (
-    EVERY,
-    FIRST_FRAMES,
-    FRAMES,
-    MATCHERS,
-    METRICS,
-    SHORT_TERM,
-    T_ERROR,
-    T_MATCHES,
-)
+from .registry import EVERY, FIRST_FRAMES, FRAMES, MATCHERS, METRICS, SHORT_TERM, T_ERROR, T_MATCHES
 
 FORMAT = 1
 PROTOCOLS = Path(__file__).parent / "protocols"

@@ -10,13 +10,13 @@ from ..cameras.files.matching import images_of_cameras
 from ..cameras.files.reading import read_cameras
 from ..cameras.realestate10k import sequence_path
 from ..cameras.spec import SamplingSpec
-from ..config import Config
+from ..config import DataConfig
 from ..datasets.poses import load_poses
 from ..datasets.video import find_videos, sample_images
 from ..samples import RunFolder, Sample
 from ..sampling.trajectory import sample_trajectory
 from ..training.score import ScoreTask
-from ..utils.files import BASE
+from ..utils.files import from_base
 from .comparisons import BASELINE, score_run
 from .matching import SiftMatcher
 from .scoring import score_sequence, t_error_of
@@ -24,28 +24,28 @@ from .tsed import tsed
 
 
 class Validation:
-    """Frames along fixed paths of a split that training does not see, and their scores.
-
-    They are made with the averaged weights.
-    """
+    """Frames along fixed paths of a split that training does not see, and their scores."""
 
     def __init__(self, task: ScoreTask, folder: Path) -> None:
         self.task = task
-        self.samples = _write_samples(task.config, folder)
+        self.samples = _write_samples(task.config.data, folder)
 
     def __call__(self, step: int) -> dict[str, float]:
-        """Sample every path as run number `step`.
+        """Sample every path as run number `step`, with the averaged weights.
 
-        Returns mean PSNR (dB), that of copying the given frame, and TSED.
+        Returns the mean PSNR (dB), that of copying the given frame, and TSED.
         """
         for sample in self.samples:  # of an earlier training in this folder
             shutil.rmtree(Sample(sample).run(step).folder, ignore_errors=True)
-        with self.task.ema.applied_to(self.task.denoiser):
+        denoiser = self.task.denoiser
+        with self.task.ema.applied_to(denoiser):
+            first_stage = self.task.first_stage
             runs = sample_trajectory(
-                self.samples, self.task.denoiser, self.task.first_stage, runs=[step], progress=False
+                self.samples, denoiser, first_stage, runs=[step], progress=False
             )
         rows = [row for run in runs for row in score_run(run.place)]
-        scores = {key: float(np.mean([row[key] for row in rows])) for key in ("psnr", BASELINE)}
+        names = "psnr", BASELINE
+        scores = {name: float(np.mean([row[name] for row in rows])) for name in names}
         return scores | {"tsed": float(np.nanmean([_tsed(run.place) for run in runs]))}
 
 
@@ -56,27 +56,22 @@ def _tsed(run: RunFolder) -> float:
     return tsed([score.distances for score in scores], t_error_of(scores))
 
 
-def _write_samples(config: Config, folder: Path) -> list[Path]:
+def _write_samples(data: DataConfig, folder: Path) -> list[Path]:
     """A sample's folder for each validation path, with given and true frames."""
-    split = BASE / config.data.validation
+    split = from_base(data.validation)
     sequences, videos = load_poses(split / "poses.npy"), find_videos(split / "videos")
-    frames, every = config.data.validation_frames, config.data.validation_every
-    if frames < 2 or every < 1 or config.data.validation_sequences < 1:
-        raise ValueError(
-            "data.validation_frames must be at least 2, validation_every and validation_sequences "
-            "at least 1"
-        )
+    frames, every = data.validation_frames, data.validation_every
+    needed = (frames - 1) * every + 1
     present = np.array([video in videos for video in sequences.videos()])
-    long_enough = np.flatnonzero(present & (sequences.lengths() > (frames - 1) * every))
-    if not len(long_enough):
+    usable = np.flatnonzero(present & (sequences.lengths() >= needed))
+    if not len(usable):
         raise ValueError(
-            f"{split}/poses.npy: no sequence has a video and the {(frames - 1) * every + 1} poses "
-            "that validation needs"
+            f"{split}/poses.npy: no sequence has a video and the {needed} poses that validation "
+            "needs"
         )
-    count = min(config.data.validation_sequences, len(long_enough))
-    chosen = long_enough[np.linspace(0, len(long_enough) - 1, count).astype(int)]
+    count = min(data.validation_sequences, len(usable))
     folders = []
-    for number in chosen:
+    for number in usable[np.linspace(0, len(usable) - 1, count).astype(int)]:
         name = sequences.id_of(number)
         sequence = sequences.sequence(number)
         path = sequence_path(sequence, f"sequence {name} of {split}/poses.npy", frames, every)

@@ -1,6 +1,7 @@
 #!/bin/bash
-# on-node.sh JOB COMMAND...: one node's part of a job. Preemption sends TERM to a job's steps and not to its batch script:
-# the first node passes it on as USR1. What it does to the command itself is the command's business.
+# on-node.sh JOB COMMAND...: one node's part of a job. Preemption sends TERM to a job's steps, not
+# to its batch script: the first node passes it on as USR1. What it does to the command itself is
+# the command's business.
 job=$1
 shift
 if [ "$SLURM_PROCID" = 0 ]; then

@@ -1,7 +1,9 @@
 #!/bin/bash
-# Sample and score many sequences with the tasks of an array job; a task takes every n-th folder, n being their number.
-#   sbatch --array=0-15 --gpus=1 sample-array.sh [options of sample-trajectory.py] -- samples/a samples/b ... | LIST.txt
-# LIST.txt: a file with a folder a line. Folders are relative to --instance-data. Submitted again, it makes what is missing.
+# Sample and score many sequences with the tasks of an array job; of n tasks each takes every n-th
+# folder.
+#   sbatch --array=0-15 --gpus=1 sample-array.sh [OPTION...] -- samples/a samples/b ... | LIST.txt
+# OPTION: of sample-trajectory.py. LIST.txt: a file with a folder a line. Folders are relative to
+# --instance-data. Submitted again, it makes what is missing.
 #SBATCH --job-name=photonvs-sample
 #SBATCH --output=%x-%A_%a.log
 #SBATCH --open-mode=append
@@ -9,23 +11,22 @@
 #SBATCH --requeue
 #SBATCH --signal=B:USR1@60
 
-# Slurm runs a copy of this file: how and where it was submitted tells where the repository is.
+# Slurm runs a copy of this file: what was submitted, and where, tells where common.sh is.
 : "${SLURM_JOB_ID:?submit this script with sbatch}"
-submitted=$(scontrol show job "$SLURM_JOB_ID" | grep --max-count=1 --only-matching "Command=.*")
-submitted=${submitted#Command=}
-for repository in "${submitted%%/src/launch-scripts/*}" "$SLURM_SUBMIT_DIR"{,/..,/../..} ""; do
+submitted=$(scontrol show job "$SLURM_JOB_ID" | sed -n '/Command=/{s/.*Command=//p;q}')
+for repository in "${submitted%%/src/launch-scripts/*}" "$SLURM_SUBMIT_DIR"{,/..,/../..}; do
     [ -f "$repository/src/launch-scripts/common.sh" ] && break
 done
-if [ -z "$repository" ]; then
-    echo "error: no photonvs clone around $SLURM_SUBMIT_DIR: submit src/launch-scripts/sample-array.sh of yours" >&2
+source "$repository/src/launch-scripts/common.sh" || {
+    echo "no photonvs clone around $SLURM_SUBMIT_DIR:" \
+        "submit src/launch-scripts/sample-array.sh of yours" >&2
     exit 1
-fi
-repository=$(realpath "$repository")
-source "$repository/src/launch-scripts/common.sh"
+}
 
-usage="expected: sbatch --array=0-15 sample-array.sh [options] -- samples/a samples/b ... | LIST.txt"
+usage="expected: sbatch --array=0-15 sample-array.sh [OPTION...] -- samples/a ... | LIST.txt"
 [ "${SLURM_ARRAY_TASK_COUNT:-}" ] || fail "not an array job; $usage"
-[ $(((SLURM_ARRAY_TASK_MAX - SLURM_ARRAY_TASK_MIN) / SLURM_ARRAY_TASK_STEP + 1)) = "$SLURM_ARRAY_TASK_COUNT" ] ||
+without_gaps=$(((SLURM_ARRAY_TASK_MAX - SLURM_ARRAY_TASK_MIN) / SLURM_ARRAY_TASK_STEP + 1))
+[ $without_gaps = "$SLURM_ARRAY_TASK_COUNT" ] ||
     fail "an array with gaps would leave folders out: use one like --array=0-15"
 
 options=()
@@ -39,7 +40,9 @@ instance_data=$(instance_data "${options[@]}") || exit 1
 folders=()
 for folder in "$@"; do
     if [ -f "$folder" ]; then
-        mapfile -t -O ${#folders[@]} folders < <(grep --invert-match --extended-regexp '^[[:space:]]*(#|$)' "$folder")
+        mapfile -t -O ${#folders[@]} folders < <(
+            grep --invert-match --extended-regexp '^[[:space:]]*(#|$)' "$folder"
+        )
     else
         folders+=("$folder")
     fi
@@ -47,7 +50,9 @@ done
 
 mine=()
 position=$(((SLURM_ARRAY_TASK_ID - SLURM_ARRAY_TASK_MIN) / SLURM_ARRAY_TASK_STEP))
-for ((index = position; index < ${#folders[@]}; index += SLURM_ARRAY_TASK_COUNT)); do mine+=("${folders[index]}"); done
+for ((index = position; index < ${#folders[@]}; index += SLURM_ARRAY_TASK_COUNT)); do
+    mine+=("${folders[index]}")
+done
 echo "${#mine[@]} of ${#folders[@]} folders: ${mine[*]}"
 [ ${#mine[@]} -gt 0 ] || exit 0
 

@@ -7,11 +7,13 @@ WIDEST = 8  # times the channels of the first layer
 
 
 class PatchDiscriminator(nn.Module):
-    """Real or reconstructed, judged patch by patch: (n, 3, S, S) in [-1, 1] -> (n, 1, P, P), above 0 for real.
+    """Real or reconstructed, judged patch by patch; above 0 for real.
 
-    The PatchGAN of Isola et al. 2017 (section 3.2.2) in the form that Esser et al. 2021 train with: `layers` convolutions of
-    stride 2 that double the channels, then two of stride 1; batch normalization but in the first and the last. P is
-    S / 2^layers - 2. Names as in published checkpoints, there after `loss.discriminator.`.
+    (n, 3, S, S) in [-1, 1] -> (n, 1, P, P), P = S / 2^layers - 2. It is the PatchGAN of Isola et
+    al. 2017 (section 3.2.2) in the form that Esser et al. 2021 train with. That is `layers`
+    convolutions of stride 2 that double the channels, then two of stride 1, with batch
+    normalization but in the first and the last. Names as in published checkpoints, there after
+    `loss.discriminator.`.
     """
 
     def __init__(self, channels: int = 64, layers: int = 3) -> None:
@@ -20,9 +22,8 @@ class PatchDiscriminator(nn.Module):
         before = channels
         for layer in range(1, layers + 1):
             width = channels * min(2**layer, WIDEST)
-            convolution = _convolution(
-                before, width, stride=1 if layer == layers else 2, bias=False
-            )
+            stride = 1 if layer == layers else 2
+            convolution = _convolution(before, width, stride, bias=False)
             parts += [convolution, _batch_norm(width), nn.LeakyReLU(0.2)]
             before = width
         self.main = nn.Sequential(*parts, _convolution(before, 1, stride=1))
@@ -32,14 +33,17 @@ class PatchDiscriminator(nn.Module):
 
 
 def patches(image_size: int, layers: int) -> int:
-    """P, the patches along one side of an image; below 1 the image is too small for so many layers."""
+    """P, the patches along one side of an image; below 1 the image is too small."""
     for _ in range(layers):
         image_size = image_size // 2
     return image_size - 2
 
 
 def discriminator_loss(real: Tensor, reconstructed: Tensor) -> Tensor:
-    """The hinge loss of the discriminator's judgements: zero where real ones are above 1 and reconstructed ones below -1."""
+    """The hinge loss of the discriminator's judgements.
+
+    It is zero where real ones are above 1 and reconstructed ones below -1.
+    """
     return (F.relu(1 - real).mean() + F.relu(1 + reconstructed).mean()) / 2
 
 

@@ -1,25 +1,60 @@
-"""The command export-weights: a training checkpoint as a small file for others, or in the paper's own layout."""
+"""A checkpoint's weights as a small file for others, or in the layout of the paper's code."""
 
-from dataclasses import replace
 from pathlib import Path
 
-from ..config import Config, DataConfig
+import torch
+
+from ..model_config import ModelConfig
 from ..utils.checkpoint import load_checkpoint, save_checkpoint
-from ..utils.files import BASE
-from . import load_denoiser
+from .places import find_first_stage
+from .weights import load_denoiser, load_first_stage, named_first_stage, save_weights
+
+
+def export_weights(
+    checkpoint: Path,
+    output: Path,
+    instance_data: Path,
+    *,
+    weights: str = "ema",
+    half: bool = False,
+    first_stage: Path | None = None,
+) -> None:
+    """Write the denoiser of a training checkpoint to `output`, a .safetensors file.
+
+    weights: "ema" (averages) or "raw" (as the optimizer left them). half: in half precision.
+    first_stage: also write the first stage that goes with it there, in the same folder. The
+    denoiser's file then names it; it also names the training's first stage where that lies in the
+    folder of `output`. Raises ValueError or FileNotFoundError.
+    """
+    if first_stage and first_stage.resolve().parent != output.resolve().parent:
+        raise ValueError(
+            f"first stage {first_stage}: expected a file in the folder of {output}, "
+            "since the denoiser's file says its name, not its place"
+        )
+    denoiser = load_denoiser(checkpoint, weights)
+    dtype = torch.float16 if half else None
+    trained_with = named_first_stage(checkpoint)
+    if first_stage:
+        opened = load_first_stage(trained_with or find_first_stage(instance_data))
+        save_weights(first_stage, opened, dtype)
+    elif trained_with and trained_with.resolve().parent == output.resolve().parent:
+        first_stage = trained_with
+    save_weights(output, denoiser, dtype, first_stage and first_stage.name)
 
 
 def export_published(checkpoint: Path, output: Path) -> None:
-    """Write a training checkpoint as the paper's code saves its own: names of DistributedDataParallel, sampler state.
+    """Write a training checkpoint as the paper's code saves its own.
 
-    Raises ValueError for a model that is not the published one, which that code cannot build.
+    It has the names of DistributedDataParallel, and the sampler's state. Raises ValueError for a
+    model that is not the published one, which that code cannot build.
     """
     state = load_checkpoint(checkpoint)
-    config, published = load_denoiser(checkpoint, weights="raw").config, Config()
+    config, published = load_denoiser(checkpoint, weights="raw").config, ModelConfig()
     for section in ("first_stage", "denoiser", "diffusion"):
         if getattr(config, section) != getattr(published, section):
             raise ValueError(
-                f"{checkpoint}: its settings of {section} are not the published ones, which the paper's code needs"
+                f"{checkpoint}: its settings of {section} are not the published ones, which the "
+                "paper's code needs"
             )
     wrapped = {_wrapped(name): tensor for name, tensor in state["score_sde_model"].items()}
     sampler = {"index": 0, "epoch": state["epoch"]}
@@ -30,23 +65,3 @@ def export_published(checkpoint: Path, output: Path) -> None:
 def _wrapped(name: str) -> str:
     module, rest = name.split(".", 1)
     return f"{module}.module.{rest}"
-
-
-def _without_places(config: Config) -> None:
-    """Take out where the training's data lay: nobody else has it there. How pairs were chosen stays."""
-    data = DataConfig()
-    config.data = replace(
-        config.data,
-        poses=data.poses,
-        videos=data.videos,
-        chunks=None,
-        latents=None,
-        validation=None,
-    )
-    config.training.initial_weights = None
-
-
-def _place(path: Path) -> str:
-    """A path as settings name it: relative to the repository where it lies in it."""
-    path = path.resolve()
-    return str(path.relative_to(BASE) if path.is_relative_to(BASE) else path)

@@ -1,51 +1,28 @@
-"""The first stage, images to latents and back: the VQGAN of the published system, or pixels moved into channels.
+"""The first stage, images to latents and back: the published VQGAN, or pixels moved into channels.
 
-Every first stage has `encode` ((n, 3, S, S) in [-1, 1] -> (n, c, L, L)), `decode` (back) and `config`, a FirstStageConfig.
+Every first stage has `encode` ((n, 3, S, S) in [-1, 1] -> (n, c, L, L)), `decode` (back) and
+`config`, a FirstStageConfig.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import FirstStageConfig
+from ..model_config import GROUPS, FirstStageConfig
 
-GROUPS = 32  # of every group normalization
 SEARCHED = 64  # latent pixels whose codes are looked for together
 
 
-def latent_shape(config: FirstStageConfig) -> tuple[int, int]:
-    """(channels, size in pixels) of the latents; raises ValueError for settings that no first stage can be built from."""
-    if config.kind == "pixels":
-        channels, shrink = 3 * config.pixel_block**2, config.pixel_block
-    elif config.kind == "vqgan":
-        channels, shrink = config.latent_channels, 2 ** (len(config.channel_multipliers) - 1)
-        unfit = [width for width in _widths(config) if width < 1 or width % GROUPS]
-        if unfit or not config.channel_multipliers:
-            raise ValueError(
-                f"first_stage.channels {config.channels} times first_stage.channel_multipliers "
-                f"{list(config.channel_multipliers)}: expected multiples of {GROUPS} (the groups of normalization)"
-            )
-        if min(config.latent_channels, config.codebook_size, config.residual_blocks) < 1:
-            raise ValueError(
-                "first_stage: latent_channels, codebook_size and residual_blocks must be above 0"
-            )
-    else:
-        raise ValueError(f"first_stage.kind {config.kind!r}: expected vqgan or pixels")
-    if shrink < 1 or config.image_size < shrink or config.image_size % shrink:
-        raise ValueError(
-            f"first_stage.image_size {config.image_size}: expected a multiple of {shrink}, a latent pixel's side"
-        )
-    return channels, config.image_size // shrink
-
-
 def build_first_stage(config: FirstStageConfig) -> nn.Module:
-    """A first stage with random weights (`pixels` has none), in training mode; raises ValueError for unfit settings."""
-    latent_shape(config)
+    """A first stage with random weights (`pixels` has none), in training mode."""
     return VQGAN(config) if config.kind == "vqgan" else PixelBlocks(config)
 
 
 class PixelBlocks(nn.Module):
-    """Blocks of pixels moved into channels: lossless, no weights. (n, 3, S, S) <-> (n, 3 block^2, S/block, S/block)."""
+    """Blocks of pixels moved into channels: lossless, no weights.
+
+    (n, 3, S, S) <-> (n, 3 block^2, S/block, S/block).
+    """
 
     def __init__(self, config: FirstStageConfig) -> None:
         super().__init__()
@@ -60,7 +37,10 @@ class PixelBlocks(nn.Module):
 
 
 class VQGAN(nn.Module):
-    """The autoencoder of Esser et al. 2021 with attention only at its coarsest level; names as in published weights."""
+    """The autoencoder of Esser et al. 2021, with attention only at its coarsest level.
+
+    Names are those of the published weights.
+    """
 
     def __init__(self, config: FirstStageConfig) -> None:
         super().__init__()
@@ -76,7 +56,7 @@ class VQGAN(nn.Module):
         return self.quant_conv(self.encoder(images))
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Every latent pixel is replaced by the nearest code and decoded; images in about [-1, 1], not clamped."""
+        """Images in about [-1, 1], not clamped, after each latent pixel became the nearest code."""
         return self.decoder(self.post_quant_conv(self.quantize(latents)))
 
 
@@ -95,7 +75,8 @@ class Codebook(nn.Module):
         """Number of the nearest code (Euclidean): (n, c, h, w) -> (n, h, w), int64."""
         codes = self.embedding.weight
         half_norms = codes.square().sum(dim=1) / 2
-        # |z - e|^2 / 2 = |e|^2 / 2 - z.e + a constant; some pixels at a time: so many distances stay in the cache.
+        # |z - e|^2 / 2 = |e|^2 / 2 - z.e + a constant. Some pixels at a time, since so many
+        # distances stay in the cache.
         nearest = [
             torch.addmm(half_norms, pixels, codes.T, alpha=-1).argmin(dim=-1)
             for pixels in latents.movedim(1, -1).flatten(0, -2).split(SEARCHED)
@@ -108,7 +89,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: FirstStageConfig) -> None:
         super().__init__()
-        widths = _widths(config)
+        widths = config.widths
         self.conv_in = nn.Conv2d(3, config.channels, 3, padding=1)
         self.down = nn.ModuleList()
         before = config.channels
@@ -134,7 +115,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: FirstStageConfig) -> None:
         super().__init__()
-        widths = _widths(config)
+        widths = config.widths
         before = widths[-1]
         self.conv_in = nn.Conv2d(config.latent_channels, before, 3, padding=1)
         self.mid = _middle(before)
@@ -157,7 +138,10 @@ class Decoder(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions with normalization and a skip: (n, in_channels, h, w) -> (n, out_channels, h, w)."""
+    """Two convolutions with normalization and a skip.
+
+    (n, in_channels, h, w) -> (n, out_channels, h, w).
+    """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -213,11 +197,6 @@ class Upsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
-
-
-def _widths(config: FirstStageConfig) -> list[int]:
-    """Channels of each level."""
-    return [config.channels * multiplier for multiplier in config.channel_multipliers]
 
 
 def _group_norm(channels: int) -> nn.GroupNorm:

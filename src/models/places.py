@@ -2,29 +2,20 @@
 
 from pathlib import Path
 
-from ..config import Config
 from ..utils.checkpoint import list_checkpoints, own_step
-from ..utils.files import BASE
-
-
-def first_stage_of(config: Config, instance_data: Path) -> Path:
-    """The first stage's weights that a training's settings name, or where they are found by default."""
-    return (
-        BASE / config.data.first_stage
-        if config.data.first_stage
-        else find_first_stage(instance_data)
-    )
-
 
 PUBLISHED_DENOISER = "2000-00000000.pth"
 PUBLISHED_FIRST_STAGE = "taming-32-4-realestate-256.ckpt"
 OWN_FIRST_STAGE = "first-stage.safetensors"
-SHIPPED_DENOISER = BASE / "instance-data" / "rooms-denoiser.safetensors"
-WHERE_TO_GET_WEIGHTS = "the README of https://github.com/YorkUCVIL/Photoconsistent-NVS links the published files; or train your own"
+SHIPPED_DENOISER = Path(__file__).parents[1] / "shipped" / "rooms-denoiser.safetensors"
+WHERE_TO_GET_WEIGHTS = (
+    "the README of https://github.com/YorkUCVIL/Photoconsistent-NVS links the published files; "
+    "or train your own"
+)
 
 
 def find_denoiser(instance_data: Path, epoch: int | None = None) -> Path:
-    """The score network's weights: a checkpoint of `find_checkpoint`, else those that the repository ships.
+    """The denoiser's weights: those of `find_checkpoint`, else those that come with photonvs.
 
     Raises FileNotFoundError saying where to get weights and put them.
     """
@@ -37,9 +28,10 @@ def find_denoiser(instance_data: Path, epoch: int | None = None) -> Path:
 
 
 def find_checkpoint(instance_data: Path, epoch: int | None = None) -> Path:
-    """The published weights if they are there, else the newest training checkpoint; with `epoch`, the last one of it.
+    """The published weights if they are there, else the newest training checkpoint.
 
-    Raises FileNotFoundError saying where to get weights and put them.
+    epoch: the last checkpoint of this epoch. Raises FileNotFoundError saying where to get weights
+    and put them.
     """
     directory = instance_data / "checkpoints"
     checkpoints = list_checkpoints(directory)
@@ -47,24 +39,24 @@ def find_checkpoint(instance_data: Path, epoch: int | None = None) -> Path:
         checkpoints = [path for path in checkpoints if path.name.startswith(f"{epoch:04d}-")]
     else:
         published = directory / PUBLISHED_DENOISER
-        if (
-            published.is_file() and own_step(published) is None
-        ):  # a small data set reaches that epoch too
+        # A training on few data reaches the epoch in that name too.
+        if published.is_file() and own_step(published) is None:
             checkpoints = [published]
     if not checkpoints:
         wanted = PUBLISHED_DENOISER if epoch is None else f"{epoch:04d}-*.pth"
         raise FileNotFoundError(
-            f"no weights {wanted} in {directory}; {WHERE_TO_GET_WEIGHTS}: scripts/train.py; then put the file there"
+            f"no weights {wanted} in {directory}; {WHERE_TO_GET_WEIGHTS}: scripts/train.py; "
+            "then put the file there"
         )
     return checkpoints[-1]
 
 
 def find_first_stage(instance_data: Path) -> Path:
-    """The first stage's weights: the published file, or one of ours; raises FileNotFoundError as above."""
+    """The first stage's weights: the published file, or one of ours; raises as above."""
     for name in (PUBLISHED_FIRST_STAGE, OWN_FIRST_STAGE):
         if (instance_data / name).is_file():
             return instance_data / name
     raise FileNotFoundError(
-        f"no first-stage weights {PUBLISHED_FIRST_STAGE} or {OWN_FIRST_STAGE} in {instance_data}; {WHERE_TO_GET_WEIGHTS}: "
-        "scripts/train-first-stage.py; then put the file there"
+        f"no first-stage weights {PUBLISHED_FIRST_STAGE} or {OWN_FIRST_STAGE} in {instance_data}; "
+        f"{WHERE_TO_GET_WEIGHTS}: scripts/train-first-stage.py; then put the file there"
     )

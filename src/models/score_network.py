@@ -1,6 +1,7 @@
-"""The two-view score network: one U-Net (NCSN++, Song et al. 2021) over both views, which meet in cross-attention.
+"""The two-view score network: one U-Net over both views, which meet in cross-attention.
 
-Yu et al. 2023, section 3.2. It maps inputs, log sigma and rays to raw outputs; what these mean is `denoiser.py`'s part.
+Yu et al. 2023, section 3.2; the U-Net is NCSN++, Song et al. 2021. It maps inputs, log sigma and
+rays to raw outputs. What these mean is `denoiser.py`'s part.
 """
 
 import math
@@ -9,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import DenoiserConfig, DiffusionConfig
+from ..model_config import DenoiserConfig, DiffusionConfig
 from .blocks import (
     NEAR_ZERO,
     Attention,
@@ -25,7 +26,10 @@ SIGMAS = 2000  # entries of the table of noise levels that checkpoints carry
 
 
 class FourierFeatures(nn.Module):
-    """sin and cos of 2 pi W log sigma with frozen random W (Tancik et al. 2020): (n,) -> (n, 2 * channels)."""
+    """sin and cos of 2 pi W log sigma: (n,) -> (n, 2 * channels).
+
+    W is random and frozen, Tancik et al. 2020.
+    """
 
     def __init__(self, channels: int, scale: float) -> None:
         super().__init__()
@@ -48,16 +52,19 @@ class Combiner(nn.Module):
 
 
 class Level(nn.Module):
-    """What an encoder and a decoder level share: residual blocks, one self-attention and one cross-attention (or neither)."""
+    """What an encoder and a decoder level share: residual blocks, and attention at some levels.
+
+    Attention is one within each view and one across the views.
+    """
 
     def __init__(self, config: DenoiserConfig, level: int, block_channels: list[int]) -> None:
         """block_channels: input channels of each residual block."""
         super().__init__()
-        channels = level_channels(config)[level]
+        channels = config.widths[level]
         self.resblocks = nn.ModuleList(
             ResidualBlock(before, channels, 4 * config.channels) for before in block_channels
         )
-        self.attends = grid_size(config) >> level in config.attention_resolutions
+        self.attends = config.grid_size >> level in config.attention_resolutions
         if self.attends:
             heads = config.attention_heads, config.head_channels
             self.attn = Attention(channels, *heads)
@@ -70,12 +77,15 @@ class Level(nn.Module):
 
 
 class ScoreNetwork(nn.Module):
-    """Raw outputs for both views: (2n, c, L, L) inputs, all targets and then all conditioning views, -> the same shape."""
+    """Raw outputs for both views, shaped like the inputs.
+
+    Inputs are (2n, c, L, L), all targets and then all conditioning views.
+    """
 
     def __init__(self, config: DenoiserConfig, diffusion: DiffusionConfig) -> None:
         super().__init__()
         self.patch_size = config.patch_size
-        width, embedding = level_channels(config)[-1], 4 * config.channels
+        width, embedding = config.widths[-1], 4 * config.channels
         # Not used by the network: published checkpoints carry the table, ascending.
         log_range = math.log(diffusion.sigma_min), math.log(diffusion.sigma_max)
         self.register_buffer(
@@ -88,7 +98,7 @@ class ScoreNetwork(nn.Module):
                 linear(embedding, embedding),
             ]
         )
-        self.input_conv = convolution(grid_channels(config), config.channels)
+        self.input_conv = convolution(config.grid_channels, config.channels)
         self.encoder_modules, skips = make_encoder(config)
         self.central_block = nn.ModuleList(
             [
@@ -98,7 +108,8 @@ class ScoreNetwork(nn.Module):
             ]
         )
         self.decoder_modules = make_decoder(config, skips)
-        # Levels below the last one that attends need no rays (and a layer without use would stop distributed training).
+        # Levels below the last one that attends need no rays, and a layer without use would stop
+        # distributed training.
         self.ray_levels = (
             max(level for level, encoder in enumerate(self.encoder_modules) if encoder.attends) + 1
         )
@@ -111,9 +122,10 @@ class ScoreNetwork(nn.Module):
     def forward(
         self, inputs: Tensor, log_sigma: Tensor, rays: tuple[Tensor, Tensor, Tensor]
     ) -> Tensor:
-        """inputs: (2n, c, L, L). log_sigma: (2n,). rays: embeddings (ref, target, cond), (n or 1, ray_channels[0], G, G).
+        """inputs: (2n, c, L, L). log_sigma: (2n,). rays: embeddings (ref, target, cond).
 
-        G is `grid_size`, L where the patch size is 1.
+        Each of these is (n or 1, ray_channels[0], G, G). G is `grid_size`, L where the patch size
+        is 1.
         """
         embedding = self.embed_noise(log_sigma)
         rays = self.ray_pyramid(rays)
@@ -172,38 +184,26 @@ class ScoreNetwork(nn.Module):
         return outputs
 
 
-def grid_size(config: DenoiserConfig) -> int:
-    """Pixels a side of the network's first level; rays are given on four times as many."""
-    return config.latent_size // config.patch_size
-
-
-def grid_channels(config: DenoiserConfig) -> int:
-    """Channels of the network's input and output."""
-    return config.latent_channels * config.patch_size**2
-
-
-def level_channels(config: DenoiserConfig) -> list[int]:
-    """Channels of each level."""
-    return [config.channels * multiplier for multiplier in config.channel_multipliers]
-
-
 def make_encoder(config: DenoiserConfig) -> tuple[nn.ModuleList, list[int]]:
     """The levels on the way down, and the channels of every result that the decoder gets."""
-    widths, skips, levels = level_channels(config), [config.channels], nn.ModuleList()
+    widths, skips, levels = config.widths, [config.channels], nn.ModuleList()
     for level, width in enumerate(widths):
         encoder = Level(config, level, [skips[-1]] + [width] * (config.residual_blocks - 1))
         skips += [width] * config.residual_blocks
         if level < len(widths) - 1:
             encoder.downres = ResidualBlock(width, width, 4 * config.channels, "down")
-            encoder.combiner = Combiner(grid_channels(config), width)
+            encoder.combiner = Combiner(config.grid_channels, width)
             skips.append(width)
         levels.append(encoder)
     return levels, skips
 
 
 def make_decoder(config: DenoiserConfig, skips: list[int]) -> nn.ModuleList:
-    """The levels on the way up, the finest first; takes the encoder's channels from the end of `skips`."""
-    widths, levels = level_channels(config), []
+    """The levels on the way up, the finest first.
+
+    Takes the encoder's channels from the end of `skips`.
+    """
+    widths, levels = config.widths, []
     before = widths[-1]
     for level in range(len(widths) - 1, -1, -1):
         width = widths[level]
@@ -213,7 +213,7 @@ def make_decoder(config: DenoiserConfig, skips: list[int]) -> nn.ModuleList:
         ]
         decoder = Level(config, level, block_channels)
         decoder.group_norm = group_norm(width)
-        decoder.conv3x3 = convolution(width, grid_channels(config), scale=NEAR_ZERO)
+        decoder.conv3x3 = convolution(width, config.grid_channels, scale=NEAR_ZERO)
         if level > 0:
             decoder.final_res = ResidualBlock(width, width, 4 * config.channels, "up")
         levels.insert(0, decoder)

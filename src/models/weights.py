@@ -1,8 +1,16 @@
-"""Reading and writing weights: published files, our training checkpoints, and safetensors files, by the same functions.
+"""Reading and writing weights: published files, our training checkpoints, and safetensors files.
 
-A training checkpoint has the published layout (a torch.save dict) and three keys more: `format`, `config`, and the names
-need no `module.`. Without `config` a file holds the published model. A safetensors file says what it is in its metadata:
-{"format": "1", "kind": "denoiser" or "first_stage", "config": JSON}.
+The same functions read all of them. A training checkpoint has the published layout (a torch.save
+dict), with names that need no `module.`, and more keys, among them `format` and `config`. Without
+`config` a file holds the published model. A safetensors file says what it is in its metadata:
+
+    format               "1"
+    kind                 "denoiser" or "first_stage"
+    config               JSON, of a ModelConfig or a FirstStageConfig
+    first_stage_file     of a denoiser: name of the file beside this one that has its first stage
+
+In files of earlier versions `config` also has the settings of the training, and the first stage's
+place is the setting `data.first_stage`.
 """
 
 import json
@@ -17,12 +25,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from ..config import Config, config_from_dict
+from ..config import settings_from_dict, without_training
+from ..model_config import FirstStageConfig, ModelConfig
 from ..utils.checkpoint import FORMAT, first_line, read_checkpoint
-from ..utils.files import atomic_path
+from ..utils.files import atomic_path, from_base
 from .denoiser import Denoiser, build_denoiser
 from .first_stage import build_first_stage
-from .places import first_stage_of
+from .places import find_first_stage
 
 OTHER = {
     "denoiser": "load_first_stage (a first stage)",
@@ -33,23 +42,25 @@ OTHER = {
 def load_denoiser(
     path: str | Path, weights: str = "ema", device: str | torch.device = "cpu"
 ) -> Denoiser:
-    """A denoiser in eval mode, from a published .pth, our training checkpoint or a .safetensors file.
+    """A denoiser in eval mode, from a published .pth, a training checkpoint or a .safetensors file.
 
-    weights: "ema" (moving average; what sampling uses) or "raw" (as the optimizer left them); a safetensors file has one
-    set of weights, and this is not looked at. Raises FileNotFoundError, or ValueError (one line: the file, what is wrong).
+    weights: "ema" (moving average; what sampling uses) or "raw" (as the optimizer left them). A
+    safetensors file has one set of weights, and this is not looked at. Raises FileNotFoundError, or
+    ValueError (one line: the file, what is wrong).
     """
     path = Path(path)
     if weights not in ("ema", "raw"):
         raise ValueError(f"weights {weights!r}: expected ema or raw")
     if path.suffix == ".safetensors":
-        state, settings = _read_safetensors(path, "denoiser")
-        return _finish(_build_denoiser(path, settings), state, path, device)
+        state, metadata = _read_safetensors(path, "denoiser")
+        return _finish(_build_denoiser(path, _config_in(metadata, path)), state, path, device)
     checkpoint = read_checkpoint(path)
     if "score_sde_model" not in checkpoint:
         raise ValueError(f"{path}: {_describe(checkpoint, 'denoiser')}")
     if checkpoint.get("format", FORMAT) != FORMAT:
         raise ValueError(
-            f"{path}: checkpoint format {checkpoint['format']!r}; this version reads format {FORMAT}"
+            f"{path}: checkpoint format {checkpoint['format']!r}; "
+            f"this version reads format {FORMAT}"
         )
     denoiser = _build_denoiser(path, checkpoint.get("config", {}))
     state = _tensors(checkpoint["score_sde_model"], path)
@@ -59,45 +70,78 @@ def load_denoiser(
 
 
 def load_first_stage(path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
-    """A first stage in eval mode, from a published .ckpt or a .safetensors file; float32, whatever the file has.
+    """A first stage in eval mode, from a published .ckpt or a .safetensors file.
 
-    A .ckpt without settings holds the published VQGAN. Raises FileNotFoundError, or ValueError (one line).
+    It is float32, whatever the file has. A .ckpt without settings holds the published VQGAN. Raises
+    FileNotFoundError, or ValueError (one line).
     """
     path = Path(path)
     if path.suffix == ".safetensors":
-        state, settings = _read_safetensors(path, "first_stage")
-        settings = {"first_stage": settings}
+        state, metadata = _read_safetensors(path, "first_stage")
+        settings = _config_in(metadata, path)
     else:
         checkpoint = read_checkpoint(path)
         if "state_dict" not in checkpoint:
             raise ValueError(f"{path}: {_describe(checkpoint, 'first_stage')}")
-        state, settings = _tensors(checkpoint["state_dict"], path), checkpoint.get("config", {})
-        state = {
-            name: tensor for name, tensor in state.items() if not name.startswith("loss.")
-        }  # the training's discriminator
+        state = _tensors(checkpoint["state_dict"], path)
+        # What begins with `loss.` is the training's discriminator.
+        state = {name: item for name, item in state.items() if not name.startswith("loss.")}
+        settings = checkpoint.get("config", {})
+        if isinstance(settings, dict):
+            settings = settings.get("first_stage", {})
     with _naming(path):
-        first_stage = build_first_stage(_config(settings).first_stage)
+        first_stage = build_first_stage(settings_from_dict(FirstStageConfig, settings))
     return _finish(first_stage, state, path, device)
 
 
-def open_first_stage(config: Config, instance_data: Path) -> nn.Module:
-    """The frozen first stage that a training's settings name; raises as `load_first_stage`, and ValueError for another one."""
-    if config.first_stage.kind == "pixels":
-        return build_first_stage(config.first_stage).eval()
-    path = first_stage_of(config, instance_data)
+def open_first_stage(config: FirstStageConfig, path: Path | None, instance_data: Path) -> nn.Module:
+    """The frozen first stage of these settings.
+
+    path: of its weights; None: where `instance_data` has them. Raises as `load_first_stage`, and
+    ValueError for a first stage of other settings.
+    """
+    if config.kind == "pixels":
+        return build_first_stage(config).eval()
+    path = path or find_first_stage(instance_data)
     first_stage = load_first_stage(path)
-    if first_stage.config != config.first_stage:
+    if first_stage.config != config:
         raise ValueError(
-            f"first stage {path}: it is {first_stage.config}, the settings say {config.first_stage}: use the one that "
-            "the score network was trained with"
+            f"first stage {path}: it is {first_stage.config}, the settings say {config}: "
+            "use the one that the denoiser was trained with"
         )
     return first_stage
 
 
-def save_weights(path: str | Path, module: nn.Module, dtype: torch.dtype | None = None) -> None:
-    """Write a denoiser's or a first stage's weights and settings to a .safetensors file, whole or not at all.
+def named_first_stage(path: Path) -> Path | None:
+    """The file of the first stage that goes with a denoiser, if the denoiser's file names one.
 
-    dtype: of the floating tensors in the file, for example torch.float16 for half the size; None: as they are.
+    A path, which training checkpoints and files of earlier versions have, starts at the repository;
+    but a file of that name beside the denoiser's comes first.
+    """
+    if path.suffix == ".safetensors":
+        with _opened(path, "denoiser") as file:
+            metadata = file.metadata()
+        if name := metadata.get("first_stage_file"):
+            return path.parent / Path(name).name
+        settings = _config_in(metadata, path)
+    else:
+        settings = read_checkpoint(path).get("config", {})
+    named = settings.get("data", {}).get("first_stage")
+    beside = named and path.parent / Path(named).name
+    return beside if beside and beside.is_file() else from_base(named)
+
+
+def save_weights(
+    path: str | Path,
+    module: nn.Module,
+    dtype: torch.dtype | None = None,
+    first_stage_file: str | None = None,
+) -> None:
+    """Write a denoiser's or a first stage's weights and settings, whole or not at all.
+
+    path: ends in .safetensors. dtype: of the floating tensors in the file, for example
+    torch.float16 for half the size; None: as they are. first_stage_file: of a denoiser, the name
+    of the file beside it that holds its first stage.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
@@ -106,14 +150,15 @@ def save_weights(path: str | Path, module: nn.Module, dtype: torch.dtype | None 
         )
     kind = "denoiser" if isinstance(module, Denoiser) else "first_stage"
     metadata = {"format": str(FORMAT), "kind": kind, "config": json.dumps(asdict(module.config))}
+    if first_stage_file:
+        metadata["first_stage_file"] = first_stage_file
     tensors = {
         name: tensor.detach().to("cpu", dtype).contiguous()
         for name, tensor in module.state_dict().items()
     }
     with atomic_path(path) as temporary:
-        temporary.write_bytes(
-            save(tensors, metadata)
-        )  # save_file would keep it from other users of the machine
+        # save_file would keep it from other users of the machine.
+        temporary.write_bytes(save(tensors, metadata))
 
 
 def _describe(checkpoint: dict[str, Any], wanted: str) -> str:
@@ -127,13 +172,7 @@ def _describe(checkpoint: dict[str, Any], wanted: str) -> str:
 
 def _build_denoiser(path: Path, settings: object) -> Denoiser:
     with _naming(path):
-        return build_denoiser(_config(settings))
-
-
-def _config(settings: object) -> Config:
-    if not isinstance(settings, dict):
-        raise ValueError(f"config: expected a dict, found {type(settings).__name__}")
-    return config_from_dict(settings)
+        return build_denoiser(settings_from_dict(ModelConfig, without_training(settings)))
 
 
 @contextmanager
@@ -146,7 +185,7 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _tensors(state: object, path: Path) -> dict[str, Tensor]:
-    """A state dict with the names that DistributedDataParallel and torch.compile insert taken out."""
+    """A state dict without the names that DistributedDataParallel and torch.compile insert."""
     if not isinstance(state, dict) or not all(isinstance(item, Tensor) for item in state.values()):
         raise ValueError(
             f"{path}: expected names and tensors, found something else among the weights"
@@ -159,22 +198,32 @@ def _tensors(state: object, path: Path) -> dict[str, Tensor]:
 
 
 def _ema_state(denoiser: Denoiser, ema: object, path: Path) -> dict[str, Tensor]:
-    """The moving averages, by name: `shadow_params` is a bare list in the order of the trained parameters."""
+    """The moving averages by name; a file lists them in the order of the trained parameters."""
     averages = ema.get("shadow_params") if isinstance(ema, dict) else None
     if not isinstance(averages, list) or not averages:
         raise ValueError(
-            f'{path}: no EMA weights; load with weights="raw" to use the weights as the optimizer left them'
+            f'{path}: no EMA weights; load with weights="raw" to use the weights as the optimizer '
+            "left them"
         )
     names = [name for name, parameter in denoiser.named_parameters() if parameter.requires_grad]
     if len(averages) != len(names):
         raise ValueError(
-            f"{path}: {len(averages)} EMA weights (shadow_params), the model in its config has {len(names)}"
+            f"{path}: {len(averages)} EMA weights (shadow_params), the model in its config has "
+            f"{len(names)}"
         )
     return _tensors(dict(zip(names, averages, strict=True)), path)
 
 
-def _read_safetensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and settings of a file written by `save_weights`."""
+def _read_safetensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a file written by `save_weights`."""
+    with _opened(path, kind) as file:
+        names = file.keys()
+        return {name: file.get_tensor(name) for name in names}, file.metadata()
+
+
+@contextmanager
+def _opened(path: Path, kind: str) -> Iterator[Any]:
+    """A file of this kind written by `save_weights`; raises FileNotFoundError or ValueError."""
     if not path.is_file():
         raise FileNotFoundError(f"no weights {path}")
     try:
@@ -182,19 +231,26 @@ def _read_safetensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[st
             metadata = file.metadata() or {}
             if metadata.get("format") != str(FORMAT):
                 raise ValueError(
-                    f"{path}: metadata format {metadata.get('format')!r}; expected {str(FORMAT)!r}, as save_weights writes"
+                    f"{path}: metadata format {metadata.get('format')!r}; "
+                    f"expected {str(FORMAT)!r}, as save_weights writes"
                 )
             if metadata.get("kind") != kind:
                 other = OTHER[kind] if metadata.get("kind") in OTHER else "(unknown)"
                 raise ValueError(
-                    f"{path}: no {kind.replace('_', ' ')}, but {metadata.get('kind')!r}; give it to {other}"
+                    f"{path}: no {kind.replace('_', ' ')}, but {metadata.get('kind')!r}; "
+                    f"give it to {other}"
                 )
-            settings = json.loads(metadata.get("config", ""))
-            return {name: file.get_tensor(name) for name in file.keys()}, settings  # noqa: SIM118
+            yield file
     except SafetensorError as error:
         raise ValueError(
             f"{path}: not a safetensors file, or a damaged one ({first_line(error)})"
         ) from error
+
+
+def _config_in(metadata: dict[str, str], path: Path) -> Any:
+    """The settings in a file's metadata, as plain values."""
+    try:
+        return json.loads(metadata.get("config", ""))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: the config in the metadata is not JSON ({error})") from error
 
@@ -202,22 +258,21 @@ def _read_safetensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[st
 def _finish(
     module: nn.Module, state: dict[str, Tensor], path: Path, device: str | torch.device
 ) -> Any:
-    """The module with the weights, in eval mode on the device; raises ValueError for names or shapes that don't fit."""
+    """The module with the weights, in eval mode on the device; ValueError where they don't fit."""
     expected = module.state_dict()
-    missing, unexpected = (
-        [name for name in expected if name not in state],
-        [name for name in state if name not in expected],
-    )
+    missing = [name for name in expected if name not in state]
+    unexpected = [name for name in state if name not in expected]
     for problem, names in (("missing", missing), ("unexpected", unexpected)):
         if names:
             raise ValueError(
-                f"{path}: {len(names)} {problem} weights, the first {names[0]}: the file is of another model than its config"
+                f"{path}: {len(names)} {problem} weights, the first {names[0]}: "
+                "the file is of another model than its config"
             )
     for name, tensor in expected.items():
         if state[name].shape != tensor.shape:
-            found, fits = list(state[name].shape), list(tensor.shape)
             raise ValueError(
-                f"{path}: weight {name} has shape {found}, expected {fits}: the file is of another model"
+                f"{path}: weight {name} has shape {list(state[name].shape)}, "
+                f"expected {list(tensor.shape)}: the file is of another model"
             )
     module.load_state_dict(state)
     return module.eval().to(device)

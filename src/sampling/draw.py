@@ -15,11 +15,12 @@ from ..diffusion.levels import Step
 from ..diffusion.registry import find_sampler
 from ..diffusion.sde import VarianceExploding
 from ..models.denoiser import Denoiser
+from ..utils.distributed import device_of
 from ..utils.pictures import read_square, to_frame, to_tensor
 from ..utils.random import generator
 from .drawing import Drawing, Frame
 from .method import Method
-from .views import ViewsInTurn, device_of, mean_score
+from .views import ViewsInTurn, mean_score
 
 
 class Drawn(NamedTuple):
@@ -82,15 +83,15 @@ def draw(
 def encode(first_stage: nn.Module, photo: str | Path, denoiser: Denoiser) -> Tensor:
     """The latent (channels, size, size) float32, on the CPU, of a photo's centre square.
 
-    Raises ValueError for a first stage of other latents than the score network's.
+    Raises ValueError for a first stage of other latents than the denoiser's.
     """
     image = to_tensor(read_square(photo, denoiser.config.first_stage.image_size))
     latent = first_stage.encode(image.to(device_of(denoiser)))[0].float().cpu()
-    if latent.shape != latent_shape(denoiser):
+    expected = denoiser.config.latent_shape
+    if latent.shape != expected:
         raise ValueError(
-            f"the first stage makes latents of shape {tuple(latent.shape)}, the score network "
-            f"expects {latent_shape(denoiser)}; use the --first-stage that the score network was "
-            "trained with"
+            f"the first stage makes latents of shape {tuple(latent.shape)}, the denoiser "
+            f"expects {expected}; use the --first-stage that the denoiser was trained with"
         )
     return latent
 
@@ -154,7 +155,8 @@ def draw_batch(
     def report(step: Step) -> None:
         watch(Progress(batch, step, method.steps, views.pairs))
 
-    prior = noise((len(batch), *latent_shape(denoiser))).to(device_of(denoiser)) * sde.sigma_max
+    shape = (len(batch), *denoiser.config.latent_shape)
+    prior = noise(shape).to(device_of(denoiser)) * sde.sigma_max
     options = method.options | {"callback": report if watch else None}
     sampler = find_sampler(method.sampler).function
     return sampler(score, prior, sde, method.steps, noise=noise, **options)
@@ -174,9 +176,3 @@ def frame_noise(batch: list[Frame], seed: int) -> Callable[[tuple[int, ...]], Te
         )
 
     return noise
-
-
-def latent_shape(denoiser: Denoiser) -> tuple[int, int, int]:
-    """(channels, size, size) of a frame's latent."""
-    settings = denoiser.config.denoiser
-    return settings.latent_channels, settings.latent_size, settings.latent_size

@@ -6,6 +6,7 @@ interruption.
 """
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +20,10 @@ from ..samples import SPEC, RunFolder, Sample
 from ..utils.files import atomic_path, fingerprint
 from ..utils.pictures import read_frame, write_contact_sheet, write_png, write_video
 
+PREVIEW_SECONDS = 5.0  # between two contact sheets of a run that is being made
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(eq=False)
 class Run:
     """One drawing of a path's frames, stored in its folder."""
 
@@ -29,6 +32,7 @@ class Run:
     spec: SamplingSpec
     given: dict[int, Path]  # pose index -> photo
     made: set[int] = field(default_factory=set)  # frames that this process wrote
+    previewed: float = field(default_factory=time.monotonic)  # when, by the monotonic clock
 
     @property
     def folder(self) -> Path:
@@ -77,6 +81,17 @@ class Run:
             )
         return torch.from_numpy(latent)
 
+    def write_frame(
+        self, index: int, latent: Tensor, image: np.ndarray, frames_per_second: float
+    ) -> None:
+        """Save a frame that has been drawn. Video and contact sheet follow as they can be made."""
+        self.write_latent(index, latent)
+        self.write_image(index, image)
+        self.write_summary(frames_per_second)
+        if not self.complete() and time.monotonic() - self.previewed >= PREVIEW_SECONDS:
+            self.write_contact_sheet()
+            self.previewed = time.monotonic()
+
     def write_latent(self, index: int, latent: Tensor) -> None:
         """Save a frame's latent, whole or not at all.
 
@@ -112,7 +127,7 @@ class Run:
             self.write_contact_sheet()
 
     def write_contact_sheet(self) -> None:
-        """All frames side by side; those that are not there yet are grey. At least one must be there."""
+        """All frames side by side; those that are not there yet are grey."""
         indices = sorted(self.frames())
         frames = {
             index: read_frame(self.place.image(index)) for index in indices if self.has_image(index)

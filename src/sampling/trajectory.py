@@ -1,6 +1,5 @@
 """The frames of a path, drawn one after the other and stored."""
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -8,16 +7,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..config import config_to_dict
 from ..models.denoiser import Denoiser
+from ..utils.distributed import device_of
 from ..utils.progress import progress_bar
-from .draw import Progress, decode, draw, encode, latent_shape
+from .draw import Progress, decode, draw, encode
 from .drawing import Drawing
 from .method import Method
 from .runs import Run, open_runs
-from .views import device_of
-
-PREVIEW_SECONDS = 5.0  # between two contact sheets of a run that is being made
 
 
 @torch.inference_mode()
@@ -54,11 +50,10 @@ def sample_trajectory(
         )
     opened = open_runs(directories, runs)
     for run in opened:
-        run.claim({**asdict(method), "weights": weights, "config": _model_settings(denoiser)})
+        run.claim({**asdict(method), "weights": weights, "config": asdict(denoiser.config)})
     drawings = _begin(opened, denoiser, first_stage)
     for run in opened:
         run.write_summary(frames_per_second)
-    done, shown = 0, time.monotonic()
     run_of = dict(zip(drawings, opened, strict=True))
     waiting = [frame for drawing in drawings for frame in drawing.waiting()]
     total = sum(method.pairs(len(frame.views)) for frame in waiting) * method.steps
@@ -67,18 +62,10 @@ def sample_trajectory(
         def watch(now: Progress) -> None:
             bar.update(now.pairs)
 
-        for (drawing, index), latent, image in draw(
-            drawings, denoiser, first_stage, method, batch_size, watch, stop
-        ):
-            done += 1
+        drawn = draw(drawings, denoiser, first_stage, method, batch_size, watch, stop)
+        for done, ((drawing, index), latent, image) in enumerate(drawn, start=1):
             bar.set_postfix_str(f"{done} of {len(waiting)} frames", refresh=False)
-            run = run_of[drawing]
-            run.write_latent(index, latent)
-            run.write_image(index, image)
-            run.write_summary(frames_per_second)
-            if not run.complete() and time.monotonic() - shown >= PREVIEW_SECONDS:
-                run.write_contact_sheet()
-                shown = time.monotonic()
+            run_of[drawing].write_frame(index, latent, image, frames_per_second)
     return opened
 
 
@@ -90,7 +77,7 @@ def _begin(runs: list[Run], denoiser: Denoiser, first_stage: nn.Module) -> list[
     encoded: dict[Path, Tensor] = {}
     drawings = []
     for run in runs:
-        latents = run.read_latents(latent_shape(denoiser))
+        latents = run.read_latents(denoiser.config.latent_shape)
         for index, photo in run.given.items():
             if index in latents:
                 continue
@@ -103,8 +90,3 @@ def _begin(runs: list[Run], denoiser: Denoiser, first_stage: nn.Module) -> list[
                 run.write_image(index, decode(first_stage, latent.to(device_of(denoiser))))
         drawings.append(Drawing(run.spec, latents, run.number))
     return drawings
-
-
-def _model_settings(denoiser: Denoiser) -> dict:
-    settings = config_to_dict(denoiser.config)
-    return {part: settings[part] for part in ("first_stage", "denoiser", "diffusion")}

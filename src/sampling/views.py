@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..models.denoiser import Denoiser
+from ..utils.distributed import device_of
 from ..utils.precision import autocast
 from ..utils.random import generator
 from .drawing import Frame
@@ -118,8 +119,3 @@ def mean_score(
     # Not index_add: on a GPU its order of summation, and so its rounding, changes from call to
     # call.
     return torch.stack([of_frame.mean(dim=0) for of_frame in torch.cat(scores).split(views.counts)])
-
-
-def device_of(denoiser: Denoiser) -> torch.device:
-    """Where the network is."""
-    return next(denoiser.parameters()).device

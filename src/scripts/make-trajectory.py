@@ -1,4 +1,4 @@
-"""Write a camera path as sampling-spec.json: a preset, a RealEstate10K sequence, or your own matrices."""
+"""Write a camera path as sampling-spec.json."""
 
 try:
     from photonvs.commands import run

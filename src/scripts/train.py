@@ -1,4 +1,4 @@
-"""Train the score network on frame pairs."""
+"""Train the denoiser on frame pairs."""
 
 try:
     from photonvs.commands import run

@@ -1,11 +1,13 @@
-"""Training the first stage, the image autoencoder that the score network works in: VQGAN, Esser et al. 2021.
+"""Training the first stage, whose latents the denoiser works on: VQGAN, Esser et al. 2021.
 
-Per step, from one pass of the autoencoder: reconstruction (mean absolute error and perceptual distance), codebook and
-commitment, and after `discriminator_start` steps the adversarial losses of both sides.
+Each step makes its losses from one pass of the autoencoder. They are reconstruction (mean absolute
+error and perceptual distance), codebook and commitment. After `discriminator_start` steps come the
+adversarial losses of both sides.
 """
 
 import logging
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -13,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..config import Config, config_to_dict
-from ..datasets.chunks import has_chunks
+from ..config import Config
+from ..datasets.chunk_files import has_chunks
 from ..datasets.frames import ChunkFrameDataset, FrameDataset
 from ..datasets.pairs import FramePairs
 from ..models import build_first_stage, load_first_stage, save_weights
@@ -25,7 +27,9 @@ from ..utils.checkpoint import list_checkpoints, save_checkpoint
 from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
-from ..utils.files import BASE
+from ..utils.files import from_base
+from ..utils.pictures import from_bytes
+from ..utils.precision import autocast
 from .first_stage_losses import (
     AdversarialLoss,
     Autoencoding,
@@ -35,7 +39,8 @@ from .first_stage_losses import (
     perplexity,
 )
 from .reconstruction import reconstruction_picture, reconstruction_quality
-from .trainer import Trainer, rate_factor
+from .steps import Scalars, accumulate, check_finite, rate_factor
+from .trainer import Trainer
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +58,7 @@ class FirstStageTask:
         self.config, self.process = config, process
         settings, seed = config.first_stage_training, config.training.seed
         self.dataset = _frames(config, flip=settings.flip)
+        self.dataset.crop = settings.crop
         validation = config.data.validation
         self.held_out = _frames(config, validation) if validation else None
         self.perceptual = load_perceptual(settings.perceptual, process.device)
@@ -67,54 +73,51 @@ class FirstStageTask:
         )
         self.discriminator = None
         if settings.discriminator_weight:
-            discriminator = PatchDiscriminator(
-                settings.discriminator_channels, settings.discriminator_layers
-            )
-            self.discriminator = discriminator.to(process.device).train()
+            sizes = settings.discriminator_channels, settings.discriminator_layers
+            self.discriminator = PatchDiscriminator(*sizes).to(process.device).train()
             self.adversarial = process.parallel(AdversarialLoss(self.discriminator))
-            self.discriminator_optimizer = torch.optim.Adam(
-                self.discriminator.parameters(), rate, ADAM_BETAS
-            )
+            judges = self.discriminator.parameters()
+            self.discriminator_optimizer = torch.optim.Adam(judges, rate, ADAM_BETAS)
 
-    @property
-    def modules(self) -> dict[str, nn.Module]:
-        """What is trained, by name."""
-        modules = {"first_stage": self.first_stage, "discriminator": self.discriminator}
-        return {name: module for name, module in modules.items() if module is not None}
-
-    def update(self, batches: Iterable[dict[str, Tensor]], step: int) -> dict[str, Tensor]:
-        """One step of the autoencoder over `training.accumulation` batches, and one of the discriminator once it takes part."""
-        accumulation = self.config.training.accumulation
-        adversarial = (
-            self.discriminator is not None
-            and step >= self.config.first_stage_training.discriminator_start
-        )
-        optimizers = (
-            [self.optimizer, self.discriminator_optimizer] if adversarial else [self.optimizer]
-        )
+    def update(self, batches: Iterable[dict[str, Tensor]], step: int) -> Scalars:
+        """One step of the autoencoder, and one of the discriminator once it takes part."""
+        settings = self.config.first_stage_training
+        adversarial = self.discriminator is not None and step >= settings.discriminator_start
+        optimizers = [self.optimizer, *([self.discriminator_optimizer] if adversarial else [])]
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
-        rows, all_latents, all_codes = [], [], []
-        for part, batch in enumerate(batches, start=1):
-            images = batch["image"].to(self.process.device, non_blocking=True).float() / 127.5 - 1
-            last = part == accumulation
-            with self.process.averaging(self.autoencoding, now=last):
-                reconstructions, latents, quantized, codes = self.autoencoding(images)
-                losses = self._losses(images, reconstructions, latents, quantized, adversarial)
-                (losses["loss"] / accumulation).backward()
-            if adversarial:
-                with self.process.averaging(self.adversarial, now=last):
-                    losses["discriminator"] = self.adversarial(images, reconstructions.detach())
-                    (losses["discriminator"] / accumulation).backward()
-            rows.append({name: loss.detach() for name, loss in losses.items()})
-            all_latents.append(latents.detach().movedim(1, -1).flatten(0, -2))
-            all_codes.append(codes.flatten())
+        parts = accumulate(
+            batches,
+            self.config.training.accumulation,
+            lambda batch, last: self._backward(batch, last, adversarial),
+        )
         for optimizer in optimizers:
             self._move(optimizer, step)
-        scalars = {name: torch.stack([row[name] for row in rows]).mean() for name in rows[0]}
-        scalars |= self._care_for_codes(torch.cat(all_codes), torch.cat(all_latents), step)
+        used = self._care_for_codes(parts.pop("codes"), parts.pop("latents"), step)
         self.ema.update(self.first_stage)
-        return scalars
+        return {name: values.mean() for name, values in parts.items()} | used
+
+    def _backward(
+        self, batch: dict[str, Tensor], last: bool, adversarial: bool
+    ) -> dict[str, Tensor]:
+        """The gradients of a part of a step's batch.
+
+        Returns its losses by name, and of each latent pixel `latents` (m, c) and `codes` (m,).
+        """
+        count = self.config.training.accumulation
+        images = from_bytes(batch["image"].to(self.process.device, non_blocking=True))
+        with self.process.averaging(self.autoencoding, now=last):
+            with autocast(self.process.device, self.config.training.precision):
+                reconstructions, latents, quantized, codes = self.autoencoding(images)
+            losses = self._losses(images, reconstructions, latents, quantized, adversarial)
+            (losses["loss"] / count).backward()
+        if adversarial:
+            with self.process.averaging(self.adversarial, now=last):
+                losses["discriminator"] = self.adversarial(images, reconstructions.detach())
+                (losses["discriminator"] / count).backward()
+        row = {name: loss.detach() for name, loss in losses.items()}
+        row["latents"] = latents.detach().movedim(1, -1).flatten(0, -2)
+        return row | {"codes": codes.flatten()}
 
     def _losses(
         self,
@@ -133,38 +136,30 @@ class FirstStageTask:
             losses["perceptual"] = self.perceptual(images, reconstructions).mean()
             loss = loss + settings.perceptual_weight * losses["perceptual"]
         if adversarial:
-            frozen = {
-                name: parameter.detach()
-                for name, parameter in self.discriminator.named_parameters()
-            }
-            losses["generator"] = generator_loss(
-                functional_call(self.discriminator, frozen, reconstructions)
-            )
+            named = self.discriminator.named_parameters()
+            frozen = {name: parameter.detach() for name, parameter in named}
+            judged = functional_call(self.discriminator, frozen, reconstructions)
+            losses["generator"] = generator_loss(judged)
             last_layer = self.first_stage.decoder.conv_out.weight
             losses["adaptive_weight"] = adaptive_weight(loss, losses["generator"], last_layer)
-            loss = (
-                loss
-                + settings.discriminator_weight * losses["adaptive_weight"] * losses["generator"]
-            )
+            weight = settings.discriminator_weight * losses["adaptive_weight"]
+            loss = loss + weight * losses["generator"]
         losses["codebook"] = codebook_loss(latents, quantized, settings.commitment)
         losses["loss"] = loss + settings.codebook_weight * losses["codebook"]
         return losses
 
     def _move(self, optimizer: torch.optim.Optimizer, step: int) -> None:
-        """A step of an optimizer, with the rate of the present settings, warm-up and decay; gradients must be finite."""
+        """A step of an optimizer, with the rate of the present settings, warm-up and decay."""
         training = self.config.training
         rate = self.config.first_stage_training.learning_rate_per_image * training.batch_size
         (group,) = optimizer.param_groups
         group["lr"] = rate * rate_factor(training, step)
         norm = nn.utils.get_total_norm([parameter.grad for parameter in group["params"]])
-        if not torch.isfinite(norm):
-            raise ValueError(
-                f"the gradient of step {step + 1} is not finite: lower first_stage_training.learning_rate_per_image"
-            )
+        check_finite(norm, step, "first_stage_training.learning_rate_per_image")
         optimizer.step()
 
     def _care_for_codes(self, codes: Tensor, latents: Tensor, step: int) -> dict[str, Tensor]:
-        """Restart idle codes; how the codebook was used in this step by this process: perplexity, used and restarted codes."""
+        """Restart idle codes, and say how this process used the codebook in this step."""
         counts = torch.bincount(codes, minlength=self.config.first_stage.codebook_size)
         restarted = self.restarts.update(counts, latents, step)
         return {
@@ -187,7 +182,10 @@ class FirstStageTask:
         return state
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on from a checkpoint; a discriminator that it lacks begins anew, one of other sizes is a ValueError."""
+        """Go on from a checkpoint; a discriminator that it lacks begins anew.
+
+        Raises ValueError for a discriminator of other sizes.
+        """
         self.first_stage.load_state_dict(state["first_stage"])
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -197,23 +195,27 @@ class FirstStageTask:
                 self.discriminator.load_state_dict(state["discriminator"])
             except RuntimeError as error:
                 raise ValueError(
-                    "the checkpoint's discriminator is of other sizes than first_stage_training.discriminator_channels and "
-                    "discriminator_layers: use those it was trained with"
+                    "the checkpoint's discriminator is of other sizes than "
+                    "first_stage_training.discriminator_channels and discriminator_layers: "
+                    "use those it was trained with"
                 ) from error
             self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
 
     def pictures(self) -> dict[str, Tensor]:
-        """Held-out frames (or else the training's first) and below them their reconstructions, with the averaged weights."""
+        """Held-out frames, or else the training's first, and below them their reconstructions.
+
+        These are made with the averaged weights.
+        """
         dataset = self.dataset if self.held_out is None else self.held_out
         with self.ema.applied_to(self.first_stage):
-            return {
-                "samples/true_reconstructed": reconstruction_picture(
-                    self.first_stage, dataset, PICTURES
-                )
-            }
+            picture = reconstruction_picture(self.first_stage, dataset, PICTURES)
+        return {"samples/true_reconstructed": picture}
 
     def validate(self, step: int) -> dict[str, float]:
-        """PSNR and SSIM of held-out frames, with the averaged weights; empty without `data.validation`."""
+        """PSNR and SSIM of held-out frames, with the averaged weights.
+
+        Empty without `data.validation`.
+        """
         if self.held_out is None:
             return {}
         with self.ema.applied_to(self.first_stage):
@@ -221,50 +223,62 @@ class FirstStageTask:
             return reconstruction_quality(self.first_stage, self.held_out, count)
 
     def export(self, path: str | Path) -> None:
-        """Write the averaged weights for users: `path`, a .safetensors file, and beside it a .ckpt in the published layout.
+        """Write the averaged weights for users, to `path`, a .safetensors file.
 
-        The .ckpt has the published names under `state_dict`, the discriminator's under `loss.discriminator.`, and `config`.
+        Beside it goes a .ckpt in the published layout: under `state_dict` the published names, the
+        discriminator's after `loss.discriminator.`, and `config`.
         """
         with self.ema.applied_to(self.first_stage):
             save_weights(path, self.first_stage)
             state = dict(self.first_stage.state_dict())
             if self.discriminator is not None:
-                state |= {
-                    f"loss.discriminator.{name}": item
-                    for name, item in self.discriminator.state_dict().items()
-                }
-            settings = {"first_stage": config_to_dict(self.config)["first_stage"]}
-            save_checkpoint(
-                Path(path).with_suffix(".ckpt"), {"state_dict": state, "config": settings}
-            )
+                judges = self.discriminator.state_dict()
+                state |= {f"loss.discriminator.{name}": item for name, item in judges.items()}
+            settings = {"first_stage": asdict(self.config.first_stage)}
+            published = {"state_dict": state, "config": settings}
+            save_checkpoint(Path(path).with_suffix(".ckpt"), published)
 
 
 def _check(config: Config) -> None:
-    """Raise ValueError for settings that this training cannot follow."""
+    """Raise ValueError for settings that this training, but not others, cannot follow."""
     settings, size = config.first_stage_training, config.first_stage.image_size
     if config.first_stage.kind != "vqgan":
         raise ValueError(
             f"first_stage.kind {config.first_stage.kind!r} has no weights to train; expected vqgan"
         )
-    if config.training.precision != "float32" or config.training.compile:
+    if config.training.precision not in ("float32", "bfloat16") or config.training.compile:
         raise ValueError(
-            "the first stage is trained with training.precision=float32 and training.compile=false only"
+            f"training.precision {config.training.precision}, training.compile "
+            f"{config.training.compile}: expected float32 or bfloat16, and false, to train a first "
+            "stage"
         )
+    if settings.crop is not None:
+        shrink = (
+            size // config.first_stage.latent_shape[-1]
+        )  # pixels that a latent pixel stands for
+        if not shrink <= settings.crop <= size or settings.crop % shrink:
+            raise ValueError(
+                f"first_stage_training.crop {settings.crop}: expected a multiple of {shrink} "
+                f"up to {size}"
+            )
+        size = settings.crop
     if settings.discriminator_weight and patches(size, settings.discriminator_layers) < 1:
         raise ValueError(
-            f"first_stage_training.discriminator_layers {settings.discriminator_layers}: too many for images of {size} pixels"
+            f"first_stage_training.discriminator_layers {settings.discriminator_layers}: "
+            f"too many for images of {size} pixels"
         )
 
 
 def _first_weights(config: Config) -> nn.Module:
-    """The first stage before its first step: random, or with the weights of `training.initial_weights`."""
-    if config.training.initial_weights is None:
+    """The first stage before its first step: random, or with `training.initial_weights`."""
+    path = from_base(config.training.initial_weights)
+    if path is None:
         return build_first_stage(config.first_stage)
-    path = BASE / config.training.initial_weights
     first_stage = load_first_stage(path)
     if first_stage.config != config.first_stage:
         raise ValueError(
-            f"weights {path} are of {first_stage.config}, the settings say {config.first_stage}: use the same"
+            f"weights {path} are of {first_stage.config}, the settings say {config.first_stage}: "
+            "use the same"
         )
     return first_stage
 
@@ -274,35 +288,34 @@ def _frames(config: Config, folder: str | None = None, flip: bool = False) -> Fr
     data, size, seed = config.data, config.first_stage.image_size, config.training.seed
     chunks, poses, videos = data.chunks, data.poses, data.videos
     if folder is not None:
-        chunks = folder if has_chunks(BASE / folder) else None
+        chunks = folder if has_chunks(from_base(folder)) else None
         poses, videos = f"{folder}/poses.npy", f"{folder}/videos"
     if chunks is not None:
-        return ChunkFrameDataset(BASE / chunks, size, seed, flip)
-    return FrameDataset(BASE / poses, BASE / videos, size, seed, flip)
+        return ChunkFrameDataset(from_base(chunks), size, seed, flip)
+    return FrameDataset(from_base(poses), from_base(videos), size, seed, flip)
 
 
 def train_first_stage(config: Config, instance_data: Path, device: str | None = None) -> Path:
-    """Train the first stage of `config`, or go on where `instance_data`/first-stage stands; also under torchrun.
+    """Train the first stage of `config`, or go on where `instance_data`/first-stage stands.
 
-    Writes first-stage/checkpoints and first-stage/logs as the score network's training does, and at its end
-    first-stage.safetensors, where the other commands look for it, and first-stage.ckpt. Returns the former's path. Raises
-    ValueError or FileNotFoundError for settings, data or weights that do not fit.
+    Also under torchrun. Writes first-stage/checkpoints and first-stage/logs as the denoiser's
+    training does. At its end it writes first-stage.safetensors, where the other commands look for
+    it, and first-stage.ckpt. Returns the former's path. Raises ValueError or FileNotFoundError for
+    settings, data or weights that do not fit.
     """
     instance_data = Path(instance_data)
     folder, exported = instance_data / "first-stage", instance_data / OWN_FIRST_STAGE
     if exported.exists() and not list_checkpoints(folder / "checkpoints"):
         raise ValueError(
-            f"{exported} exists and no checkpoint in {folder} goes with it: move it elsewhere or train with another "
-            "--instance-data, since training would replace it"
+            f"{exported} exists and no checkpoint in {folder} goes with it: move it elsewhere or "
+            "train with another --instance-data, since training would replace it"
         )
     with flushed_denormals(), join_processes(device) as process:
         task = FirstStageTask(config, process)
         Trainer(task, folder / "checkpoints", folder / "logs", process).run(task.validate)
         if process.leads:
             task.export(exported)
-            quality = ", ".join(
-                f"{name} {value:.4g}"
-                for name, value in task.validate(config.training.steps).items()
-            )
+            scores = task.validate(config.training.steps)
+            quality = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
             log.info("wrote %s; held-out frames: %s", exported, quality or "none (data.validation)")
     return exported

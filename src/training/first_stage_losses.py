@@ -1,4 +1,4 @@
-"""What the first stage's training descends: codebook and adversarial losses, their balance, and the care for idle codes."""
+"""Losses of the first stage's training, the balance between them, and the care for idle codes."""
 
 import torch
 import torch.nn.functional as F
@@ -20,24 +20,23 @@ class Autoencoding(nn.Module):
         self.first_stage = first_stage
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Images (n, 3, S, S) in [-1, 1] -> reconstructions, latents before and after quantization, codes (n, L, L).
+        """Images (n, 3, S, S) in [-1, 1] -> reconstructions, latents, quantized latents, codes.
 
-        Straight-through: to the latents, the decoder's gradient passes as if nothing had been quantized.
+        Codes are (n, L, L). Straight-through: the decoder's gradient passes to the latents as if
+        nothing had been quantized. Under autocast the two networks are computed in its precision,
+        and codes are looked for in float32.
         """
-        latents = self.first_stage.encode(images)
-        codes = self.first_stage.quantize.indices(latents.detach())
+        latents = self.first_stage.encode(images).to(images.dtype)
+        with torch.autocast(images.device.type, enabled=False):
+            codes = self.first_stage.quantize.indices(latents.detach())
         quantized = self.first_stage.quantize.embedding(codes).movedim(-1, 1)
         passed = latents + (quantized - latents).detach()
-        return (
-            self.first_stage.decoder(self.first_stage.post_quant_conv(passed)),
-            latents,
-            quantized,
-            codes,
-        )
+        decoded = self.first_stage.decoder(self.first_stage.post_quant_conv(passed))
+        return decoded.to(images.dtype), latents, quantized, codes
 
 
 class AdversarialLoss(nn.Module):
-    """The discriminator's training pass as one module: its loss on true and reconstructed images."""
+    """The discriminator's training pass as one module: its loss on true and made images."""
 
     def __init__(self, discriminator: PatchDiscriminator) -> None:
         super().__init__()
@@ -48,20 +47,21 @@ class AdversarialLoss(nn.Module):
 
 
 def codebook_loss(latents: Tensor, quantized: Tensor, commitment: float) -> Tensor:
-    """Codes drawn to the latents that chose them, and `commitment` (beta) times the reverse: the scalar loss of a batch.
+    """The scalar loss that draws codes to the latents that chose them, and latents to their codes.
 
-    van den Oord et al. 2017, equation 3; means over all numbers, as in the published training (the papers write sums).
-    The published training has beta at the other term: see `FirstStageTrainingConfig`.
+    `commitment` (beta) weights the latter. van den Oord et al. 2017, equation 3, with means over
+    all numbers, as in the published training (the papers write sums). The published training has
+    beta at the other term: see `FirstStageTrainingConfig`.
     """
-    return F.mse_loss(quantized, latents.detach()) + commitment * F.mse_loss(
-        latents, quantized.detach()
-    )
+    of_codes = F.mse_loss(quantized, latents.detach())
+    return of_codes + commitment * F.mse_loss(latents, quantized.detach())
 
 
 def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last_layer: Tensor) -> Tensor:
-    """Esser et al. 2021, equation 7: what brings the two losses' gradients at the last layer to one norm; a constant.
+    """What brings the two losses' gradients at the last layer to one norm; a constant.
 
-    Delta and the upper limit are those of the published training (the paper says 1e-6 and no limit).
+    Esser et al. 2021, equation 7. Delta and the upper limit are those of the published training
+    (the paper says 1e-6 and no limit).
     """
     norms = [
         torch.autograd.grad(loss, last_layer, retain_graph=True)[0].norm()
@@ -71,15 +71,19 @@ def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last_layer: Ten
 
 
 def perplexity(counts: Tensor) -> Tensor:
-    """Exponential of the entropy of codes used `counts` (codes,) times: from 1, one code only, to their number, all alike."""
+    """Exponential of the entropy of codes used `counts` (codes,) times.
+
+    From 1, where one code only is used, to the number of codes, where all are used alike.
+    """
     return torch.special.entr(counts / counts.sum()).sum().exp()
 
 
 class CodeRestarts:
-    """Places a code that no latent chose for `after` steps at a latent of the present step. Ours; the published has none.
+    """Places a code that no latent chose for `after` steps at a latent of the present step.
 
-    The first step places the whole codebook. Without it most codes of a small training never come into use. With several
-    processes, all take the first one's latents.
+    The published training has no such thing. The first step places the whole codebook. Without
+    that, most codes of a small training never come into use. With several processes, all take the
+    first one's latents.
     """
 
     def __init__(self, codebook: nn.Embedding, after: int, seed: int, process: Process) -> None:
@@ -88,9 +92,10 @@ class CodeRestarts:
 
     @torch.no_grad()
     def update(self, counts: Tensor, latents: Tensor, step: int) -> int:
-        """Note a step's uses (codes,) and restart codes from its latents (m, c); every process must call it.
+        """Note a step's uses (codes,) and restart codes from its latents (m, c).
 
-        Returns the number of restarted codes: of those due, at most as many as there are latents. Drawn from (seed, step).
+        Every process must call it. Latents are drawn from (seed, step). Returns the number of
+        restarted codes: of those due, at most as many as there are latents.
         """
         self.idle = torch.where(self.process.sum(counts.to("cpu", copy=True)) > 0, 0, self.idle + 1)
         due = (self.idle > self.after).nonzero()[:, 0][: len(latents)]

@@ -1,14 +1,13 @@
 """Encoding all frames of a data set once with the frozen first stage, for training from latents.
 
-The cache's format is in `datasets.latents`. Videos are decoded by the DataLoader's workers, each video by one of them from its
-start to its end, and encoded here.
+The cache's format is in `datasets.latents`. Videos are decoded by the DataLoader's workers, each
+video by one of them from its start to its end, and encoded here.
 """
 
 import logging
-import sys
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,17 +28,19 @@ from ..datasets.latents import (
     create_cache,
     describe,
     first_stage_fingerprint,
-    poses_of,
 )
 from ..datasets.poses import PoseFile, load_poses
+from ..datasets.sources import poses_of
 from ..datasets.video import crop_and_resize, find_videos
 from ..datasets.video_reader import VideoReader
-from ..models.first_stage import latent_shape
-from ..utils.files import BASE, atomic_path
+from ..utils.distributed import device_of
+from ..utils.files import atomic_path, from_base
+from ..utils.pictures import from_bytes
+from ..utils.precision import autocast, check_precision
+from ..utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
-PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 CHUNK = 64  # frames decoded and encoded together; what a damaged place in a video costs at most
 
 
@@ -48,9 +49,7 @@ class Encoded:
     """What one run did."""
 
     frames: int = 0  # written, those that could not be read among them
-    missing: Counter[str] = field(
-        default_factory=Counter
-    )  # frames that could not be read, by video
+    missing: Counter[str] = field(default_factory=Counter)  # of them not readable, by video
     skipped: int = 0  # shards that were there already
 
 
@@ -60,8 +59,8 @@ Openers = Mapping[str, Callable[[], VideoReader | ChunkVideo]]  # by video
 def open_videos(data: DataConfig) -> Openers:
     """What opens each video of the training data, be it a file or frames in chunks."""
     if data.chunks is not None:
-        return chunk_videos(BASE / data.chunks)
-    paths = find_videos(BASE / data.videos)
+        return chunk_videos(from_base(data.chunks))
+    paths = find_videos(from_base(data.videos))
     return {name: partial(VideoReader, path) for name, path in paths.items()}
 
 
@@ -73,59 +72,56 @@ def encode_latents(
     precision: str = "float32",
     shard_bytes: int = SHARD_BYTES,
 ) -> Encoded:
-    """Write part i of n (1 <= i <= n) of the cache in `folder` that is not there yet: every n-th shard.
+    """Write what is absent of part i of n (1 <= i <= n), every n-th shard, of a cache in `folder`.
 
-    first_stage: on the device that shall encode. precision: of its arithmetic, float32, bfloat16 or float16. A frame that
-    cannot be read is marked and counted. Raises ValueError or FileNotFoundError for a folder, poses or videos that do not fit.
+    first_stage: on the device that shall encode. precision: of its arithmetic, float32, bfloat16 or
+    float16. A frame that cannot be read is marked and counted. Raises ValueError or
+    FileNotFoundError for a folder, poses or videos that do not fit.
     """
+    encode = Encoder(first_stage, precision)
     poses, videos = load_poses(poses_of(config.data)), open_videos(config.data)
-    channels, size = latent_shape(first_stage.config)
+    shape = first_stage.config.latent_shape
     made_of = describe(poses.path, first_stage_fingerprint(first_stage)) | {"precision": precision}
-    cache = create_cache(
-        folder, poses, videos.keys(), max(1, shard_bytes // (2 * channels * size**2)), made_of
-    )
+    shard_frames = max(1, shard_bytes // (2 * math.prod(shape)))  # two bytes a number
+    cache = create_cache(folder, poses, videos.keys(), shard_frames, made_of)
     _report_videos(cache, poses, videos)
     wanted = range(part[0] - 1, cache.shards, part[1])
     todo = [shard for shard in wanted if not cache.path(shard).is_file()]
     frames = cache.frames(poses.lengths())
     done = Encoded(skipped=len(wanted) - len(todo))
-    with logging_redirect_tqdm(), _progress_bar(int(frames[todo].sum())) as bar:
+    with (
+        logging_redirect_tqdm(),
+        progress_bar(int(frames[todo].sum()), "encoding", " frames") as bar,
+    ):
         for shard in todo:
-            for stale in folder.glob(
-                f".{cache.path(shard).stem}-*.npy"
-            ):  # of a run that was killed
+            # Of a run that was killed.
+            for stale in folder.glob(f".{cache.path(shard).stem}-*.npy"):
                 stale.unlink()
-            source = ShardFrames(
-                poses,
-                cache.index["start"],
-                np.flatnonzero(cache.index["shard"] == shard),
-                videos,
-                config,
-            )
+            sequences = np.flatnonzero(cache.index["shard"] == shard)
+            source = ShardFrames(poses, cache.index["start"], sequences, videos, config)
             with atomic_path(cache.path(shard)) as temporary:
-                shape = (int(frames[shard]), channels, size, size)
-                missing = _write_shard(
-                    temporary, shape, source, Encoder(first_stage, precision), bar
-                )
+                rows = int(frames[shard])
+                missing = _write_shard(temporary, (rows, *shape), source, encode, bar)
                 cache.note_missing(shard, missing)
-            done.frames += shape[0]
+            done.frames += rows
             done.missing += missing
     return done
 
 
 class Chunk(NamedTuple):
-    """Frames of one video: rows of the shard (n,) int64, and images (n, 3, S, S) uint8; or why they cannot be read."""
+    """Frames of one video, or why they cannot be read."""
 
     video: str
-    rows: Tensor
-    images: Tensor
+    rows: Tensor  # (n,) int64, of the shard
+    images: Tensor  # (n, 3, S, S) uint8
     error: str = ""
 
 
 class ShardFrames(IterableDataset):
-    """The frames of a shard as chunks, each video decoded once; the workers of a DataLoader share the videos.
+    """The frames of a shard as chunks, each video decoded once.
 
-    starts: each sequence's first row in its shard. sequences: numbers of those in the shard.
+    The workers of a DataLoader share the videos. starts: each sequence's first row in its shard.
+    sequences: numbers of those in the shard.
     """
 
     def __init__(
@@ -136,14 +132,9 @@ class ShardFrames(IterableDataset):
         videos: Openers,
         config: Config,
     ) -> None:
-        self.poses, self.starts, self.size, self.workers = (
-            poses,
-            starts,
-            config.first_stage.image_size,
-            config.data.workers,
-        )
-        self.folder = BASE / config.data.videos
-        self.videos = videos
+        self.poses, self.starts, self.videos = poses, starts, videos
+        self.size, self.workers = config.first_stage.image_size, config.data.workers
+        self.folder = from_base(config.data.videos)
         self.sequences: dict[str, list[int]] = defaultdict(list)  # by video
         for number in sequences.tolist():
             self.sequences[poses.sequence(number).video].append(number)
@@ -170,10 +161,8 @@ class ShardFrames(IterableDataset):
             try:
                 missing = partial(VideoReader, self.folder / f"{video}.mp4")
                 reader = reader or self.videos.get(video, missing)()
-                images = torch.from_numpy(
-                    crop_and_resize(reader.read(times[part]), self.size)
-                ).permute(0, 3, 1, 2)
-                chunk = Chunk(video, own, images)
+                images = torch.from_numpy(crop_and_resize(reader.read(times[part]), self.size))
+                chunk = Chunk(video, own, images.permute(0, 3, 1, 2))
             except (ValueError, OSError) as error:
                 reader = None  # the next chunk opens the file anew
                 chunk = Chunk(video, own, torch.empty(0), str(error))
@@ -184,24 +173,21 @@ class Encoder:
     """Images (n, 3, S, S) uint8 -> latents (n, c, L, L) float16, by a first stage where it is."""
 
     def __init__(self, first_stage: nn.Module, precision: str) -> None:
+        check_precision(precision)
         self.first_stage, self.precision = first_stage, precision
-        self.device = next(iter(first_stage.state_dict().values()), torch.empty(0)).device
+        self.device = device_of(first_stage)
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> np.ndarray:
-        images = images.to(self.device).float() / 127.5 - 1
-        with self._autocast():
+        images = from_bytes(images.to(self.device))
+        with autocast(self.device, self.precision):
             latents = self.first_stage.encode(images).half()
         if not torch.isfinite(latents).all():
             raise ValueError(
-                f"latents that half precision cannot hold (computed in {self.precision}): take --precision float32; if it was, "
-                "the first stage's weights are damaged"
+                f"latents that half precision cannot hold (computed in {self.precision}): "
+                "take --precision float32; if it was, the first stage's weights are damaged"
             )
         return latents.cpu().numpy()
-
-    def _autocast(self) -> AbstractContextManager:
-        dtype = PRECISIONS[self.precision]
-        return torch.autocast(self.device.type, dtype) if dtype else nullcontext()
 
 
 def _write_shard(
@@ -209,19 +195,16 @@ def _write_shard(
 ) -> Counter[str]:
     """Write a shard's file; returns how many of its frames could not be read, by video."""
     missing: Counter[str] = Counter()
-    with path.open(
-        "wb"
-    ) as file:  # not mapped into memory: there, a full disk would kill the process
-        np.lib.format.write_array_header_1_0(
-            file, {"descr": "<f2", "fortran_order": False, "shape": shape}
-        )
+    # Not mapped into memory: there, a full disk would kill the process.
+    with path.open("wb") as file:
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
         start = file.tell()
         for chunk in DataLoader(source, batch_size=None, num_workers=source.workers):
             if chunk.error:
                 if chunk.video not in missing:
-                    log.warning(
-                        "video %s: frames are marked as missing: %s", chunk.video, chunk.error
-                    )
+                    text = "video %s: frames are marked as missing: %s"
+                    log.warning(text, chunk.video, chunk.error)
                 missing[chunk.video] += len(chunk.rows)
                 latents = np.full((len(chunk.rows), *shape[1:]), np.nan, np.float16)
             else:
@@ -247,19 +230,3 @@ def _report_videos(cache: LatentCache, poses: PoseFile, videos: Openers) -> None
             len(late),
             cache.folder,
         )
-
-
-def _progress_bar(total: int) -> tqdm:
-    """A bar over frames with the remaining time; away from a terminal, a line every half minute."""
-    terminal = sys.stderr.isatty()
-    interval = 0.1 if terminal else 30.0
-    form = None if terminal else "encoding: {percentage:.0f} %, {remaining} left, {rate_fmt}\n"
-    slowest = max(10.0, interval)
-    return tqdm(
-        total=total,
-        unit=" frames",
-        disable=not total,
-        mininterval=interval,
-        maxinterval=slowest,
-        bar_format=form,
-    )

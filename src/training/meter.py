@@ -1,7 +1,5 @@
 """What a training logs: a line, TensorBoard curves and pictures, and stats.jsonl."""
 
-from __future__ import annotations
-
 import json
 import logging
 import resource
@@ -9,38 +7,42 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Self
 
 import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from ..utils.distributed import Process
 from ..utils.files import atomic_path
-
-if TYPE_CHECKING:
-    from .trainer import Trainer
 
 log = logging.getLogger(__name__)
 
 
 class Meter:
-    """What is logged: means between two reports, as a line, as TensorBoard curves and in stats.jsonl."""
+    """Logs means between two reports: as a line, as TensorBoard curves and in stats.jsonl.
 
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
+    folder: of the logs. step, samples: how far the training is; steps: how far it goes. What the
+    logs have after that step, of a run that was not saved, is taken out.
+    """
+
+    def __init__(self, folder: Path, process: Process, step: int, samples: int, steps: int) -> None:
+        self.folder, self.process = folder, process
+        self.step, self.samples, self.steps = step, samples, steps
         self.rows: list[dict[str, Tensor]] = []
+        self.reported = samples  # of the last report
         self.since, self.waited = time.monotonic(), 0.0
 
-    def __enter__(self) -> Meter:
-        if self.trainer.process.leads:
-            self.writer = SummaryWriter(self.trainer.logs, purge_step=self.trainer.step + 1)
-            path = self.trainer.logs / "stats.jsonl"
-            _purge(path, self.trainer.step)
+    def __enter__(self) -> Self:
+        if self.process.leads:
+            self.writer = SummaryWriter(self.folder, purge_step=self.step + 1)
+            path = self.folder / "stats.jsonl"
+            _purge(path, self.step)
             self.stats = path.open("a", encoding="utf-8")
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.trainer.process.leads:
+        if self.process.leads:
             self.writer.close()
             self.stats.close()
 
@@ -54,55 +56,65 @@ class Meter:
                 return
             yield batch
 
-    def add(self, scalars: dict[str, Tensor]) -> None:
-        """Note a step's scalars; they stay tensors, so that a GPU is not waited for."""
+    def add(self, step: int, samples: int, scalars: dict[str, Tensor]) -> None:
+        """Note a step, the samples seen until then by all processes, and the step's scalars.
+
+        They stay tensors, so that a GPU is not waited for.
+        """
+        self.step, self.samples = step, samples
         self.rows.append(scalars)
 
     def report(self) -> None:
         """Log the means since the last report, over all processes; every process must call it."""
-        trainer, process = self.trainer, self.trainer.process
+        means = self._means()
+        seconds = time.monotonic() - self.since
+        means["samples_per_second"] = (self.samples - self.reported) / seconds
+        means["data_wait_share"] = self.waited / seconds
+        means["memory_gigabytes"] = _memory(self.process.device)
+        if self.process.leads:
+            self.write({f"training/{name}": value for name, value in means.items()})
+            left = _duration((self.steps - self.step) * seconds / len(self.rows))
+            log.info(
+                f"step {self.step}/{self.steps}  loss {means.get('loss', float('nan')):.4g}  "
+                f"{means['samples_per_second']:.1f} samples/s  "
+                f"waiting for data {means['data_wait_share']:.0%}  {left} left"
+            )
+        self.rows, self.reported = [], self.samples
+        self.since, self.waited = time.monotonic(), 0.0
+
+    def _means(self) -> dict[str, float]:
+        """Of each scalar's finite values, over all processes; without those that have none."""
         names = sorted(self.rows[0])
         values = torch.tensor(
             [[row[name].item() for name in names] for row in self.rows], dtype=torch.float64
         )
-        counts = process.sum(values.isfinite().sum(0).double())
-        sums = process.sum(values.nan_to_num().sum(0))
-        means = {
+        counts = self.process.sum(values.isfinite().sum(0).double())
+        sums = self.process.sum(values.nan_to_num().sum(0))
+        return {
             name: (total / count).item()
             for name, total, count in zip(names, sums, counts, strict=True)
             if count > 0
         }
-        seconds = (time.monotonic() - self.since) / len(self.rows)
-        means["samples_per_second"] = trainer.settings.batch_size / seconds
-        means["data_wait_share"] = self.waited / (time.monotonic() - self.since)
-        means["memory_gigabytes"] = _memory(process.device)
-        if process.leads:
-            self.write({f"training/{name}": value for name, value in means.items()})
-            left = _duration((trainer.settings.steps - trainer.step) * seconds)
-            log.info(
-                f"step {trainer.step}/{trainer.settings.steps}  loss {means.get('loss', float('nan')):.4g}  "
-                f"{means['samples_per_second']:.1f} samples/s  waiting for data {means['data_wait_share']:.0%}  {left} left"
-            )
-        self.rows, self.since, self.waited = [], time.monotonic(), 0.0
 
     def write(self, scalars: dict[str, float]) -> None:
         """Write scalars of the present step to TensorBoard and stats.jsonl."""
         for name, value in scalars.items():
-            self.writer.add_scalar(name, value, self.trainer.step)
-        self.stats.write(
-            json.dumps({"step": self.trainer.step, "samples": self.trainer.samples, **scalars})
-            + "\n"
-        )
+            self.writer.add_scalar(name, value, self.step)
+        row = {"step": self.step, "samples": self.samples, **scalars}
+        self.stats.write(json.dumps(row) + "\n")
         self.stats.flush()
 
     def show(self, pictures: dict[str, Tensor]) -> None:
-        """Write pictures to TensorBoard."""
+        """Write pictures (3, height, width) in [0, 1] of the present step to TensorBoard."""
         for name, picture in pictures.items():
-            self.writer.add_image(name, picture, self.trainer.step)
+            self.writer.add_image(name, picture, self.step)
 
 
 def _purge(path: Path, step: int) -> None:
-    """Take out of stats.jsonl the steps after this one, which come again, and a line that a killed process left unfinished."""
+    """Take out of stats.jsonl the steps after this one, which come again.
+
+    A line that a killed process left unfinished goes too.
+    """
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
     if kept != lines:

@@ -18,7 +18,7 @@ def sample_grid(
     cameras: dict[str, Tensor],
     seed: int,
 ) -> Tensor:
-    """A picture (3, 3 S, n S) in [0, 1]: the given views above, generated ones, and the true ones below.
+    """A picture (3, 3 S, n S) in [0, 1]: given views above, then generated ones, true ones below.
 
     target, cond: latents (n, c, L, L); cameras: target_pose, cond_pose (n, 4, 4) and focal_y (n,).
     """

@@ -4,25 +4,27 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from ..utils.distributed import device_of
 from ..utils.image_quality import psnr, ssim
+from ..utils.pictures import from_bytes, to_bytes
 
 BATCH = 8  # images
 
 
 @torch.no_grad()
 def reconstruct(first_stage: nn.Module, dataset: Dataset, count: int) -> tuple[Tensor, Tensor]:
-    """The first `count` frames of a FrameDataset and their reconstructions, each (count, 3, S, S) in [0, 1], on the CPU.
+    """The first `count` frames of a FrameDataset, and their reconstructions.
 
-    Reconstructions are rounded to the 256 values that image files hold.
+    Each is (count, 3, S, S) in [0, 1], on the CPU. Reconstructions are rounded to the 256 values
+    that image files hold.
     """
-    device = next((parameter.device for parameter in first_stage.parameters()), "cpu")
-    images = torch.stack([dataset[number]["image"] for number in range(count)]).float()
+    device = device_of(first_stage)
+    images = torch.stack([dataset[number]["image"] for number in range(count)])
     parts = [
-        first_stage.decode(first_stage.encode(part.to(device) / 127.5 - 1)).cpu()
+        to_bytes(first_stage.decode(first_stage.encode(from_bytes(part.to(device))))).cpu()
         for part in images.split(BATCH)
     ]
-    made = ((torch.cat(parts).clamp(-1, 1) + 1) * 127.5).round()
-    return images / 255, made / 255
+    return images / 255, torch.cat(parts) / 255
 
 
 def reconstruction_quality(
@@ -34,7 +36,6 @@ def reconstruction_quality(
 
 
 def reconstruction_picture(first_stage: nn.Module, dataset: Dataset, count: int) -> Tensor:
-    """A picture (3, 2 S, count S) in [0, 1]: the first `count` frames of a FrameDataset above, their reconstructions below."""
-    return torch.cat(
-        [torch.cat(list(row), dim=-1) for row in reconstruct(first_stage, dataset, count)], dim=-2
-    )
+    """A picture (3, 2 S, count S) in [0, 1]: frames as above, below them their reconstructions."""
+    rows = [torch.cat(list(row), dim=-1) for row in reconstruct(first_stage, dataset, count)]
+    return torch.cat(rows, dim=-2)

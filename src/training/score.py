@@ -1,35 +1,32 @@
-"""Training the score network on frame pairs: `train(config, instance_data)`."""
+"""Training the denoiser on frame pairs: `train(config, instance_data)`."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import default_collate
 
 from ..config import Config
-from ..datasets.latents import first_stage_fingerprint, open_dataset
+from ..datasets.latents import first_stage_fingerprint
+from ..datasets.sources import open_dataset
 from ..diffusion.sde import draw_noise_levels, score_matching_loss
+from ..model_config import ModelConfig
 from ..models import Denoiser, build_denoiser, load_denoiser, open_first_stage
 from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
-from ..utils.files import BASE
+from ..utils.files import from_base
+from ..utils.pictures import from_bytes
+from ..utils.precision import autocast
 from ..utils.random import generator
 from .pictures import sample_grid
-from .trainer import Trainer, rate_factor
+from .steps import Scalars, accumulate, check_finite, rate_factor
+from .trainer import Trainer
 
-PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
-NOISE_LEVEL_BOUNDS = (
-    0.03,
-    0.1,
-    0.3,
-    1.0,
-    3.0,
-    10.0,
-    30.0,
-    100.0,
-)  # between which the loss is logged by noise level
+# The loss is logged by noise level, between these.
+NOISE_LEVEL_BOUNDS = 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0
 PICTURES = 4  # pairs in a sample picture
 
 
@@ -43,9 +40,10 @@ class PairLoss(nn.Module):
     def forward(
         self, target: Tensor, cond: Tensor, noise: Tensor, sigma: Tensor, cameras: dict[str, Tensor]
     ) -> Tensor:
-        """target, cond, noise: (n, c, L, L) latents; sigma: (n,); cameras: target_pose, cond_pose (n, 4, 4), focal_y (n,).
+        """Losses (n,): denoising score matching of the target given the clean conditioning view.
 
-        Returns the losses (n,): denoising score matching of the target given the clean conditioning view.
+        target, cond, noise: (n, c, L, L) latents; sigma: (n,). cameras: target_pose, cond_pose
+        (n, 4, 4), focal_y (n,).
         """
         rays = self.denoiser.embed_cameras(**cameras)
         return score_matching_loss(
@@ -58,62 +56,56 @@ class PairLoss(nn.Module):
 
 
 class ScoreTask:
-    """The score network as a task of the trainer; checkpoints have the published keys."""
+    """The denoiser as a task of the trainer; checkpoints have the published keys."""
 
     model_sections = ("first_stage", "denoiser", "diffusion")
 
     def __init__(self, config: Config, instance_data: Path, process: Process) -> None:
-        if config.training.precision not in PRECISIONS:
-            raise ValueError(
-                f"training.precision {config.training.precision!r}: expected one of {', '.join(PRECISIONS)}"
-            )
+        model = config.model  # a mistake in it shall not wait for the data
         self.config, self.process = config, process
-        self.first_stage = open_first_stage(config, instance_data).to(process.device)
+        weights = from_base(config.data.first_stage)
+        first_stage = open_first_stage(config.first_stage, weights, instance_data)
+        self.first_stage = first_stage.to(process.device)
         self.dataset = open_dataset(config, first_stage_fingerprint(self.first_stage))
         torch.manual_seed(config.training.seed)  # of the first weights
-        self.denoiser = _first_denoiser(config).to(process.device).train()
-        parameters = [
-            parameter for parameter in self.denoiser.parameters() if parameter.requires_grad
-        ]
+        denoiser = _first_denoiser(model, from_base(config.training.initial_weights))
+        self.denoiser = denoiser.to(process.device).train()
+        parameters = [one for one in self.denoiser.parameters() if one.requires_grad]
         self.optimizer = torch.optim.Adam(parameters, lr=config.training.learning_rate)
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
         loss = PairLoss(self.denoiser)
         self.loss = process.parallel(torch.compile(loss) if config.training.compile else loss)
 
-    def update(self, batches: Iterator[dict[str, Tensor]], step: int) -> dict[str, Tensor]:
+    def update(self, batches: Iterator[dict[str, Tensor]], step: int) -> Scalars:
         """One optimizer step: encode, noise, loss, gradient, clipping, warm-up, averages."""
         settings = self.config.training
+        rate = settings.learning_rate * rate_factor(settings, step)
         for group in self.optimizer.param_groups:
-            group["lr"] = settings.learning_rate * rate_factor(settings, step)
+            group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        losses, sigmas, replaced = [], [], 0
-        for part, batch in enumerate(batches, start=1):
-            target, cond, cameras = self._encode(batch)
-            noise, sigma = self._noise(batch["number"].tolist(), target.shape[1:])
-            with self.process.averaging(self.loss, now=part == settings.accumulation):
-                with self._autocast():
-                    loss = self.loss(target, cond, noise, sigma, cameras)
-                (loss.mean() / settings.accumulation).backward()
-            losses.append(loss.detach())
-            sigmas.append(sigma)
-            replaced += int(batch["replaced"].sum())
+        samples = accumulate(batches, settings.accumulation, self._backward)
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), settings.gradient_norm)
-        if not torch.isfinite(norm):
-            raise ValueError(
-                f"the gradient of step {step + 1} is not finite: lower training.learning_rate"
-            )
+        check_finite(norm, step, "training.learning_rate")
         self.optimizer.step()
         self.ema.update(self.denoiser)
-        losses, sigmas = torch.cat(losses), torch.cat(sigmas)
-        scalars = {
-            "loss": losses.mean(),
+        return {
+            "loss": samples["loss"].mean(),
             "gradient_norm": norm,
-            "learning_rate": torch.tensor(group["lr"]),
+            "learning_rate": torch.tensor(rate),
+            # The share of samples whose video could not be read.
+            "replaced_samples": samples["replaced"].float().mean(),
+            **_by_noise_level(samples["loss"], samples["sigma"]),
         }
-        scalars["replaced_samples"] = torch.tensor(
-            replaced / len(losses)
-        )  # their share: a video could not be read
-        return scalars | _by_noise_level(losses, sigmas)
+
+    def _backward(self, batch: dict[str, Tensor], last: bool) -> dict[str, Tensor]:
+        """The gradient of a part of a step's batch; each sample's loss and noise level."""
+        target, cond, cameras = self._encode(batch)
+        noise, sigma = self._noise(batch["number"].tolist(), target.shape[1:])
+        with self.process.averaging(self.loss, now=last):
+            with self._autocast():
+                loss = self.loss(target, cond, noise, sigma, cameras)
+            (loss.mean() / self.config.training.accumulation).backward()
+        return {"loss": loss.detach(), "sigma": sigma, "replaced": batch["replaced"]}
 
     def state_dict(self) -> dict:
         """The published checkpoint's keys."""
@@ -131,28 +123,21 @@ class ScoreTask:
 
     def pictures(self) -> dict[str, Tensor]:
         """Given, generated and true frames of the first samples, with the averaged weights."""
-        batch = torch.utils.data.default_collate(
-            [self.dataset[number] for number in range(PICTURES)]
-        )
+        batch = default_collate([self.dataset[number] for number in range(PICTURES)])
+        seed = self.config.training.seed
         with self.ema.applied_to(self.denoiser):
-            grid = sample_grid(
-                self.denoiser,
-                self.first_stage,
-                *self._encode(batch),
-                seed=self.config.training.seed,
-            )
+            grid = sample_grid(self.denoiser, self.first_stage, *self._encode(batch), seed)
         return {"samples/given_generated_true": grid}
 
     @torch.no_grad()
     def _encode(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """A batch's target and conditioning latents (n, c, L, L) and its cameras, on the training device."""
-        batch = {
-            name: value.to(self.process.device, non_blocking=True) for name, value in batch.items()
-        }
+        """A batch's target and conditioning latents (n, c, L, L), and cameras, on the device."""
+        device = self.process.device
+        batch = {name: value.to(device, non_blocking=True) for name, value in batch.items()}
         cameras = {name: batch[name] for name in ("target_pose", "cond_pose", "focal_y")}
         if "target_latent" in batch:
             return batch["target_latent"], batch["cond_latent"], cameras
-        images = torch.cat([batch["target_image"], batch["cond_image"]]).float() / 127.5 - 1
+        images = from_bytes(torch.cat([batch["target_image"], batch["cond_image"]]))
         with self._autocast():
             target, cond = self.first_stage.encode(images).float().chunk(2)
         return target, cond, cameras
@@ -161,24 +146,20 @@ class ScoreTask:
         """Noise (n, c, L, L) and noise levels (n,) of samples, each from its own number."""
         sources = [generator(self.config.training.seed, "noise", number) for number in numbers]
         uniform = torch.tensor([source.random() for source in sources])
-        noise = torch.stack(
-            [torch.from_numpy(source.standard_normal(shape, dtype="float32")) for source in sources]
-        )
-        return noise.to(self.process.device), draw_noise_levels(uniform, self.config.diffusion).to(
-            self.process.device
-        )
+        drawn = [source.standard_normal(shape, dtype="float32") for source in sources]
+        noise = torch.stack([torch.from_numpy(one) for one in drawn])
+        sigma = draw_noise_levels(uniform, self.config.diffusion)
+        return noise.to(self.process.device), sigma.to(self.process.device)
 
     def _autocast(self) -> AbstractContextManager:
-        precision = PRECISIONS[self.config.training.precision]
-        return torch.autocast(self.process.device.type, precision) if precision else nullcontext()
+        return autocast(self.process.device, self.config.training.precision)
 
 
-def _first_denoiser(config: Config) -> Denoiser:
-    """The score network before its first step: random, or with the averaged weights of `training.initial_weights`."""
+def _first_denoiser(config: ModelConfig, path: Path | None) -> Denoiser:
+    """The denoiser before its first step: random, or with the averaged weights in `path`."""
     denoiser = build_denoiser(config)
-    if config.training.initial_weights is None:
+    if path is None:
         return denoiser
-    path = BASE / config.training.initial_weights
     weights = load_denoiser(path)
     for section in ("first_stage", "denoiser"):
         found, wanted = getattr(weights.config, section), getattr(config, section)
@@ -186,11 +167,8 @@ def _first_denoiser(config: Config) -> Denoiser:
             raise ValueError(
                 f"weights {path} are of {found}, the settings say {wanted}: use the same"
             )
-    buffers = dict(weights.named_buffers())  # they hold the noise levels, which follow the settings
-    denoiser.load_state_dict(
-        {name: value for name, value in weights.state_dict().items() if name not in buffers},
-        strict=False,
-    )
+    # Not the buffers: they hold the noise levels, which follow the settings.
+    denoiser.load_state_dict(dict(weights.named_parameters()), strict=False)
     return denoiser
 
 
@@ -198,10 +176,11 @@ def _by_noise_level(losses: Tensor, sigmas: Tensor) -> dict[str, Tensor]:
     """The mean loss between neighbouring NOISE_LEVEL_BOUNDS; NaN where no sample fell."""
     bounds = torch.tensor(NOISE_LEVEL_BOUNDS, device=sigmas.device)
     bins = torch.bucketize(sigmas, bounds)
-    names = [f"loss_by_noise_level/below_{bound:g}" for bound in NOISE_LEVEL_BOUNDS] + [
-        "loss_by_noise_level/above"
-    ]
-    return {name: losses[bins == number].mean() for number, name in enumerate(names)}
+    names = [*(f"below_{bound:g}" for bound in NOISE_LEVEL_BOUNDS), "above"]
+    return {
+        f"loss_by_noise_level/{name}": losses[bins == number].mean()
+        for number, name in enumerate(names)
+    }
 
 
 def train(
@@ -210,18 +189,18 @@ def train(
     device: str | None = None,
     validation: Callable[[ScoreTask, Path], Callable[[int], dict[str, float]]] | None = None,
 ) -> Path:
-    """Train the score network of `config`, or go on where `instance_data`/checkpoints stands; also under torchrun.
+    """Train the denoiser of `config`, or go on where `instance_data`/checkpoints stands.
 
-    Writes checkpoints/EEEE-IIIIIIII.pth and checkpoints/config.yaml, and to logs/ TensorBoard curves and stats.jsonl. device:
-    default a GPU if there is one. validation: makes, of the task and a folder, what scores the weights every
-    `training.validate_every` steps. Returns the checkpoints' folder. Raises ValueError or FileNotFoundError for data or
+    Also under torchrun. Writes checkpoints/EEEE-IIIIIIII.pth and checkpoints/config.yaml, and to
+    logs/ TensorBoard curves and stats.jsonl. device: default a GPU if there is one. validation:
+    makes, of the task and a folder, what scores the weights every `training.validate_every` steps.
+    Returns the checkpoints' folder. Raises ValueError or FileNotFoundError for settings, data or
     weights that do not fit.
     """
     instance_data = Path(instance_data)
     with flushed_denormals(), join_processes(device) as process:
         task = ScoreTask(config, instance_data, process)
         trainer = Trainer(task, instance_data / "checkpoints", instance_data / "logs", process)
-        trainer.run(
-            validation(task, instance_data / "validation") if validation and process.leads else None
-        )
+        watched = validation and process.leads
+        trainer.run(validation(task, instance_data / "validation") if watched else None)
     return trainer.checkpoints

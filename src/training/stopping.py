@@ -13,9 +13,10 @@ STOP_FILE_SECONDS = 2.0  # between two looks for it
 
 
 class StopRequest:
-    """True once this process should save and end: after a signal, the time limit, or when the stop file is there.
+    """True once this process should save and end.
 
-    minutes: the time limit, None for none. file: the stop file, None for a process that leaves looking for it to another.
+    That is after a signal or the time limit, or when the stop file is there. minutes: the time
+    limit, None for none. file: the stop file, None for a process that does not look for it.
     """
 
     def __init__(self, minutes: float | None, file: Path | None) -> None:

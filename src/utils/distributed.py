@@ -88,6 +88,11 @@ def choose_device(name: str | None = None) -> torch.device:
         ) from error
 
 
+def device_of(module: nn.Module) -> torch.device:
+    """Where a module's weights are; the CPU for one without any."""
+    return next(iter(module.state_dict().values()), torch.empty(0)).device
+
+
 @contextmanager
 def join_processes(device: str | None = None) -> Iterator[Process]:
     """This process's place among those that torchrun started, for the length of the block.

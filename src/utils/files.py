@@ -19,6 +19,11 @@ def find_base(module: Path, current: Path) -> Path:
 BASE = find_base(Path(__file__).resolve(), Path.cwd())
 
 
+def from_base(path: str | None) -> Path | None:
+    """The path that settings give, from BASE if it is relative; None for none."""
+    return None if path is None else BASE / path
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that becomes `path` when the block ends without an error.
@@ -41,6 +46,16 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def refuse_overwriting(paths: list[Path], force: bool) -> None:
+    """Raise ValueError naming files that would be lost, unless `force`."""
+    if paths and not force:
+        names = ", ".join(str(path) for path in paths)
+        raise ValueError(
+            f"{names}: exists with another content, which would be lost; choose another name, "
+            "or --force to replace it"
+        )
+
+
 def natural_order(path: Path | str) -> list[tuple[int, str]]:
     """A sort key in which frame_2 comes before frame_10."""
     parts = re.split(r"(\d+)", str(path))
@@ -51,13 +66,3 @@ def fingerprint(path: Path) -> str:
     """The first 16 hexadecimal digits of the file's SHA-256."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
-def refuse_overwriting(paths: list[Path], force: bool) -> None:
-    """ValueError naming files that would be lost, unless `force`."""
-    if paths and not force:
-        names = ", ".join(str(path) for path in paths)
-        raise ValueError(
-            f"{names}: exists with another content, which would be lost; choose another name, "
-            "or --force to replace it"
-        )

@@ -80,18 +80,24 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def from_bytes(images: Tensor) -> Tensor:
+    """Images as the networks take them: uint8 of any shape -> float32 in [-1, 1]."""
+    return images.float() / 127.5 - 1
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """The inverse of `from_bytes`: clamped to [-1, 1], rounded to the nearest of 256 values."""
+    return ((images.float().clamp(-1, 1) + 1) * 127.5).round().byte()
+
+
 def to_tensor(frame: np.ndarray) -> Tensor:
     """A frame as the networks take it: (1, 3, height, width), float32 in [-1, 1]."""
-    return torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 127.5 - 1
+    return from_bytes(torch.from_numpy(frame).permute(2, 0, 1)[None])
 
 
 def to_frame(image: Tensor) -> np.ndarray:
-    """The inverse of `to_tensor`: (1, 3, height, width) to a frame.
-
-    Values are clamped to [-1, 1] and rounded to the nearest of 256.
-    """
-    levels = ((image[0].float().clamp(-1, 1) + 1) * 127.5).round().byte()
-    return levels.permute(1, 2, 0).cpu().numpy()
+    """The inverse of `to_tensor`: (1, 3, height, width) to a frame."""
+    return to_bytes(image[0]).permute(1, 2, 0).cpu().numpy()
 
 
 def png_bytes(frame: np.ndarray) -> bytes:

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
-def check_precision(name: str, allowed: tuple[str, ...] = PRECISIONS) -> None:
-    """Raise ValueError for a name that is not allowed."""
-    if name not in allowed:
-        raise ValueError(f"precision {name!r}: expected one of {', '.join(allowed)}")
+def check_precision(name: str) -> None:
+    """Raise ValueError for a name that is not in PRECISIONS."""
+    if name not in PRECISIONS:
+        raise ValueError(f"precision {name!r}: expected one of {', '.join(PRECISIONS)}")
 
 
 def autocast(device: "torch.device", precision: str) -> AbstractContextManager:

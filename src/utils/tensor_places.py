@@ -7,6 +7,7 @@ import math
 import pickle
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -24,6 +25,9 @@ STORAGES = {
     "FloatStorage": "<f4",
     "DoubleStorage": "<f8",
 }
+DAMAGED = (pickle.UnpicklingError, zipfile.BadZipFile, struct.error, zlib.error)
+DAMAGED += (ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OSError)
+DAMAGED += (OverflowError, MemoryError, NotImplementedError, RuntimeError, RecursionError)
 LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip entry: lengths of the name and of what is added
 
 
@@ -61,24 +65,16 @@ def locate_tensors(path: str | Path) -> object:
             return _Locator(archive.open(name), starts).load()
     except FileNotFoundError:
         raise
-    except zipfile.BadZipFile as error:
+    except DAMAGED as error:
+        what = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"{path}: not a whole file of torch.save in its present format ({error})"
+            f"{path}: not a whole file of tensors as torch.save writes it ({what})"
         ) from error
-    except (
-        pickle.UnpicklingError,
-        ValueError,
-        EOFError,
-        KeyError,
-        TypeError,
-        AttributeError,
-    ) as error:
-        raise ValueError(f"{path}: damaged, or not a file of tensors ({error})") from error
 
 
 def _starts(archive: zipfile.ZipFile, file: BinaryIO, folder: str) -> dict[str, tuple[int, int]]:
     """First byte and size of each storage, by its key."""
-    starts = {}
+    starts, end = {}, file.seek(0, 2)
     for entry in archive.infolist():
         if not entry.filename.startswith(folder):
             continue
@@ -87,6 +83,8 @@ def _starts(archive: zipfile.ZipFile, file: BinaryIO, folder: str) -> dict[str, 
         file.seek(entry.header_offset)
         name, added = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
         start = entry.header_offset + LOCAL_HEADER.size + name + added
+        if start + entry.file_size > end:
+            raise ValueError("it is cut off")
         starts[entry.filename.removeprefix(folder)] = start, entry.file_size
     return starts
 

@@ -1,4 +1,7 @@
-"""A throw-away Slurm cluster for tests: real daemons in namespaces of their own, ending with the process that started it."""
+"""A throw-away Slurm cluster for tests.
+
+Real daemons in namespaces of their own, ending with the process that started it.
+"""
 
 import os
 import re
@@ -27,10 +30,16 @@ def missing() -> str | None:
 
 
 class Cluster:
-    """Nodes node1, node2, … of one processor each; partitions main, and urgent, whose jobs preempt those of main."""
+    """Nodes node1, node2, … of one processor each.
+
+    Partitions main, and urgent, whose jobs preempt those of main.
+    """
 
     def __init__(self, folder: Path, nodes: int) -> None:
-        """Start the daemons; their configuration and logs go to `folder`. RuntimeError if they do not come up."""
+        """Start the daemons; their configuration and logs go to `folder`.
+
+        RuntimeError if they do not come up.
+        """
         self.folder = folder
         command = [
             "unshare",
@@ -63,7 +72,10 @@ class Cluster:
         self._output.close()
 
     def run(self, *command: str | Path, folder: Path | None = None, **environment: str) -> str:
-        """A command on the head node, in `folder`: its output; RuntimeError with what it said if it fails."""
+        """A command on the head node, in `folder`: its output.
+
+        RuntimeError with what it said if it fails.
+        """
         variables = {
             name: value
             for name, value in os.environ.items()

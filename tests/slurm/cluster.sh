@@ -1,8 +1,10 @@
 #!/bin/bash
 # A Slurm cluster on one machine that lives as long as this script's standard input is open.
 #   unshare --mount --uts --net --ipc --pid --fork --kill-child --mount-proc cluster.sh FOLDER NODES
-# Needs root, slurmctld, slurmd, munged, iproute2. As process 1 of its own namespaces, all it started ends with it.
-# The controller is host `head`; `node1`, `node2`, … have their own host names, networks and processes. Lines read:
+# Needs root, slurmctld, slurmd, munged, iproute2. As process 1 of its own namespaces, all that it
+# started ends with it.
+# The controller is host `head`; `node1`, `node2`, … have their own host names, networks and
+# processes. Lines read:
 #   start NAME    a node comes up        crash NAME    all of a node's processes end at once
 set -u
 folder=$1 nodes=$2
@@ -26,13 +28,15 @@ name_hosts() { # the network, and names without a name server
     ip address add 10.9.0.1/24 dev switch
     ip link set switch up
     printf '127.0.0.1 localhost\n10.9.0.1 head\n' >"$folder/hosts"
-    for number in $(seq "$nodes"); do echo "10.9.0.$((100 + number)) node$number" >>"$folder/hosts"; done
+    for number in $(seq "$nodes"); do
+        echo "10.9.0.$((100 + number)) node$number" >>"$folder/hosts"
+    done
     echo 'hosts: files' | cat <(grep -v '^hosts:' /etc/nsswitch.conf) - >"$folder/nsswitch.conf"
     mount --bind "$folder/hosts" /etc/hosts
     mount --bind "$folder/nsswitch.conf" /etc/nsswitch.conf
 }
 
-configure() { # a low partition that gives way to an urgent one; the times are short so that tests are
+configure() { # a low partition that gives way to an urgent one; times are short so that tests are
     cat >"$SLURM_CONF" <<END
 ClusterName=throwaway
 SlurmctldHost=head(10.9.0.1)
@@ -110,7 +114,11 @@ name_hosts
 configure
 start_daemons
 for number in $(seq "$nodes"); do start "node$number"; done
-all_idle() { [ "$(sinfo --noheader --Node --partition=main --states=idle --format=%N | wc -l)" = "$nodes" ]; }
+all_idle() {
+    local idle
+    idle=$(sinfo --noheader --Node --partition=main --states=idle --format=%N | wc -l)
+    [ "$idle" = "$nodes" ]
+}
 wait_for 30 all_idle
 echo ready
 while read -r verb name; do

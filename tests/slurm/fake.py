@@ -1,4 +1,6 @@
-"""Stand-ins for Slurm's commands and for Python, with which the launch scripts run in a moment and without Slurm."""
+"""Stand-ins for Slurm's commands and for Python, with which the launch scripts run in a moment and
+without Slurm.
+"""
 
 import json
 import os

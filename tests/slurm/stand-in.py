@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""What the launch scripts are tested with in place of Python: it notes its arguments, and acts as a trainer does.
+"""What the launch scripts are tested with in place of Python.
 
-$STAND_IN is a folder. Every start writes a line of JSON to `starts` there. A start of train.py counts steps, ten a second, up
-to the argument steps=N, in the file `steps` of --instance-data, until the stop file is there; exit=N is its status at the end.
+It notes its arguments, and acts as a trainer does. $STAND_IN is a folder. Every start writes a line
+of JSON to `starts` there. A start of train.py counts steps, ten a second, up to the argument
+steps=N, in the file `steps` of --instance-data, until the stop file is there. exit=N is its status
+at the end.
 """
 
 import json

@@ -1,1 +1,4 @@
-"""Made-up furnished rooms with exact cameras: what stands in them, walks through them, pictures of them, clips."""
+"""Made-up furnished rooms with exact cameras: scenes, walks, pictures, clips."""
+
+# Four-walled flats, few of a kind, or rooms that differ far more.
+STYLES = ("flats", "varied")

@@ -1,7 +1,8 @@
-"""Video clips of made-up furnished rooms with exact cameras, in RealEstate10K's format: `make-rooms.py`.
+"""Video clips of made-up furnished rooms with exact cameras, in RealEstate10K's format.
 
-For trying, teaching and testing: a room follows from the split, the seed and its number alone, a clip's smooth path through it
-from these and the clip's number. World: z up, metres, the room's floor centred on the origin.
+For trying, teaching and testing: a room follows from the split, the seed and its number alone, a
+clip's smooth path through it from these and the clip's number. World: z up, metres, the room's
+floor centred on the origin.
 """
 
 import base64
@@ -23,6 +24,9 @@ from ...utils.files import atomic_path
 from ...utils.video_writing import encode_h264
 from .render import Renderer
 from .scene import Room, furnish
+from .varied.builder import furnished
+from .varied.plan import Plan, as_room
+from .varied.render import Renderer as VariedRenderer
 from .walk import camera_path
 
 FRAME_SIZE = 360, 640  # height, width
@@ -41,6 +45,7 @@ class Clip:
     rate: Fraction  # frames a second
     pose_every: int = 1  # frames
     rooms: int | None = None  # that the clips take turns in; None: each has its own
+    style: str = "flats"  # one of STYLES
 
     @property
     def room(self) -> int:
@@ -48,13 +53,19 @@ class Clip:
         return self.number % self.rooms if self.rooms else self.number
 
     def room_digest(self) -> bytes:
-        """32 bytes that differ between splits, seeds and rooms; the room's random numbers come from it."""
-        return hashlib.sha256(f"{self.split}/{self.seed}/{self.room}".encode()).digest()
+        """32 bytes that differ between splits, seeds and rooms; the room's randomness is from it."""
+        return hashlib.sha256(
+            f"{self._family()}{self.split}/{self.seed}/{self.room}".encode()
+        ).digest()
 
     def digest(self) -> bytes:
-        """32 bytes that differ between rooms and between the clips in one; identifiers and the path come from it."""
+        """32 bytes that differ between clips; identifiers and the path are from it."""
         path = self.number // self.rooms if self.rooms else 0
-        return hashlib.sha256(f"{self.split}/{self.seed}/{self.room}/{path}".encode()).digest()
+        name = f"{self._family()}{self.split}/{self.seed}/{self.room}/{path}"
+        return hashlib.sha256(name.encode()).digest()
+
+    def _family(self) -> str:
+        return "" if self.style == "flats" else f"{self.style}/"
 
     @property
     def video(self) -> str:
@@ -79,7 +90,7 @@ class Clip:
 # --- Clips ---
 
 
-def make_scene(clip: Clip) -> tuple[Room, np.ndarray, float]:
+def make_scene(clip: Clip) -> tuple[Room | Plan, np.ndarray, float]:
     """The clip's room, its camera poses (frames, 4, 4) and its focal length (fraction of the height).
 
     Raises ValueError if no path that long was found in the room.
@@ -87,35 +98,41 @@ def make_scene(clip: Clip) -> tuple[Room, np.ndarray, float]:
     room = make_room(clip)
     rng = np.random.default_rng(list(clip.digest()))
     focal_y = float(rng.uniform(0.85, 1.1))
-    poses = camera_path(room, clip.frames, float(clip.rate), rng, CLIP_ATTEMPTS)
+    walked = as_room(room) if isinstance(room, Plan) else room
+    poses = camera_path(walked, clip.frames, float(clip.rate), rng, CLIP_ATTEMPTS)
     if poses is None:
         raise ValueError(
-            f"clip {clip.number}: found no path of {clip.frames} frames in room {clip.room}; choose fewer --frames or "
-            "another --seed"
+            f"clip {clip.number}: found no path of {clip.frames} frames in room {clip.room}; "
+            "choose fewer --frames or another --seed"
         )
     return room, poses, focal_y
 
 
-def make_room(clip: Clip) -> Room:
-    """The clip's room: the first one of its random numbers in which a camera can walk for WALK seconds."""
+def make_room(clip: Clip) -> Room | Plan:
+    """The clip's room: the first one in which a camera can walk for WALK seconds."""
     rng = np.random.default_rng(list(clip.room_digest()))
     while True:
-        room = furnish(rng)
-        if camera_path(room, WALK + 1, 1.0, rng) is not None:
+        room = furnish(rng) if clip.style == "flats" else furnished(rng)
+        walked = as_room(room) if isinstance(room, Plan) else room
+        if camera_path(walked, WALK + 1, 1.0, rng) is not None:
             return room
 
 
 @lru_cache(maxsize=1)
-def _renderer(room_clip: Clip) -> Renderer:
+def _renderer(room_clip: Clip) -> Renderer | VariedRenderer:
     """The lit room of a clip; the clips of one room come one after the other and share it."""
-    return Renderer(make_room(room_clip), int.from_bytes(room_clip.room_digest()[17:25]))
+    room = make_room(room_clip)
+    if isinstance(room, Plan):
+        return VariedRenderer(room)
+    return Renderer(room, int.from_bytes(room_clip.room_digest()[17:25]))
 
 
 def make_clip(clip: Clip, data: Path, depth: bool = False) -> bool:
     """Write a clip's video, pose text and, if wanted, depth; False if they were there already.
 
-    Depth: `SPLIT/depth/VIDEO.npz` with `depth`, (frames, height, width) float16, metres along the optical axis.
-    Raises ValueError if files of a clip with the same name but other frames are in the way.
+    Depth: `SPLIT/depth/VIDEO.npz` with `depth`, (frames, height, width) float16, metres along the
+    optical axis. Raises ValueError if files of a clip with the same name but other frames are in
+    the way.
     """
     video = data / clip.split / "videos" / f"{clip.video}.mp4"
     text = data / "RealEstate10K-original" / clip.split / f"{clip.sequence}.txt"
@@ -126,7 +143,8 @@ def make_clip(clip: Clip, data: Path, depth: bool = False) -> bool:
         != clip.timestamps()
     ):
         raise ValueError(
-            f"{text}: holds other frames than asked for; remove it and {video}, or choose another --seed"
+            f"{text}: holds other frames than asked for; remove it and {video}, "
+            "or choose another --seed"
         )
     if text.is_file() and video.is_file() and (depth_file.is_file() or not depth):
         return False

@@ -1,7 +1,8 @@
 """Pictures of rooms made of textured boxes: light baked into the textures, exact perspective views.
 
-World: z up, metres, the room's floor centred on the origin; poses as in `photonvs.cameras.geometry`. All surfaces are matt, so a point
-has the same colour in all views. Colours are RGB in [0, 1], or uint8 in textures and frames.
+World: z up, metres, the room's floor centred on the origin; poses as in
+`photonvs.cameras.geometry`. All surfaces are matt, so a point has the same colour in all views.
+Colours are RGB in [0, 1], or uint8 in textures and frames.
 """
 
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ import cv2
 import numpy as np
 
 from ...cameras.geometry import OPENCV_TO_BLENDER, intrinsic_matrix
-from .scene import Box, Material, Room
+from .materials import Material
+from .scene import Box, Room
 from .textures import texture
 
 LIGHT_TEXELS = 10  # light samples a metre
 LEVELS = 8  # of the texture pyramids, each half the size of the one before
-DETAIL = 0.75  # pyramid level by the area (0.5, sharp, shimmers) or by the longest side (1.0) of a sample's footprint
+# Pyramid level by the area (0.5, sharp, shimmers) or the longest side (1.0) of a sample's footprint.
+DETAIL = 0.75
 SUPERSAMPLING = 2  # samples a pixel, each way
 
 
@@ -60,7 +63,10 @@ def _face(
     turn: np.ndarray,
     material: Material,
 ) -> _Quad:
-    """A face of a box, seen from where `normal` points; size, normal and up along the box's axes, which `turn` turns."""
+    """A face of a box, seen from where `normal` points.
+
+    Size, normal and up are along the box's axes, which `turn` turns.
+    """
     right = np.cross(up, normal)
     right, down = turn @ (right * np.abs(right @ size)), turn @ (-up * np.abs(up @ size))
     return _Quad(centre - (right + down) / 2, right, down, turn @ normal, material)
@@ -96,7 +102,7 @@ def _quads(room: Room) -> list[_Quad]:
 
 
 def blocked(origins: np.ndarray, rays: np.ndarray, boxes: list[Box]) -> np.ndarray:
-    """Whether a box cuts the segment from an origin to origin + ray; float32 (..., 3), broadcast; result (...) bool."""
+    """Whether a box cuts the segments from origins to origins + rays, float32 (..., 3): (...) bool."""
     origins, rays = np.broadcast_arrays(origins, rays)
     shape = rays.shape[:-1]
     # One row a coordinate: reductions over an innermost axis of three are many times slower.
@@ -118,9 +124,10 @@ def blocked(origins: np.ndarray, rays: np.ndarray, boxes: list[Box]) -> np.ndarr
 def _incident(
     points: np.ndarray, normals: np.ndarray, room: Room, lights: list[_Quad], sphere: np.ndarray
 ) -> np.ndarray:
-    """Light that reaches surface points, (n, 3): from the lights, with shadows, and from all around, less in corners.
+    """Light that reaches surface points, (n, 3): of the lights, with shadows, and of all around.
 
-    sphere: (m, 1, 3) unit vectors, even in all directions; the normal plus such a vector is cosine-weighted.
+    sphere: (m, 1, 3) unit vectors, even in all directions; the normal plus such a vector is
+    cosine-weighted.
     """
     rays = 0.6 * (sphere + normals)
     ends = np.abs(points + rays - (room.size * (0, 0, 0.5)).astype(np.float32))
@@ -165,7 +172,7 @@ def _light_maps(quads: list[_Quad], room: Room, rng: np.random.Generator) -> lis
 
 
 class Renderer:
-    """A room, lit and ready to be looked at; the same room and seed give the same pictures, bit for bit."""
+    """A lit room. The same room and seed give the same pictures, bit for bit."""
 
     def __init__(self, room: Room, seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -181,7 +188,8 @@ class Renderer:
             light = cv2.resize(
                 light.astype(np.float32), image.shape[1::-1], interpolation=cv2.INTER_LINEAR
             )
-            # Colours are display values: (c^2.2 light)^(1/2.2); the bound keeps what is near a lamp from burning out.
+            # Colours are display values: (c^2.2 light)^(1/2.2); the bound keeps what is near a lamp
+            # from burning out.
             image *= np.minimum(light, 1.6) ** (1 / 2.2)
             images.append((np.minimum(image, 1) * 255 + 0.5).astype(np.uint8))
         self.atlas, self.places = _pack(images)
@@ -191,9 +199,12 @@ class Renderer:
     def render(
         self, pose: np.ndarray, focal_y: float, size: tuple[int, int]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The frame (height, width, 3) uint8 and the depth along the optical axis (height, width) float32, metres.
+        """The frame (height, width, 3) uint8, and its depth (height, width) float32, metres.
 
-        pose: 4x4 camera-to-world, inside the room; size: (height, width) pixels; square pixels, principal point 0.5.
+        Depth is along the optical axis.
+
+        pose: 4x4 camera-to-world, inside the room; size: (height, width) pixels; square pixels,
+        principal point 0.5.
         """
         fine = size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING
         surface, index, level = self._visible(np.asarray(pose, np.float64), focal_y, fine)
@@ -217,10 +228,13 @@ class Renderer:
     def _visible(
         self, pose: np.ndarray, focal_y: float, size: tuple[int, int]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What each sample sees: (u, v, 1) / depth, float32 (3, height, width); the rectangle's number; its detail at depth 1.
+        """What each sample sees: a rectangle's number, and a place on it.
 
-        A rectangle's point corner + u right + v down is seen at depth * (x, y, 1) = H (u, v, 1), so the inverse of H gives all
-        three as linear functions of the pixel, and the greatest 1 / depth wins.
+        Returns (u, v, 1) / depth, float32 (3, height, width), the number, and its detail at depth 1.
+
+        A rectangle's point corner + u right + v down is seen at depth * (x, y, 1) = H (u, v, 1), so
+        the inverse of H gives all three as linear functions of the pixel, and the greatest 1 /
+        depth wins.
         """
         world_to_camera = np.linalg.inv(pose @ OPENCV_TO_BLENDER)
         intrinsics = intrinsic_matrix(focal_y, size)
@@ -246,7 +260,8 @@ class Renderer:
                 inside &= np.abs(2 * value - values[2]) <= 1.00002 * values[2]
             np.copyto(nearest[:, rows, columns], values, where=inside)
             index[rows, columns][inside] = number
-            # Texels a sample sees: density * depth / focal across, more by 1 / cos along; cos = facing / depth.
+            # Texels a sample sees: density * depth / focal across, more by 1 / cos along; cos =
+            # facing / depth.
             focal = intrinsics[1, 1]
             level[number] = np.log2(self.density[number] / focal) - DETAIL * np.log2(facing) + 0.5
         return nearest, index, np.take(level, index)
@@ -255,7 +270,10 @@ class Renderer:
 def _bounds(
     frame: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]
 ) -> tuple[slice, slice]:
-    """Rows and columns that a rectangle can cover; frame (3, 3): right, down, corner in the camera's axes."""
+    """Rows and columns that a rectangle can cover.
+
+    frame (3, 3): right, down, corner in the camera's axes.
+    """
     corners = frame @ np.array([[0, 1, 1, 0], [0, 0, 1, 1], [1, 1, 1, 1]])
     following = np.roll(corners, -1, axis=1)
     near = 0.01
@@ -274,9 +292,12 @@ def _bounds(
 
 
 def _pack(images: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """All images and their halvings in one, and where: (4, images * LEVELS) float32 of x, y, width, height.
+    """All images and their halvings in one, and where each is.
 
-    x and y are in the coordinates of cv2.remap (the first texel's centre is 0); each image repeats its edge for one texel.
+    Where: (4, images * LEVELS) float32 of x, y, width, height.
+
+    x and y are in the coordinates of cv2.remap (the first texel's centre is 0); each image repeats
+    its edge for one texel.
     """
     levels = []
     for image in images:

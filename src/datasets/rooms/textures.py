@@ -1,9 +1,9 @@
-"""Procedural textures: wood, bricks, cloth, plaster; doors, windows, paintings and books on them."""
+"""Procedural textures: wood, bricks, cloth, plaster, and what is drawn on them."""
 
 import cv2
 import numpy as np
 
-from .scene import Material
+from .materials import Material
 
 TEXELS = (
     256  # samples a metre; a pixel of a 360-line frame sees 1/256 m at a distance of about 1.4 m
@@ -13,7 +13,10 @@ TEXELS = (
 def _noise(
     rng: np.random.Generator, shape: tuple[int, int], cell: tuple[float, float]
 ) -> np.ndarray:
-    """Value noise of several octaves, mean about 0, standard deviation 1; cell: its coarsest size (x, y) in texels."""
+    """Value noise of several octaves, mean about 0, standard deviation 1.
+
+    cell: its coarsest size (x, y) in texels.
+    """
     total = np.zeros(shape, np.float32)
     weight, (cell_x, cell_y) = 1.0, cell
     while max(cell_x, cell_y) >= 1.4:
@@ -55,7 +58,7 @@ def _cells(material: Material, shape: tuple[int, int], rng: np.random.Generator)
 def texture(
     material: Material, width: float, height: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """The unlit surface of a rectangle of width x height metres: (rows, columns, 3) float32 in [0, 1]."""
+    """The unlit surface of width x height metres: (rows, columns, 3) float32 in [0, 1]."""
     shape = tuple(max(4, round(length * TEXELS)) for length in (height, width))
     along, across = (length * TEXELS for length in material.grain)
     upright = height > width and material.cell is None  # fibres run along the longer side

@@ -12,7 +12,10 @@ ROOM_ATTEMPTS = 300  # to find a path through a room, before another room is tri
 
 
 def clearance(room: Room, points: np.ndarray) -> np.ndarray:
-    """Distance (n,) seen from above of points (n, 2) to the walls and to what stands between ankle and lamp; 0 inside."""
+    """Distance (n,) of points (n, 2) seen from above to walls and furniture; 0 inside.
+
+    Only what stands between ankle and lamp counts.
+    """
     distance = (room.size[:2] / 2 - np.abs(points)).min(-1)
     for box in room.boxes:
         if box.centre[2] + box.size[2] / 2 > 0.1 and box.centre[2] - box.size[2] / 2 < 2.15:
@@ -46,7 +49,7 @@ def _before_doorway(doorway: np.ndarray, rng: np.random.Generator) -> tuple[np.n
 
 
 def _control_points(room: Room, count: int, rng: np.random.Generator) -> np.ndarray | None:
-    """(count, 5) of x, y, z, yaw, pitch, a second apart; None where no way through the room was found."""
+    """(count, 5) of x, y, z, yaw, pitch, a second apart; None where no way was found."""
     heading, look = (
         rng.uniform(-np.pi, np.pi),
         rng.choice([0, 0, 0, 0.5, -0.5, 1]) * np.pi,
@@ -89,7 +92,7 @@ def _control_points(room: Room, count: int, rng: np.random.Generator) -> np.ndar
 
 
 def _spline(controls: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Uniform cubic B-spline (n, 5) through the neighbourhood of control points, at times in [0, len(controls) - 3]."""
+    """Uniform cubic B-spline (n, 5) near control points, at times in [0, len(controls) - 3]."""
     start = np.minimum(times.astype(int), len(controls) - 4)
     t = (times - start)[:, None]
     weights = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
@@ -99,7 +102,10 @@ def _spline(controls: np.ndarray, times: np.ndarray) -> np.ndarray:
 def camera_path(
     room: Room, frames: int, rate: float, rng: np.random.Generator, attempts: int = ROOM_ATTEMPTS
 ) -> np.ndarray | None:
-    """Poses (frames, 4, 4) of a smooth walk, never nearer to anything than 0.3 m; None where so many attempts found none."""
+    """Poses (frames, 4, 4) of a smooth walk, never nearer to anything than 0.3 m.
+
+    None where so many attempts found none.
+    """
     seconds = (frames - 1) / rate
     for _ in range(attempts):
         controls = _control_points(room, int(seconds) + 4, rng)

@@ -1,5 +1,7 @@
-"""The varied style of made-up rooms: much more to see, and quick to render at the size that is trained on.
+"""The varied style of made-up rooms: much more to see, and quick to render small.
 
-`tiles` and `pictures` paint surfaces, `pieces` builds furniture, `plan` puts a room together, `light` lights it, `render`
-looks at it, `paths` moves the camera. World: z up, metres, the room's floor centred on the origin.
+`tiles`, `pictures` and `fronts` paint surfaces, which `stock` keeps for a room. `pieces`,
+`furniture` and `fittings` build what stands in it. `builder` puts the room together as a `plan`,
+`light` lights it, `render` looks at it, `paths` moves the camera, `shots` writes it all down.
+World: z up, metres, the room's floor centred on the origin.
 """

@@ -1,6 +1,7 @@
-"""Light on the surfaces of a room: from lamps and windows with shadows, and from all around, less in corners.
+"""Light on the surfaces of a room: from lamps and windows, and from all around.
 
-Light is worked out on a coarse grid of every face (a few points a metre); only what is near a point is looked at.
+Solids cast shadows, corners are darker. Light is worked out on a
+coarse grid of every face (a few points a metre); only what is near a point is looked at.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from .stock import Skin
 
 TEXELS = 5  # points a metre
 MOST = 40  # points along a face at most
-GROUP = 320  # points that are lit together: they look at the same solids
+GROUP = 3200  # points that are lit together: they look at the same solids
 AROUND = 0.55  # metres: nearer surfaces darken a corner
 DIRECTIONS = 14  # in which a point looks around
 THIN = 0.1  # metres: what is thinner both ways casts no shadow
@@ -21,7 +22,10 @@ FLAT = 0.06  # metres: what hangs upright and is thinner, neither
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Rectangles, seen from where the normal points. corner: top left; right, down: whole edges; all (n, 3)."""
+    """Rectangles, seen from where the normal points.
+
+    corner: top left; right, down: whole edges; all (n, 3).
+    """
 
     corner: np.ndarray
     right: np.ndarray
@@ -117,7 +121,10 @@ def _is_thick(size: np.ndarray) -> bool:
 
 
 def blocked(origins: np.ndarray, rays: np.ndarray, boxes: Casters) -> np.ndarray:
-    """Whether a box cuts the way from an origin to origin + ray; (3, ...) float32 each, one shape; result (...) bool."""
+    """Whether a box cuts the way from an origin to origin + ray; (3, ...) float32 each, one shape.
+
+    Result (...) bool.
+    """
     result = np.zeros(rays.shape[1:], bool)
     for centre, size, rotation in zip(boxes.centre, boxes.size / 2, boxes.rotation, strict=True):
         near, far = np.float32(1e-4), np.float32(1.0)
@@ -161,7 +168,10 @@ class Lighting:
         self.below = plan.around * (0.5 + 0.5 * (floor + wall) / (2 * bright)) * 0.85
 
     def at(self, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-        """The light on points of surfaces that lie near each other; (3, n) float32 each; result (3, n)."""
+        """The light on points of surfaces that lie near each other; (3, n) float32 each.
+
+        Result (3, n).
+        """
         rays = AROUND * (self.sphere + normals[:, None])
         size = (self.plan.size / 2).astype(np.float32)[:, None, None]
         ends = points[:, None] + rays
@@ -195,7 +205,10 @@ class Lighting:
         colour: np.ndarray,
         facing: np.ndarray | None,
     ) -> np.ndarray:
-        """The light (3, n) from one place; facing: it shines to that side only. Darker than 1 in 100 is left out."""
+        """The light (3, n) from one place; facing: it shines to that side only.
+
+        Darker than 1 in 100 is left out.
+        """
         rays = place.astype(np.float32)[:, None] - points
         square = (rays**2).sum(0)
         share = np.maximum((rays * normals).sum(0), 0)

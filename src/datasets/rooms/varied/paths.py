@@ -1,4 +1,7 @@
-"""Short camera paths through a planned room: walks ahead, back and sideways, orbits, pans, rises; clear of everything."""
+"""Short camera paths through a planned room: walks ahead, back and sideways, orbits, pans, rises.
+
+Clear of everything.
+"""
 
 from dataclasses import dataclass
 
@@ -19,7 +22,7 @@ MOTIONS = ("ahead", "back", "sideways", "slanted", "orbit", "orbit", "pan", "ris
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """Camera-to-world poses (n, 4, 4), focal length as a fraction of the square's height, and the kind of motion."""
+    """Camera-to-world poses (n, 4, 4), focal length as a fraction of the square's height."""
 
     poses: np.ndarray
     focal_y: float
@@ -82,7 +85,7 @@ def _level(yaw: np.ndarray | float) -> np.ndarray:
 
 
 def _clear(plan: Plan, boxes: Casters, places: np.ndarray) -> bool:
-    """Whether the camera keeps its distance from the shell and the solids, also between the frames."""
+    """Whether the camera keeps its distance from shell and solids, also between the frames."""
     middle, half = plan.size * (0, 0, 0.5), plan.size / 2
     if (half - np.abs(places - middle)).min() < CLEARANCE:
         return False
@@ -103,7 +106,7 @@ def _sees(
     pitch: np.ndarray,
     free: float,
 ) -> bool:
-    """Whether nothing is nearer than `free` before any of the cameras, in the middle and to both sides."""
+    """Whether nothing is nearer than `free` before the cameras, in the middle and to both sides."""
     sides = yaw[:, None] + np.radians([-18.0, 0, 18])
     slope = np.broadcast_to(pitch[:, None], sides.shape)
     rays = free * np.stack(

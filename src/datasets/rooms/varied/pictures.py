@@ -1,4 +1,4 @@
-"""What is painted on one face: pictures, views out of a window, doors, books, screens; (height, width, 3) in [0, 1]."""
+"""Pictures on walls and views out of windows; images (height, width, 3) in [0, 1]."""
 
 from collections.abc import Callable
 
@@ -17,19 +17,21 @@ def canvas(width: float, height: float, colour: Colour) -> np.ndarray:
     return np.broadcast_to(np.asarray(colour, np.float32), shape).copy()
 
 
-def _clouds(image: np.ndarray, rng: Rng, coarse: float = 2.0, slope: float = 2.5) -> np.ndarray:
+def clouds(image: np.ndarray, rng: Rng, coarse: float = 2.0, slope: float = 2.5) -> np.ndarray:
     """Noise of an image's size, (rows, columns, 1)."""
     rows, columns = image.shape[:2]
     assert max(rows, columns) <= TILE
     return noise(rng, coarse, slope)[:rows, :columns, None]
 
 
-def _down(image: np.ndarray) -> np.ndarray:
+def slope_down(image: np.ndarray) -> np.ndarray:
     """0 at the top, 1 at the bottom, (rows, 1, 1)."""
     return np.linspace(0, 1, len(image), dtype=np.float32)[:, None, None]
 
 
-def _frame(image: np.ndarray, colour: Colour, width: int, bars: tuple[int, int] = (1, 1)) -> None:
+def draw_frame(
+    image: np.ndarray, colour: Colour, width: int, bars: tuple[int, int] = (1, 1)
+) -> None:
     """A frame of some texels, with panes (across, down)."""
     rows, columns = image.shape[:2]
     colour = [float(c) for c in colour]
@@ -44,11 +46,11 @@ def _frame(image: np.ndarray, colour: Colour, width: int, bars: tuple[int, int] 
 
 def view(image: np.ndarray, rng: Rng, daylight: float) -> None:
     """Sky, hills or houses behind window bars; daylight 1: noon, 0: night."""
-    down = _down(image)
+    down = slope_down(image)
     zenith = hsv(rng.uniform(0.52, 0.65), rng.uniform(0.05, 0.6), 1)
     horizon = hsv(rng.uniform(0.02, 0.16), rng.uniform(0, 0.35), 1)
     image[:] = zenith + (horizon - zenith) * np.clip(down * 1.5, 0, 1)
-    image += 0.12 * np.clip(_clouds(image, rng), 0, 2)
+    image += 0.12 * np.clip(clouds(image, rng), 0, 2)
     level = rng.uniform(0.35, 0.8)
     for _ in range(int(rng.integers(1, 4))):
         draw = _houses if rng.random() < 0.4 else _hill
@@ -58,15 +60,15 @@ def view(image: np.ndarray, rng: Rng, daylight: float) -> None:
     if rng.random() < 0.9:
         tone = rng.choice([0.92, 0.9, 0.3]) * rng.uniform(0.85, 1) * np.array([1, 0.98, 0.94])
         bars = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
-        _frame(image, tone * (0.35 + 0.65 * daylight), int(rng.integers(5, 11)), bars)
+        draw_frame(image, tone * (0.35 + 0.65 * daylight), int(rng.integers(5, 11)), bars)
 
 
 def _hill(image: np.ndarray, rng: Rng, level: float) -> None:
     """Trees or grass below an uneven line."""
-    edge = level + rng.uniform(0.02, 0.1) * _clouds(image, rng, 3, 2)[:1]
+    edge = level + rng.uniform(0.02, 0.1) * clouds(image, rng, 3, 2)[:1]
     colour = hsv(rng.uniform(0.18, 0.4), rng.uniform(0.15, 0.6), rng.uniform(0.2, 0.7))
-    share = np.clip((_down(image) - edge) * 60 + 0.5, 0, 1)
-    image += (colour * (1 + 0.2 * _clouds(image, rng, 12, 2)) - image) * share
+    share = np.clip((slope_down(image) - edge) * 60 + 0.5, 0, 1)
+    image += (colour * (1 + 0.2 * clouds(image, rng, 12, 2)) - image) * share
 
 
 def _houses(image: np.ndarray, rng: Rng, level: float) -> None:
@@ -87,7 +89,7 @@ def _houses(image: np.ndarray, rng: Rng, level: float) -> None:
 # --- Pictures on a wall ---
 
 
-def _palette(rng: Rng) -> np.ndarray:
+def palette_of(rng: Rng) -> np.ndarray:
     hue = rng.random()
     return np.stack(
         [
@@ -100,7 +102,7 @@ def _palette(rng: Rng) -> np.ndarray:
 def abstract(image: np.ndarray, rng: Rng) -> None:
     """Ellipses and polygons in a few colours."""
     rows, columns = image.shape[:2]
-    palette = _palette(rng)
+    palette = palette_of(rng)
     image[:] = palette[0]
     for _ in range(int(rng.integers(4, 20))):
         colour = (palette[rng.integers(5)] * rng.uniform(0.8, 1.2)).tolist()
@@ -116,21 +118,21 @@ def abstract(image: np.ndarray, rng: Rng) -> None:
 
 def landscape(image: np.ndarray, rng: Rng) -> None:
     """Sky above bands of land or water."""
-    palette = _palette(rng)
-    image[:] = palette[0] + (palette[1] - palette[0]) * _down(image)
-    image += 0.1 * _clouds(image, rng)
+    palette = palette_of(rng)
+    image[:] = palette[0] + (palette[1] - palette[0]) * slope_down(image)
+    image += 0.1 * clouds(image, rng)
     level = rng.uniform(0.3, 0.6)
     for colour in palette[2:]:
-        edge = level + rng.uniform(0.01, 0.08) * _clouds(image, rng, 2, 2)[:1]
-        share = np.clip((_down(image) - edge) * 50 + 0.5, 0, 1)
-        image += (colour * (1 + 0.1 * _clouds(image, rng, 6, 2)) - image) * share
+        edge = level + rng.uniform(0.01, 0.08) * clouds(image, rng, 2, 2)[:1]
+        share = np.clip((slope_down(image) - edge) * 50 + 0.5, 0, 1)
+        image += (colour * (1 + 0.1 * clouds(image, rng, 6, 2)) - image) * share
         level += rng.uniform(0.1, 0.3)
 
 
 def geometric(image: np.ndarray, rng: Rng) -> None:
     """Rectangles in a grid of uneven lines."""
     rows, columns = image.shape[:2]
-    palette = np.concatenate([_palette(rng), [[0.9, 0.9, 0.86]] * 3])
+    palette = np.concatenate([palette_of(rng), [[0.9, 0.9, 0.86]] * 3])
     across, down = (
         np.sort(rng.integers(0, n, rng.integers(1, 6))).tolist() for n in (columns, rows)
     )
@@ -147,8 +149,8 @@ def geometric(image: np.ndarray, rng: Rng) -> None:
 def portrait(image: np.ndarray, rng: Rng) -> None:
     """A head and shoulders before a plain ground."""
     rows, columns = image.shape[:2]
-    palette = _palette(rng)
-    image[:] = palette[0] * (1 + 0.12 * _clouds(image, rng))
+    palette = palette_of(rng)
+    image[:] = palette[0] * (1 + 0.12 * clouds(image, rng))
     skin = hsv(rng.uniform(0.03, 0.1), rng.uniform(0.25, 0.6), rng.uniform(0.3, 0.9)).tolist()
     hair, x, size = (palette[2] * 0.5).tolist(), columns // 2, min(rows, columns)
     y = round(rows * 0.42)
@@ -161,7 +163,7 @@ def portrait(image: np.ndarray, rng: Rng) -> None:
 def poster(image: np.ndarray, rng: Rng) -> None:
     """A heading, a figure and lines of text."""
     rows, columns = image.shape[:2]
-    palette = _palette(rng)
+    palette = palette_of(rng)
     image[:] = palette[0] if rng.random() < 0.4 else (0.9, 0.89, 0.85)
     colour = (palette[1] * 0.6).tolist()
     cv2.rectangle(image, (columns // 6, rows // 10), (columns * 5 // 6, rows // 5), colour, -1)
@@ -186,123 +188,6 @@ def picture(image: np.ndarray, rng: Rng) -> None:
     """A picture of some kind, often with a border of paper, always with a frame."""
     PICTURES[rng.integers(len(PICTURES))](image, rng)
     if rng.random() < 0.4:
-        _frame(image, np.array([0.92, 0.91, 0.88]), int(rng.integers(20, 60)))
+        draw_frame(image, np.array([0.92, 0.91, 0.88]), int(rng.integers(20, 60)))
     frame = hsv(rng.uniform(0.05, 0.12), rng.uniform(0, 0.6), rng.choice([0.1, 0.35, 0.6, 0.9]))
-    _frame(image, frame, int(rng.integers(6, 20)))
-
-
-# --- Furniture's fronts ---
-
-
-def _panel(
-    image: np.ndarray, left: float, top: float, right: float, bottom: float, deep: float
-) -> None:
-    """A raised panel; edges as shares of the image."""
-    rows, columns = image.shape[:2]
-    first = (round(left * columns), round(top * rows))
-    last = (round(right * columns), round(bottom * rows))
-    tone = image[rows // 2, columns // 2]
-    cv2.rectangle(image, first, last, (tone * deep).tolist(), 3)
-    light = np.minimum(tone * 1.15, 1).tolist()
-    cv2.rectangle(image, (first[0] + 3, first[1] + 3), (last[0] + 2, last[1] + 2), light, 1)
-
-
-def door(image: np.ndarray, rng: Rng) -> None:
-    """Panels or glass, and a handle."""
-    rows, columns = image.shape[:2]
-    down, across = int(rng.integers(1, 4)), int(rng.integers(1, 3))
-    if rng.random() < 0.8:
-        for x in range(across):
-            for y in range(down):
-                left, top = 0.1 + 0.82 * x / across, 0.05 + 0.92 * y / down
-                right, bottom = left + 0.82 / across - 0.08, top + 0.92 / down - 0.05
-                _panel(image, left, top, right, bottom, 0.6)
-    metal = (0.75, 0.72, 0.6) if rng.random() < 0.6 else (0.15, 0.15, 0.15)
-    place = (round(0.9 * columns), round(0.52 * rows))
-    cv2.line(image, place, (place[0] - columns // 9, place[1]), metal, 4)
-
-
-def fronts(image: np.ndarray, rng: Rng) -> None:
-    """Drawers or cupboard doors with knobs."""
-    rows, columns = image.shape[:2]
-    across, down = int(rng.integers(1, 4)), int(rng.integers(1, 5))
-    knob = hsv(0.1, rng.uniform(0, 0.5), rng.choice([0.12, 0.5, 0.85])).tolist()
-    tone = image[0, 0].copy()
-    for x in range(across):
-        for y in range(down):
-            left, top = round(x * columns / across), round(y * rows / down)
-            right, bottom = round((x + 1) * columns / across), round((y + 1) * rows / down)
-            cv2.rectangle(image, (left, top), (right, bottom), (tone * 0.45).tolist(), 3)
-            middle = ((left + right) // 2, top + (bottom - top) // 3)
-            cv2.circle(image, middle, 4, knob, -1, cv2.LINE_AA)
-
-
-def books(image: np.ndarray, rng: Rng) -> None:
-    """Backs of books, side by side, of several heights."""
-    rows, columns = image.shape[:2]
-    image[:] = 0.06
-    left = 0
-    while left < columns:
-        right = left + int(rng.integers(6, 18))
-        colour = hsv(rng.random(), rng.uniform(0, 0.85), rng.uniform(0.15, 0.9))
-        top = round(rows * rng.uniform(0, 0.3))
-        image[top:, left:right] = colour
-        band = top + round((rows - top) * rng.uniform(0.1, 0.7))
-        image[band : band + max(2, rows // 9), left:right] = np.clip(colour * 0.5 + 0.4, 0, 1)
-        image[top:, right - 1 : right] *= 0.4
-        left = right
-
-
-def screen(image: np.ndarray, rng: Rng) -> None:
-    """A television or monitor, dark or showing something."""
-    image[:] = 0.03 + 0.05 * _down(image)
-    if rng.random() < 0.4:
-        landscape(image, rng)
-    _frame(image, np.full(3, 0.05), 7)
-
-
-def curtain(image: np.ndarray, rng: Rng) -> None:
-    """Folds that hang down."""
-    columns = image.shape[1]
-    x = np.linspace(0, 1, columns, dtype=np.float32)
-    folds = np.sin(2 * np.pi * (rng.uniform(4, 9) * x + 0.15 * np.sin(9 * x + rng.uniform(0, 6))))
-    image *= (0.82 + 0.18 * folds)[None, :, None]
-
-
-def slats(image: np.ndarray, rng: Rng) -> None:
-    """Lines across, as of blinds and radiators."""
-    rows = len(image)
-    count = int(rng.integers(7, 18))
-    tone = 0.85 + 0.15 * np.sin(2 * np.pi * count * np.arange(rows, dtype=np.float32) / rows)
-    image *= tone[:, None, None]
-
-
-def cooker(image: np.ndarray, rng: Rng) -> None:
-    """An oven's glass below a row of knobs."""
-    rows, columns = image.shape[:2]
-    first, last = (columns // 8, rows // 3), (columns * 7 // 8, rows * 5 // 6)
-    cv2.rectangle(image, first, last, (0.06, 0.06, 0.07), -1)
-    cv2.line(image, (columns // 8, rows // 4), (columns * 7 // 8, rows // 4), (0.8, 0.8, 0.8), 4)
-    for x in np.linspace(0.15, 0.85, 5):
-        cv2.circle(image, (round(x * columns), rows // 9), 6, (0.15, 0.15, 0.15), -1, cv2.LINE_AA)
-
-
-def rug(image: np.ndarray, rng: Rng) -> None:
-    """Borders around a field with a medallion or lozenges."""
-    rows, columns = image.shape[:2]
-    palette = _palette(rng)
-    for number, inset in enumerate(np.cumsum(rng.integers(0, 16, 4))):
-        first, last = (int(inset),) * 2, (columns - int(inset), rows - int(inset))
-        cv2.rectangle(image, first, last, palette[number].tolist(), -1)
-    for x in np.linspace(0.2, 0.8, int(rng.choice([1, 2, 3, 4]))) if rng.random() < 0.8 else ():
-        centre = (round((x if x != 0.2 else 0.5) * columns), rows // 2)
-        reach = np.array([columns * 0.12, rows * 0.28]) * rng.uniform(0.5, 1)
-        points = centre + np.array([[-1, 0], [0, -1], [1, 0], [0, 1]]) * reach
-        cv2.fillConvexPoly(image, points.astype(np.int32), palette[4].tolist(), cv2.LINE_AA)
-        cv2.fillConvexPoly(
-            image,
-            (centre + (points - centre) * 0.5).astype(np.int32),
-            palette[0].tolist(),
-            cv2.LINE_AA,
-        )
-    image *= 1 + 0.05 * _clouds(image, rng, 30, 2)
+    draw_frame(image, frame, int(rng.integers(6, 20)))

@@ -1,6 +1,8 @@
-"""Pictures of a planned room: surfaces are painted where they are seen, so that a room is ready to be looked at quickly.
+"""Pictures of a planned room.
 
-All surfaces are matt: a point has the same colour in all views. Sunlight through windows is found for every sample.
+Surfaces are painted where they are seen, so that a room is ready to be looked at quickly. All
+surfaces are matt: a point has the same colour in all views. Sunlight through windows is found for
+every sample.
 """
 
 import cv2
@@ -34,7 +36,7 @@ class Renderer:
         self.lights, self.light_places = self._pack_lights(lights)
 
     def _pack_lights(self, lights: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """All light maps in one picture, as shades (display values), and the place of each, (4, n)."""
+        """All light maps in one picture, as factors of display values; their places, (4, n)."""
         maps = []
         for light, skin in zip(lights, self.faces.skins, strict=True):
             shade = np.ones_like(light) if skin.glow else self._shade(light * self.exposure)
@@ -46,21 +48,24 @@ class Renderer:
         """What a display value is multiplied by: light^(1/2.2), bounded softly."""
         return ((light / (1 + (light / BURNT) ** 3) ** (1 / 3)) ** (1 / 2.2)).astype(np.float32)
 
-    def render(self, pose: np.ndarray, focal_y: float, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """The square frame (size, size, 3) uint8 and the depth along the optical axis (size, size) float32, metres.
+    def render(
+        self, pose: np.ndarray, focal_y: float, size: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The frame (height, width, 3) uint8 and its depth (height, width) float32, metres.
 
-        pose: 4x4 camera-to-world, inside the room; square pixels, principal point 0.5.
+        pose: 4x4 camera-to-world, inside the room; size: (height, width) pixels; square pixels,
+        principal point 0.5. Depth is along the optical axis.
         """
-        fine = size * SUPERSAMPLING
+        fine = size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING
         surface, index = self._visible(np.asarray(pose, np.float64), focal_y, fine)
         u, v = surface[0] / surface[2], surface[1] / surface[2]
-        image = self._painted(u, v, index, surface[2], pose, focal_y * fine)
+        image = self._painted(u, v, index, surface[2], pose, focal_y * fine[0])
         shade = self._look_up(self.lights, self.light_places, u, v, index)
         if self.plan.sun is not None:
             self._add_sun(shade, surface[2], index, pose, focal_y)
         image = np.minimum(image * shade, 255)
-        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-        depth = 1 / cv2.resize(surface[2], (size, size), interpolation=cv2.INTER_AREA)
+        image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+        depth = 1 / cv2.resize(surface[2], size[::-1], interpolation=cv2.INTER_AREA)
         return (image + 0.5).astype(np.uint8), depth
 
     def _painted(
@@ -101,8 +106,8 @@ class Renderer:
         """Brighten the samples that see the sun through a window."""
         towards = np.take(self.faces.normal @ self.plan.sun, index)
         rows, columns = np.nonzero(towards > 0.02)
-        grid = len(index)
-        x, y = ((n + 0.5) / grid - 0.5 for n in (columns, rows))
+        height, width = index.shape
+        x, y = ((n + 0.5 - middle / 2) / height for n, middle in ((columns, width), (rows, height)))
         rays = (
             np.stack([x / focal_y, -y / focal_y, -np.ones_like(x)]) / inverse_depth[rows, columns]
         )
@@ -132,22 +137,23 @@ class Renderer:
         shade[rows, columns] = self._shade(shade[rows, columns] ** 2.2 + more.astype(np.float32))
 
     def _visible(
-        self, pose: np.ndarray, focal_y: float, size: int
+        self, pose: np.ndarray, focal_y: float, size: tuple[int, int]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """What each sample sees: (u, v, 1) / depth, float32 (3, size, size), and the face's number (size, size).
+        """What each sample sees: (u, v, 1) / depth, (3, height, width), and the face's number.
 
-        A face's point corner + u right + v down is seen at depth * (x, y, 1) = H (u, v, 1), so the inverse of H gives all
-        three as linear functions of the pixel, and the greatest 1 / depth wins.
+        A face's point corner + u right + v down is seen at depth
+        * (x, y, 1) = H (u, v, 1), so the inverse of H gives all three as linear functions of the
+        pixel, and the greatest 1 / depth wins.
         """
-        intrinsics = intrinsic_matrix(focal_y, (size, size))
+        intrinsics = intrinsic_matrix(focal_y, size)
         numbers, frames = self._in_front(pose)
         low, high, shown = _bounds(frames, intrinsics, size)
         planes = np.zeros_like(frames)
         planes[shown] = np.linalg.inv(intrinsics @ frames[shown])
         planes = planes.astype(np.float32)
-        nearest = np.zeros((3, size, size), np.float32)
-        index = np.zeros((size, size), np.int32)
-        line = np.arange(size, dtype=np.float32) + 0.5
+        nearest = np.zeros((3, *size), np.float32)
+        index = np.zeros(size, np.int32)
+        line = np.arange(max(size), dtype=np.float32) + 0.5
         for k in np.flatnonzero(shown):
             rows, columns = slice(low[k, 1], high[k, 1]), slice(low[k, 0], high[k, 0])
             plane = planes[k]
@@ -165,7 +171,10 @@ class Renderer:
         return nearest, index
 
     def _in_front(self, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers of the faces that face the camera, nearest first, and (n, 3, 3): right, down, corner in its axes."""
+        """Numbers of the faces that face the camera, nearest first, and (n, 3, 3).
+
+        Right, down, corner in its axes.
+        """
         offset = self.faces.corner - pose[:3, 3]
         numbers = np.flatnonzero((offset * self.faces.normal).sum(1) < -1e-6)
         middle = offset + (self.faces.right + self.faces.down) / 2
@@ -176,9 +185,9 @@ class Renderer:
 
 
 def _bounds(
-    frames: np.ndarray, intrinsics: np.ndarray, size: int
+    frames: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First and last-but-one pixel (n, 2) of (x, y) that faces can cover, and whether they cover any, (n,).
+    """Bounds of the pixels (x, y) that faces can cover, (n, 2) each; whether there are any, (n,).
 
     A face that reaches behind the camera may cover everything.
     """
@@ -188,16 +197,18 @@ def _bounds(
     behind = (depth < NEAR).any(1)
     with np.errstate(divide="ignore", invalid="ignore"):
         pixels = pixels[:, :2] / depth[:, None]
-    pixels[behind] = np.array([0.0, size, size, 0.0])
-    low = np.clip(pixels.min(2) - 1, 0, size).astype(int)
-    high = np.clip(pixels.max(2) + 2, 0, size).astype(int)
+    whole = np.array(size[::-1])[:, None]
+    pixels[behind] = np.concatenate([0 * whole, whole, whole, 0 * whole], axis=1)
+    low = np.clip(pixels.min(2) - 1, 0, whole[:, 0]).astype(int)
+    high = np.clip(pixels.max(2) + 2, 0, whole[:, 0]).astype(int)
     return low, high, (high > low).all(1) & (depth > NEAR).any(1)
 
 
 def _mappings(surfaces: Faces) -> tuple[np.ndarray, np.ndarray]:
-    """From a face's (u, v) to its image: x = a u + b v + c, y = d u + e v + f in images, (6, n) float32; texels a metre.
+    """From a face's (u, v) to its image; and texels a metre, (n,).
 
-    Level faces are painted by where they are in the room, others from their corner; each face begins elsewhere.
+    x = a u + b v + c, y = d u + e v + f in images, (6, n) float32. Level faces are
+    painted by where they are in the room, others from their corner; each face begins elsewhere.
     """
     count = len(surfaces.skins)
     width, height = surfaces.width, surfaces.height
@@ -227,7 +238,7 @@ def _mappings(surfaces: Faces) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pack_skins(skins: list[Skin]) -> tuple[np.ndarray, np.ndarray]:
-    """The pyramids of all images in one picture, and the place of each level, (4, images * LEVELS)."""
+    """The pyramids of all images in one picture; the levels' places, (4, images * LEVELS)."""
     levels = []
     for skin in skins:
         border = cv2.BORDER_REPLICATE if skin.metres is None else cv2.BORDER_WRAP
@@ -240,9 +251,10 @@ def _pack_skins(skins: list[Skin]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pack(images: list[np.ndarray], width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images with a border of one pixel in one picture; (4, n) float32: x, y, width, height of what is inside.
+    """Images with a border of one pixel in one picture, and their places.
 
-    x and y are in the coordinates of cv2.remap: the first pixel's centre is 0.
+    (4, n) float32: x, y, width, height of what is inside. x and y are in the coordinates of
+    cv2.remap: the first pixel's centre is 0.
     """
     places, corners = np.zeros((4, len(images)), np.float32), {}
     x = y = row_height = 0

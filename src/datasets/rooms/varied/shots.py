@@ -1,6 +1,7 @@
-"""Short shots of varied rooms, one a room, written as chunks of many rooms: `make-rooms.py --chunks`.
+"""Short shots of varied rooms, one a room, written as chunks of many rooms.
 
-A shot follows from the split, the seed and its number alone (and from how many frames it has).
+A shot follows from the split, the seed and its number alone (and from how
+many frames it has).
 """
 
 import base64
@@ -18,10 +19,11 @@ from tqdm import tqdm
 
 from ....utils.files import atomic_path
 from ....utils.random import generator
-from ...chunks import make_record, read_chunk, save_chunk
+from ...chunk_files import make_record, read_chunk, save_chunk
+from .builder import furnished
 from .paths import Path as CameraPath
 from .paths import walk
-from .plan import Plan, furnished
+from .plan import Plan
 from .render import Renderer
 
 STYLE = 1  # another number, other rooms: to be raised when the rooms change
@@ -67,8 +69,8 @@ def make_scene(shot: Shot) -> tuple[Plan, CameraPath]:
 def pictures(shot: Shot) -> tuple[CameraPath, Iterator[np.ndarray]]:
     """The path of a shot and its frames, (size, size, 3) uint8 each, made as they are asked for."""
     plan, path = make_scene(shot)
-    renderer = Renderer(plan)
-    return path, (renderer.render(pose, path.focal_y, shot.size)[0] for pose in path.poses)
+    renderer, size = Renderer(plan), (shot.size, shot.size)
+    return path, (renderer.render(pose, path.focal_y, size)[0] for pose in path.poses)
 
 
 def make_record_of(shot: Shot) -> dict[str, object]:
@@ -98,9 +100,10 @@ def make_chunk(path: Path, shots: list[Shot]) -> int:
 
 
 def make_chunks(folder: Path, shots: list[Shot], per_chunk: int, workers: int = 1) -> int:
-    """Write shots to `folder`/000000.torch and so on, and index.json; how many were not there before.
+    """Write shots to `folder`/000000.torch and so on, and index.json; how many were made.
 
-    Several chunks at a time, in processes of their own. A chunk is there whole or not at all, so a stopped run goes on.
+    Several chunks at a time, in processes of their own. A chunk is
+    there whole or not at all, so a stopped run goes on.
     """
     parts = [shots[start : start + per_chunk] for start in range(0, len(shots), per_chunk)]
     paths = [folder / f"{number:06d}.torch" for number in range(len(parts))]

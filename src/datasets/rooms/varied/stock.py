@@ -1,4 +1,7 @@
-"""The surfaces that a room is made of: a few woods, cloths and paints that its furniture shares, and pictures as needed."""
+"""The surfaces that a room is made of.
+
+A few woods, cloths and paints that its furniture shares, and pictures as needed.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +16,10 @@ POOL = 5  # surfaces of one sort that a room has at most
 
 @dataclass(frozen=True, eq=False)
 class Skin:
-    """A painted surface. metres: of one repeat; None: the image is stretched over the whole face. angle: radians."""
+    """A painted surface. metres: of one repeat; None: the image is stretched over the whole face.
+
+    angle: radians.
+    """
 
     image: np.ndarray  # (rows, columns, 3) uint8
     metres: float | None = None
@@ -62,7 +68,7 @@ class Stock:
         return hsv(self._hue(), rng.beta(1.5, 3.0), rng.uniform(0.25, 0.75))
 
     def _take(self, sort: str, again: float, *recipe: object) -> Skin:
-        """One that the room has with probability `again`, else a new one by `_tiled`'s arguments."""
+        """One that the room has, with probability `again`; else a new one of `_tiled`."""
         pool = self._pools.setdefault(sort, [])
         if len(pool) < POOL and (not pool or self.rng.random() > again):
             pool.append(self._tiled(*recipe))
@@ -77,7 +83,10 @@ class Stock:
         turned: bool = False,
         strength: float = 1.0,
     ) -> Skin:
-        """A new surface of one of these patterns; metres: bounds of a repeat's size; strength: of what differs."""
+        """A new surface of one of these patterns; metres: bounds of a repeat's size.
+
+        strength: of what differs.
+        """
         rng = self.rng
         image = tiles.tile(patterns[rng.integers(len(patterns))], colour, rng, strength)
         angle = rng.choice([0, 0, np.pi / 2, np.pi / 4]) if turned else 0.0

@@ -1,4 +1,7 @@
-"""Patterns that repeat without a seam: paint, wood, tiles, cloth, stone; (TILE, TILE, 3) float32 in [0, 1]."""
+"""Patterns that repeat without a seam: paint, wood, tiles, cloth, stone.
+
+(TILE, TILE, 3) float32 in [0, 1].
+"""
 
 import colorsys
 from collections.abc import Callable
@@ -24,7 +27,8 @@ def hsv(hue: float, saturation: float, value: float) -> Colour:
 def noise(rng: Rng, coarse: float = 2.0, slope: float = 2.0, stretch: float = 1.0) -> np.ndarray:
     """Seamless noise (TILE, TILE) float32, mean 0, standard deviation 1.
 
-    coarse: cycles a tile where it is strongest. slope: how fast finer detail fades. stretch: how much longer it is along x.
+    coarse: cycles a tile where it is strongest. slope: how fast finer detail fades. stretch: how
+    much longer it is along x.
     """
     x, y = _FREQUENCIES
     radius = (x * np.sqrt(stretch)) ** 2 + (y[:, None] / np.sqrt(stretch)) ** 2
@@ -113,7 +117,7 @@ def parquet(rng: Rng, colour: Colour) -> np.ndarray:
 def _cell_tones(
     rng: Rng, rows: int, columns: int, shifts: np.ndarray, jitter: float, joint: float
 ) -> np.ndarray:
-    """Tones (TILE, TILE, 3) of cells, each row moved by its shift (in cells), with joints of that tone between them."""
+    """Tones of cells (TILE, TILE, 3), each row moved by its shift, in cells; joint: of the gaps."""
     x, y = _lines()
     row = np.floor(y * rows).astype(int)[:, 0]
     across = x * columns + np.asarray(shifts, np.float32)[row][:, None]
@@ -260,7 +264,10 @@ PRINTED: list[Pattern] = [stripes, plaid, motifs, waves, blotches]
 
 
 def tile(pattern: Pattern, colour: Colour, rng: Rng, strength: float = 1.0) -> np.ndarray:
-    """A pattern as (TILE, TILE, 3) uint8; strength: how far it differs from its mean, 1: as painted."""
+    """A pattern as (TILE, TILE, 3) uint8.
+
+    strength: how far it differs from its mean, 1: as painted.
+    """
     image = pattern(rng, np.asarray(colour, np.float32))
     mean = image.mean((0, 1))
     return (np.clip(mean + strength * (image - mean), 0.02, 0.98) * 255 + 0.5).astype(np.uint8)
