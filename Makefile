@@ -50,7 +50,7 @@ demo: .venv/installed
 	$(BIN)/python src/scripts/sample-trajectory.py -o samples/walk samples/pan \
 		--checkpoint $(SHIPPED) --instance-data $(DEMO)
 	$(BIN)/python src/scripts/evaluate.py -o samples/walk --instance-data $(DEMO)
-	$(BIN)/python src/scripts/compute-tsed.py -o samples/walk --t-error 1 --instance-data $(DEMO)
+	$(BIN)/python src/scripts/compute-tsed.py -o samples/walk --instance-data $(DEMO)
 	@echo
 	@echo "A walk:  $(DEMO)/samples/walk/samples/00000000/: images, video.mp4, contact-sheet.png"
 	@echo "A pan:   $(DEMO)/samples/pan/samples/00000000/: the same"

@@ -13,14 +13,13 @@ evaluation/<run>/                   tsed.json, tsed.png, matches-<matcher>.npz, 
                                     report.html
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from .cameras.spec import SamplingSpec, read_spec, spec_differs, write_spec
 from .utils.files import atomic_path, refuse_overwriting
 from .utils.json_files import joined
-from .utils.pictures import IMAGE_SUFFIXES, read_frame
+from .utils.pictures import IMAGE_SUFFIXES, numbered_images, read_frame
 
 SPEC = "sampling-spec.json"
 GIVEN_IMAGES = Path("init-ims")
@@ -168,6 +167,10 @@ class RunFolder:
         """The run's copy of the specification."""
         return self.folder / SPEC
 
+    def spec(self) -> SamplingSpec:
+        """The specification that the run was made for; raises as `read_spec`."""
+        return read_spec(self.spec_file)
+
     @property
     def images(self) -> Path:
         """Folder of decoded frames."""
@@ -285,15 +288,3 @@ def given_photos(photos: list[Path], given: tuple[int, ...]) -> dict[Path, bytes
         read_frame(photo)
         places[GIVEN_IMAGES / f"{index:04d}{suffix}"] = photo.read_bytes()
     return places
-
-
-def numbered_images(folder: Path) -> dict[int, list[Path]]:
-    """The image files NNNN.suffix of a folder by index, each list sorted.
-
-    No such folder is as good as an empty one.
-    """
-    found: dict[int, list[Path]] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.suffix.lower() in IMAGE_SUFFIXES and re.fullmatch("[0-9]{4,}", path.stem):
-            found.setdefault(int(path.stem), []).append(path)
-    return dict(sorted(found.items()))

@@ -1,6 +1,8 @@
 """scripts/evaluate.py: what it compares, writes and says."""
 
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -30,7 +32,7 @@ def test_samples_are_compared_with_their_true_frames(tmp_path, capsys):
     assert (
         "copying the photo" in printed
         and "short term (frame 5)" in printed
-        and "48.13 (48.13 to 48.13)" in printed
+        and re.search(r"PSNR \(dB\), higher is better +48\.13 ", printed)
     )
 
 
@@ -59,6 +61,22 @@ def test_what_is_missing_is_said_and_the_rest_is_compared(tmp_path, capsys):
         and "samples/c: no sampling-spec.json" in printed.err
     )
     assert (tmp_path / "samples" / "b" / "evaluation" / "00000000" / "metrics.json").is_file()
+
+
+def test_samples_that_are_not_ready_are_skipped(tmp_path, capsys):
+    write_sample(tmp_path / "samples" / "a", 4)
+    unsampled = write_sample(tmp_path / "samples" / "new", 4)
+    shutil.rmtree(unsampled.folder)
+    own_photo = write_sample(tmp_path / "samples" / "photo", 4)
+    shutil.rmtree(own_photo.sample.true_folder)
+    run(tmp_path, "-o", "samples", "--metrics", "psnr")
+    printed = capsys.readouterr()
+    assert "a/00000000: to the true frame" in printed.out and "PSNR (dB)" in printed.out
+    first, second = [line for line in printed.err.splitlines() if line.startswith("skipped: ")]
+    assert "samples/new: no frames; sample-trajectory.py makes them" in first
+    assert "samples/photo/samples/00000000: nothing to compare" in second
+    with pytest.raises(FileNotFoundError, match="samples/new: no frames"):
+        run(tmp_path, "-o", "samples/new", "samples/photo")
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ def test_the_file_gives_back_the_protocol(poses, tmp_path):
         12,
         2,
         ("psnr", "fid"),
+        ("make-rooms test", "extract-poses test"),
     )
     write_protocol(tmp_path / "p.yaml", protocol)
     assert read_protocol(tmp_path / "p.yaml") == protocol

@@ -1,19 +1,28 @@
 """A protocol carried out from footage to results, with a tiny score network."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
 import torch
 from sampling_task import CONFIG
+from test_page import embedded
 from training_task import write_footage
 
 from photonvs.cameras.spec import read_spec
 from photonvs.commands.evaluate import main
 from photonvs.datasets.poses import load_poses
-from photonvs.evaluation.protocol import Protocol, choose_sequences, read_protocol, write_protocol
-from photonvs.evaluation.protocol_run import evaluate_protocol, make_samples
+from photonvs.evaluation.protocol import (
+    Protocol,
+    choose_sequences,
+    find_protocol,
+    read_protocol,
+    write_protocol,
+)
+from photonvs.evaluation.protocol_run import _commands, evaluate_protocol, make_samples
 from photonvs.models import build_denoiser, save_weights
+from photonvs.utils.files import BASE
 
 SAMPLING = ["--", "--steps", "2", "--device", "cpu"]
 
@@ -80,6 +89,12 @@ def test_specifications_frames_and_results_are_made(made):
     assert found["weights"].keys() >= {"efficientnet-lite0-57934424.pth"} and found["missing"] == []
     page = (made / "samples" / "small" / "report.html").read_text()
     assert "Protocol small" in page and page.count("data:image/jpeg") == 3 * (4 + 4 + 1)
+    means = embedded(made / "samples" / "small" / "report.html")["means"]
+    assert means["title"] == "Means over 3 sequences, all frames"
+    numbers = dict(means["numbers"])
+    assert numbers["TSED"] == f"{found['tsed']['tsed']['mean']:.3f}"
+    assert numbers["PSNR (dB)"] == f"{found['images']['all']['psnr']['mean']:.4g}"
+    assert page.index('id="means"') < page.index('id="chooser"') < page.index('id="numbers"')
     text = (made / "samples" / "small" / "results.md").read_text()
     assert (
         "# Protocol small" in text
@@ -122,7 +137,7 @@ def test_a_sequence_without_its_video_is_left_out(made, capsys):
     try:
         with pytest.raises(ValueError, match="incomplete: 1 thing"):
             run(made, "--metrics", "psnr")
-        assert "left out: no video video1" in capsys.readouterr().err
+        assert "left out: no video video1; download-videos.py" in capsys.readouterr().err
     finally:
         (made / "video1.mp4").rename(video)
 
@@ -151,3 +166,26 @@ def test_the_function_gives_the_results_and_prints_nothing(made, capsys):
     assert [name for name, _ in found.reports] == [
         f"{one.id}/00000000" for one in protocol.sequences
     ]
+
+
+def test_a_made_up_split_that_is_not_there_comes_with_the_commands_that_make_it(tmp_path):
+    """They are those of docs/evaluation.md, and photonvs knows them."""
+    words = ["--protocol", "rooms", "--no-sampling", "--instance-data", str(tmp_path)]
+    with pytest.raises(FileNotFoundError) as raised:
+        main([*words, "--data", str(tmp_path / "my data" / "test")])
+    said = str(raised.value)
+    assert "\n" not in said and said.startswith(f"{tmp_path}/my data/test: no data")
+    commands = said.split("make it with: ")[1].split(" && ")
+    documented = (BASE / "docs" / "evaluation.md").read_text()
+    for command in commands:
+        start, folder = command.split(" --data ")
+        assert f"\n{start}\n" in documented and shlex.split(folder) == [f"{tmp_path}/my data"]
+    assert [command.split()[1] for command in commands] == ["make-rooms", "extract-poses"]
+
+
+def test_other_clips_than_the_protocols_also_name_the_commands(made, tmp_path):
+    protocol = read_protocol(find_protocol("rooms"))
+    with pytest.raises(ValueError, match="make it with: photonvs make-rooms test --clips 4 "):
+        make_samples(tmp_path, protocol, made / "data" / "train")
+    split = BASE / "dataset-data" / "data" / "test"
+    assert "--data" not in _commands(protocol, split), "the folder that commands take anyway"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..evaluation.registry import FIRST_FRAMES, MATCHERS, T_ERROR, T_MATCHES, open_matcher
+from ..evaluation.registry import FIRST_FRAMES, MATCHERS, T_MATCHES, open_matcher
 from ..utils.files import atomic_path
 from .options import add_instance_data
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> None:
     """Score sequences, write the results, print a table; ValueError if anything was missing."""
     options = _parse(arguments)
+    for line in options.left_out:
+        print(line, file=sys.stderr)
     from ..evaluation.sequences import Settings, folder_jobs, sample_jobs, score_sequences
     from ..evaluation.tables import plural
 
@@ -45,8 +47,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     _add_frames(parser)
     add = parser.add_argument
-    text = "median distance below which a pair is consistent, pixels (default: %(default)s)"
-    add("--t-error", type=float, default=T_ERROR, help=text)
+    text = (
+        "median distance below which a pair is consistent, pixels (default: 2 for frames 256 high, "
+        "1 for 128, and so on)"
+    )
+    add("--t-error", type=float, help=text)
     text = "matches that a consistent pair has at least (default: %(default)s)"
     add("--t-matches", type=int, default=T_MATCHES, help=text)
     text = "sift: OpenCV's; colmap: COLMAP's, needs pycolmap (default: sift)"
@@ -57,12 +62,18 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     add("--first-frame", choices=FIRST_FRAMES, default=FIRST_FRAMES[0], help=text)
     add("--no-page", action="store_true", help="write no report.html")
-    text = "write means, intervals and each sequence's TSED as JSON"
+    text = (
+        "write means, intervals and each sequence's TSED as JSON; with --images of several parent "
+        "folders also each parent's means"
+    )
     add("--summary", type=Path, metavar="FILE", help=text)
     text = "sequences at once (default: processors, %(default)s)"
     add("--workers", type=int, default=os.cpu_count(), metavar="N", help=text)
     add_instance_data(parser)
     options = parser.parse_args(arguments)
+    options.left_out = []
+    if options.images:
+        _leave_out_results(options)
     _check(parser, options)
     return options
 
@@ -75,7 +86,10 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
         "are scored; results go to samples/<id>/evaluation/<run>"
     )
     add("-o", "--output", nargs="+", type=Path, metavar="DIR", help=text)
-    text = "instead of -o: folders of anyone's frames"
+    text = (
+        "instead of -o: folders of anyone's frames; names carry the parent folder where two would "
+        "be the same; folders of former results are left out"
+    )
     add("--images", nargs="+", type=Path, metavar="DIR", help=text)
     text = (
         "the cameras of each --images: a sampling-spec.json, a COLMAP model's folder, a "
@@ -83,12 +97,21 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     )
     add("--poses", nargs="+", type=Path, metavar="FILE", help=text)
     text = (
-        "with --images: where the results go, in a folder named like the images' (default: "
+        "with --images: where the results go, in a folder named like the sequence (default: "
         "evaluation, beside the images)"
     )
     add("--results", type=Path, metavar="DIR", help=text)
     text = "with --images: true frames of each, by name, for the report's page"
     add("--true", nargs="+", type=Path, metavar="DIR", help=text)
+
+
+def _leave_out_results(options: argparse.Namespace) -> None:
+    """Take former results out of --images: ours/* also gives ours/evaluation."""
+    from ..evaluation.folders import without_results
+
+    options.images, options.poses, options.true, options.left_out = without_results(
+        options.images, options.poses or [], options.true or []
+    )
 
 
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -102,12 +125,13 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         )
     if options.true and len(options.true) != len(images):
         parser.error("--true: expected as many folders as --images")
-    if not options.t_error > 0 or options.t_matches < 1 or options.workers < 1:
+    bad_error = options.t_error is not None and not options.t_error > 0
+    if bad_error or options.t_matches < 1 or options.workers < 1:
         parser.error("--t-error must be above 0, --t-matches and --workers at least 1")
 
 
 def _print_results(outcomes: "list[Outcome]", summary_file: Path | None) -> None:
-    from ..evaluation.report import summarize, table
+    from ..evaluation.report import summarize, summarize_groups, table
 
     for outcome in outcomes:
         for line in outcome.lines:
@@ -116,12 +140,14 @@ def _print_results(outcomes: "list[Outcome]", summary_file: Path | None) -> None
     if not scored:
         return
     summary = summarize([(outcome.job.sequence, outcome.report) for outcome in scored])
-    print(table([(outcome.job.name, outcome.report) for outcome in scored], summary))
+    means = summarize_groups([(one.job.group, one.job.sequence, one.report) for one in scored])
+    print(table([(outcome.job.name, outcome.report) for outcome in scored], summary, means))
     for outcome in scored:
         page = outcome.job.results.page
         print(page if page.is_file() else outcome.job.results.tsed)
     if summary_file:
         each = {outcome.job.name: outcome.report["tsed"] for outcome in scored}
-        text = json.dumps(summary | {"tsed_of": each}, indent=1)
+        means = {"means_of": means} if means else {}
+        text = json.dumps(summary | means | {"tsed_of": each}, indent=1)
         with atomic_path(summary_file) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     if options.output:
         run = Sample(options.instance_data / options.output).run(options.run)
-        poses, images, results = run.sample.spec_file, run.images, run.results.folder
+        poses, images, results = run.spec_file, run.images, run.results.folder
     else:
         poses, images, results = options.poses, options.images, Path()
     cameras = read_cameras(poses)

@@ -34,14 +34,17 @@ def _evaluate_frames(options: argparse.Namespace) -> list[str]:
     if options.images:
         images = options.images.resolve()
         place = Results(images.parent / "evaluation" / images.name)
-        comparisons, problems = [folder_comparison(images, options.true, place)], []
+        comparisons = [folder_comparison(images, options.true, place, options.given)]
+        problems, skipped = [], []
     else:
         folders = [options.instance_data / name for name in options.output]
-        comparisons, problems = find_comparisons(folders)
+        comparisons, problems, skipped = find_comparisons(folders)
     metrics = options.metrics or BUILT_IN
     results = evaluate_images(comparisons, metrics, options.short_term, options.device)
     results.write()
     _print_frames(results, options.short_term)
+    for line in skipped:
+        print(f"skipped: {line}", file=sys.stderr)
     return problems + results.problems
 
 
@@ -73,7 +76,7 @@ def _evaluate_protocol(options: argparse.Namespace) -> list[str]:
     if results.reports:
         print(table(results.reports, results.content["tsed"]))
     print(plain_table(results.images.summary, protocol.short_term))
-    print(*results.images.unavailable, *results.files, sep="\n")
+    print(*results.images.unavailable, *results.images.notes, *results.files, sep="\n")
     return results.problems
 
 
@@ -101,6 +104,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if bool(options.images) != bool(options.true):
         parser.error("--images and --true: expected both, or neither")
+    if options.given and not options.images:
+        parser.error("--given: expected with --images; a sample's specification has its own")
     if options.sampling and not options.protocol:
         parser.error(f"{options.sampling[0]}: not expected without --protocol")
     if options.short_term < 1:
@@ -116,8 +121,8 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     what = parser.add_mutually_exclusive_group(required=True)
     text = (
-        "folders samples/ID, or a folder of them, with true frames in true-ims; results: "
-        "samples/ID/evaluation/RUN/metrics.json"
+        "folders samples/ID, or a folder of them, with true frames in true-ims (others are "
+        "skipped, with a line); results: samples/ID/evaluation/RUN/metrics.json"
     )
     what.add_argument("-o", "--output", nargs="+", type=Path, metavar="samples/ID", help=text)
     text = "a folder of anyone's frames; results: evaluation beside it"
@@ -129,6 +134,11 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--protocol", metavar="NAME|FILE", help=text)
     text = "with --images: the true frames, by the same names"
     add("--true", type=Path, metavar="DIR", help=text)
+    text = (
+        "with --images: numbers of frames that were given, not generated; they are not compared, "
+        "and the first one's true frame is what copying the photo means (default: none)"
+    )
+    add("--given", type=int, nargs="+", default=(), metavar="N", help=text)
     text = (
         "with --protocol: the split, with poses.npy and videos/ (default: the repository's "
         "dataset-data/data/test)"
@@ -168,5 +178,5 @@ def _print_frames(results: "ImageResults", short_term: int) -> None:
         print(f"{comparison.name}: to the true frame\n{aligned([('frame', titles), *cells])}")
         print(comparison.results.metrics)
     print(plain_table(results.summary, short_term))
-    for line in results.unavailable:
+    for line in (*results.unavailable, *results.notes):
         print(line, file=sys.stderr)

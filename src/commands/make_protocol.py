@@ -73,7 +73,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     add("--first-frame", choices=FIRST_FRAMES, default=FIRST_FRAMES[0], help=text)
     add("--matcher", choices=sorted(MATCHERS), default="sift", help="default: %(default)s")
-    add("--t-error", type=float, default=T_ERROR, help="pixels (default: %(default)s)")
+    text = "pixels; 2 suits frames 256 high, 1 suits 128 (default: %(default)s)"
+    add("--t-error", type=float, default=T_ERROR, help=text)
     add("--t-matches", type=int, default=T_MATCHES, help="default: %(default)s")
     text = "number of the generated frame of the short-term results (default: %(default)s)"
     add("--short-term", type=int, default=SHORT_TERM, metavar="N", help=text)

@@ -1,15 +1,18 @@
 """Generated frames and the true ones of the same cameras: pairs of them, compared."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from ..samples import Results, RunFolder, Sample, find_samples, numbered_images
+from ..cameras.spec import spec_text
+from ..samples import Results, RunFolder, find_samples
 from ..utils.files import natural_order
-from ..utils.pictures import IMAGE_SUFFIXES, read_frame, read_square
+from ..utils.json_files import joined
+from ..utils.pictures import IMAGE_SUFFIXES, numbered_images, read_frame, read_square
 from .image_metrics import psnr
 
 BASELINE = "psnr_of_copying"  # of the given photo as it is; a generated frame must beat it
@@ -19,7 +22,7 @@ BASELINE = "psnr_of_copying"  # of the given photo as it is; a generated frame m
 class FramePair:
     """A generated frame and the true one of the same camera."""
 
-    frame: int  # pose index, or position in the folder
+    frame: int  # pose index, or a file's number (`frame_numbers`)
     number: int  # among the generated frames of the path, from 1
     generated: Path
     true: Path
@@ -39,17 +42,18 @@ class Comparison:
 
 
 def run_comparison(run: RunFolder) -> Comparison:
-    """The frames of a run and the true ones of its sample; FileNotFoundError if there are none.
+    """The frames of a run and the true ones of its sample; NothingToCompareError without them.
 
-    Frames are numbered along the path, whatever order they were made in.
+    Frames are numbered along the path, whatever order they were made in. ValueError for a run of
+    another path than the sample has now.
     """
-    sample = run.sample
-    spec = sample.spec()
+    require_present_path(run)
+    sample, spec = run.sample, run.spec()
     true, made = sample.true_images(), numbered_images(run.images)
     indices = sorted(spec.generation_order)
     present = [index for index in indices if index in true and index in made]
     if not present:
-        raise FileNotFoundError(
+        raise NothingToCompareError(
             f"{run.folder}: nothing to compare: expected frames in {run.images} and true ones in "
             f"{sample.true_folder} (make-trajectory.py realestate10k --video writes them)"
         )
@@ -71,55 +75,121 @@ def run_comparison(run: RunFolder) -> Comparison:
     )
 
 
-def folder_comparison(generated: Path, true: Path, results: Results) -> Comparison:
-    """Anyone's frames and the true ones: folders of images of the same names, suffixes aside."""
+def has_present_path(run: RunFolder) -> bool:
+    """Whether the sample still has the path that the run was made for.
+
+    If not, its photos and true frames belong to another path.
+    """
+    if not run.own_spec_file.is_file():
+        return True
+    return spec_text(run.spec()) == spec_text(run.sample.spec())
+
+
+def require_present_path(run: RunFolder) -> None:
+    """ValueError if the sample has another path by now."""
+    if not has_present_path(run):
+        raise ValueError(
+            f"{run.folder}: made for another path than {run.sample.spec_file} has now, which the "
+            "photos and true frames belong to; sample the present one with sample-trajectory.py "
+            f"--run {run.sample.free_run_number()}"
+        )
+
+
+def folder_comparison(
+    generated: Path, true: Path, results: Results, given: Collection[int] = ()
+) -> Comparison:
+    """Anyone's frames and the true ones: folders of images of the same names, suffixes aside.
+
+    given: frames that were not generated, and are not compared; the first is what the baseline
+    copies. ValueError for one that is not there.
+    """
     frames, targets = images_by_stem(generated), images_by_stem(true)
-    present = [stem for stem in frames if stem in targets]
+    numbers = dict(zip(frames, frame_numbers(list(frames)), strict=True))
+    absent = sorted(set(given) - set(numbers.values()))
+    if absent:
+        raise ValueError(
+            f"{generated}: no frame {joined(absent)}, which --given names; found "
+            f"{joined(sorted(numbers.values()))}"
+        )
+    made = [stem for stem in frames if numbers[stem] not in given]
+    present = [stem for stem in made if stem in targets]
     if not present:
         raise FileNotFoundError(
             f"{generated} and {true}: no image is called the same in both; expected the same names"
         )
     problems = tuple(
         f"{frames[stem].name}: no true image of this name in {true}"
-        for stem in frames
+        for stem in made
         if stem not in targets
     )
-    numbers = {stem: number for number, stem in enumerate(frames, start=1)}
     pairs = tuple(
-        FramePair(numbers[stem] - 1, numbers[stem], frames[stem], targets[stem]) for stem in present
+        FramePair(numbers[stem], made.index(stem) + 1, frames[stem], targets[stem])
+        for stem in present
     )
-    return Comparison(str(generated), generated.name, pairs, len(frames), None, results, problems)
+    photos = [targets.get(stem, frames[stem]) for stem in frames if numbers[stem] in given]
+    photo = photos[0] if photos else None
+    return Comparison(str(generated), generated.name, pairs, len(made), photo, results, problems)
 
 
-def find_comparisons(folders: Iterable[Path]) -> tuple[list[Comparison], list[str]]:
-    """All runs of the samples in these folders, and a line for each that has nothing to compare.
+def frame_numbers(stems: Sequence[str]) -> list[int]:
+    """The number of each file's name without suffix: 7 of 0007 and of view_7.
 
-    folders: samples/<id>, or folders of such folders. FileNotFoundError if none has anything.
+    Where names are not alike but for their numbers, it is the position, from 0.
     """
-    comparisons, problems = [], []
+    found = [re.fullmatch(r"(.*?)([0-9]+)", stem) for stem in stems]
+    numbers = [int(match[2]) for match in found if match]
+    alike = len({match and match[1] for match in found}) == 1
+    return numbers if alike and len(set(numbers)) == len(stems) else list(range(len(stems)))
+
+
+class NothingToCompareError(FileNotFoundError):
+    """A sample has no frames yet, or no true ones."""
+
+
+def find_comparisons(
+    folders: Iterable[Path],
+) -> tuple[list[Comparison], list[str], list[str]]:
+    """All runs of the samples in these folders; lines for what is wrong; lines for what is skipped.
+
+    folders: samples/<id>, or folders of such folders. A sample without frames, or without true
+    ones, is skipped. FileNotFoundError if no run can be compared.
+    """
+    comparisons, problems, skipped = [], [], []
     for folder in folders:
         try:
-            runs = [run for sample in find_samples(folder) for run in _runs(sample)]
+            samples = find_samples(folder)
         except FileNotFoundError as error:
             problems.append(str(error))
             continue
-        found, more = compared_runs(runs)
-        comparisons += found
-        problems += more
+        for sample in samples:
+            if not sample.runs():
+                skipped.append(f"{sample.directory}: no frames; sample-trajectory.py makes them")
+            found, wrong, empty = _compared(sample.runs())
+            comparisons += found
+            problems += wrong
+            skipped += empty
     if not comparisons:
-        raise FileNotFoundError(problems[0])
-    return comparisons, problems
+        raise FileNotFoundError((problems + skipped)[0])
+    return comparisons, problems, skipped
 
 
 def compared_runs(runs: Iterable[RunFolder]) -> tuple[list[Comparison], list[str]]:
     """The comparison of each run, and a line for each that has nothing to compare."""
-    comparisons, problems = [], []
+    comparisons, problems, empty = _compared(runs)
+    return comparisons, problems + empty
+
+
+def _compared(runs: Iterable[RunFolder]) -> tuple[list[Comparison], list[str], list[str]]:
+    """The comparisons, lines for what is wrong, and lines for runs with nothing to compare."""
+    comparisons, problems, empty = [], [], []
     for run in runs:
         try:
             comparisons.append(run_comparison(run))
+        except NothingToCompareError as error:
+            empty.append(str(error))
         except (FileNotFoundError, ValueError) as error:
             problems.append(str(error))
-    return comparisons, problems
+    return comparisons, problems, empty
 
 
 def compare(comparison: Comparison, metrics: dict[str, Callable]) -> tuple[list[dict], list[str]]:
@@ -165,14 +235,6 @@ def read_pair(pair: FramePair) -> tuple[np.ndarray, np.ndarray]:
     """The generated and the true frame, uint8 of one shape."""
     frame = read_frame(pair.generated)
     return frame, _read_as(pair.true, frame.shape)
-
-
-def _runs(sample: Sample) -> list[RunFolder]:
-    """The runs of a sample; FileNotFoundError if there is none."""
-    runs = sample.runs()
-    if not runs:
-        raise FileNotFoundError(f"{sample.directory}: no frames; sample-trajectory.py makes them")
-    return runs
 
 
 def images_by_stem(folder: Path) -> dict[str, Path]:

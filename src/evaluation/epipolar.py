@@ -9,10 +9,9 @@ from matplotlib.figure import Figure
 
 from ..cameras.files.camera import Camera
 from .matching import Matcher, open_frame
-from .registry import T_ERROR
 from .scoring import PairScore, score_pair
 from .statistics import spread
-from .tsed import median_distance
+from .tsed import median_distance, scaled_t_error
 
 COLORS = "RdYlGn_r"
 
@@ -70,12 +69,13 @@ def _draw_frame(
     order = np.argsort(distances)[: np.sum(~np.isnan(distances))]  # NaN comes last
     chosen = order[spread(len(order), count)]
     segments = [_segment(line, width, height) for line in lines[chosen]]
-    style = {"cmap": COLORS, "clim": (0, 2 * T_ERROR)}
+    limits = (0, 2 * scaled_t_error(height))
+    style = {"cmap": COLORS, "clim": limits}
     axes.add_collection(LineCollection(segments, array=distances[chosen], linewidths=0.8, **style))
     drawn = axes.scatter(
         *points.T, c=distances, s=14, edgecolors="black", linewidths=0.4, zorder=3, cmap=COLORS
     )
-    drawn.set_clim(0, 2 * T_ERROR)
+    drawn.set_clim(*limits)
     axes.set(xlim=(0, width), ylim=(height, 0))
     return drawn
 

@@ -5,17 +5,21 @@ a given number on each path, `long-term` each path's last one, and `all` are all
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
+from PIL import Image
 
 from .. import __version__
 from ..utils.files import atomic_path
 from .comparisons import Comparison, FramePair, compare, read_pair
 from .registry import METRICS, SHORT_TERM, PairMetric, SetMetric
 from .statistics import mean_over_sequences
+from .tables import plural
 
 HORIZONS = ("all", "short-term", "long-term")
 Member = tuple[Comparison, FramePair]  # a frame of a set, and where it belongs
@@ -29,6 +33,7 @@ class ImageResults:
     summary: dict[str, dict]  # horizon -> metric -> {"mean", …}
     problems: list[str]  # a line for each frame left out
     unavailable: list[str]  # a line for each metric that has no number, and why
+    notes: list[str]  # lines on what else to know: frames resized, numbers in no mean
 
     def write(self) -> None:
         """Write metrics.json of each sequence.
@@ -74,7 +79,42 @@ def evaluate_images(
         {horizon: means[horizon] | distances[horizon] for horizon in HORIZONS},
         problems,
         unavailable + undefined,
+        _resizing(comparisons) + _infinite(compared),
     )
+
+
+def _resizing(comparisons: Sequence[Comparison]) -> list[str]:
+    """A line on true frames that are brought to the generated frames' size (`compare`)."""
+    changes: Counter[str] = Counter()
+    for pair in (pair for comparison in comparisons for pair in comparison.pairs):
+        # `compare` says what cannot be read.
+        with suppress(OSError), Image.open(pair.true) as true, Image.open(pair.generated) as made:
+            if made.width == made.height and true.size != made.size:
+                before, after = (f"{one.width}x{one.height}" for one in (true, made))
+                changes[f"of {before} to {after}"] += 1
+    if not changes:
+        return []
+    counts = ", ".join(f"{count} {change}" for change, count in changes.items())
+    return [f"true frames resized (their centre squares), pixels: {counts}"]
+
+
+def _infinite(compared: Sequence[tuple[Comparison, list[dict]]]) -> list[str]:
+    """A line for each number that is infinite somewhere: the PSNR of equal frames is."""
+    rows = [(comparison, row) for comparison, rows in compared for row in rows]
+    lines = []
+    for name in dict.fromkeys(name for _, row in rows for name in row):
+        found = [
+            (comparison.name, row["frame"])
+            for comparison, row in rows
+            if np.isinf(row.get(name, 0))
+        ]
+        if found:
+            where, frame = found[0]
+            lines.append(
+                f"{name}: infinite for {plural(len(found), 'pair')} of equal frames, which are in "
+                f"no mean; the first is frame {frame} of {where}"
+            )
+    return lines
 
 
 def _open_pair_metrics(

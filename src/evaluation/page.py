@@ -10,7 +10,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,16 @@ class PageSequence:
     photo: Path | None = None  # the first given frame, as it was given
     true: Mapping[int, Path] = field(default_factory=dict)  # by position
     rows: Sequence[dict] = ()  # of metrics.json
+    # Of the frames that rows name, where a name's number is another one.
+    positions: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Means:
+    """Numbers over all sequences, of which the page shows some."""
+
+    title: str
+    numbers: Sequence[tuple[str, str]]  # (label, text)
 
 
 def write_page(
@@ -51,14 +61,18 @@ def write_page(
     tables: Sequence[dict] = (),
     notes: Sequence[str] = (),
     about: str = "",
+    means: Means | None = None,
 ) -> None:
     """Write the page of at least one sequence.
 
-    tables: {"title", "head", "rows"} of texts. notes: what was left out.
+    means: shown on top, before the numbers of the chosen sequence.
+
+    tables: {"title", "head", "rows"} of texts. notes: what was left out, and more to know.
     """
     content = {
         "title": title,
         "subtitle": _subtitle(sequences[0].report, about),
+        "means": asdict(means) if means else None,
         "tables": list(tables),
         "notes": list(notes),
         "sequences": [_sequence(sequence) for sequence in sequences],
@@ -72,7 +86,7 @@ def write_page(
 
 def _subtitle(report: dict, about: str) -> str:
     parts = [
-        f"T_error {report['t_error']:g} pixels",
+        f"T_error {report['t_error']:.4g} pixels",
         f"T_matches {report['t_matches']}",
         f"matcher {report['matcher']}",
         f"photonvs {report['photonvs']}",
@@ -93,7 +107,13 @@ def _sequence(sequence: PageSequence) -> dict:
             for pair, score in zip(report["pairs"], sequence.scores, strict=True)
         ],
         "psnr": [
-            [row["frame"], row.get("psnr"), row.get(BASELINE)] for row in rows if "psnr" in row
+            [
+                sequence.positions.get(row["frame"], row["frame"]),
+                row.get("psnr"),
+                row.get(BASELINE),
+            ]
+            for row in rows
+            if "psnr" in row
         ],
         "row_head": ["frame", *(label(name).split(",")[0] for name in names)],
         "rows": [[str(row["frame"]), *(number_text(row[name]) for name in names)] for row in rows],

@@ -57,6 +57,8 @@ class Protocol:
     t_matches: int = T_MATCHES
     short_term: int = SHORT_TERM  # number of the generated frame
     metrics: tuple[str, ...] = tuple(METRICS)
+    # Commands of photonvs that make the split, where it is made up, as in "make-rooms test".
+    made_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for problem, holds in self._checks():
@@ -195,6 +197,7 @@ def write_protocol(path: Path, protocol: Protocol) -> None:
     settings = asdict(protocol)
     del settings["sequences"]
     settings["metrics"] = list(protocol.metrics)
+    settings["made_by"] = list(protocol.made_by)
     sequences = [
         {
             **asdict(one),
@@ -232,6 +235,7 @@ def read_protocol(path: Path) -> Protocol:
         entries = _as_list(content.get("sequences"), "sequences")
         content["sequences"] = tuple(map(_read_sequence, entries))
         content["metrics"] = tuple(_as_list(content.get("metrics", list(METRICS)), "metrics"))
+        content["made_by"] = tuple(map(str, _as_list(content.get("made_by", []), "made_by")))
         _check_keys(content, Protocol)
         return Protocol(**content)
     except (ValueError, TypeError, yaml.YAMLError) as error:

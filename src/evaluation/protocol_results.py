@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,16 +12,21 @@ from ..utils.files import fingerprint
 from .comparisons import value_names
 from .efficientnet_lite import weights_path
 from .image_results import ImageResults
-from .image_table import horizon_names, metric_rows
+from .image_table import horizon_names, label, metric_rows
 from .matching import Matcher
-from .page import write_page
+from .page import Means, write_page
 from .protocol import Protocol
 from .published_metrics import ALEXNET_URL, INCEPTION_URL, weight_file
 from .report import SCORES, summarize
 from .sequences import Outcome, page_sequence
 from .statistics import spread
-from .tables import markdown, sequences_text
+from .tables import markdown, number_text, plural, sequences_text
 
+LABELS = {
+    "tsed": "TSED",
+    "area_under_curve": "area under the curve",
+    "mean_median_sed": "mean median distance (pixels)",
+}
 SHOWN = 20  # sequences on the page, from the worst to the best
 LIBRARIES = (
     "av",
@@ -54,6 +60,7 @@ def results_of(
         },
         "missing": problems,
         "unavailable": images.unavailable,
+        "notes": images.notes,
         "tsed": summarize([(one.job.sequence, one.report) for one in scored]),
         "images": images.summary,
         "runs": {one.job.name: _run_of(one, rows.get(one.job.name, [])) for one in scored},
@@ -109,7 +116,7 @@ def markdown_of(content: dict) -> str:
         f"{settings['matcher']}; first frame: the {settings['first_frame']}.",
         markdown(["", "mean over sequences"], _tsed_rows(content)),
         markdown(["", *horizon_names(settings["short_term"])], _image_rows(content)),
-        *(f"- {line}" for line in (*content["unavailable"], *content["missing"])),
+        *(f"- {line}" for line in _remarks(content)),
         "Settings, versions, hashes of weights and each run's numbers: results.json.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -138,18 +145,29 @@ def write_results_page(path: Path, content: dict, outcomes: list[Outcome]) -> No
         f"Protocol {content['protocol']}",
         [page_sequence(outcome) for outcome in shown],
         tables,
-        notes=[*content["unavailable"], *content["missing"]],
+        notes=_remarks(content),
         about=f"{few}{len(scored)} runs, from the worst to the best",
+        means=_means(content),
     )
 
 
+def _remarks(content: dict) -> list[str]:
+    return [*content["unavailable"], *content["missing"], *content["notes"]]
+
+
+def _means(content: dict) -> Means:
+    """The page's large numbers: means over sequences, of all frames."""
+    tsed = content["tsed"]
+    numbers = [(text, number_text(tsed[key]["mean"], ".3f")) for key, text in LABELS.items()]
+    for name, mean in content["images"]["all"].items():
+        text = re.sub(", (higher|lower) is better$", "", label(name))
+        numbers.append((text, number_text(mean["mean"])))
+    count = plural(content["sequences"]["evaluated"], "sequence")
+    return Means(f"Means over {count}, all frames", numbers)
+
+
 def _tsed_rows(content: dict) -> list[list[str]]:
-    labels = {
-        "tsed": "TSED",
-        "area_under_curve": "area under the curve",
-        "mean_median_sed": "mean median distance (pixels)",
-    }
-    return [[label, sequences_text(content["tsed"][key])] for key, label in labels.items()]
+    return [[text, sequences_text(content["tsed"][key])] for key, text in LABELS.items()]
 
 
 def _image_rows(content: dict) -> list[list[str]]:

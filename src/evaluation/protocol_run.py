@@ -1,6 +1,7 @@
 """A protocol carried out: its samples made, image metrics, TSED, and one file of results."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,13 +15,15 @@ from ..samples import Results, Sample
 from ..sampling.method import Method
 from ..sampling.runs import Run
 from ..sampling.trajectory import sample_trajectory
-from ..utils.files import atomic_path
+from ..utils.files import BASE, atomic_path
 from .comparisons import compared_runs
 from .image_results import ImageResults, evaluate_images
 from .protocol import PinnedSequence, Protocol, path_of
 from .protocol_results import markdown_of, results_of, write_results_page
 from .registry import open_matcher
 from .sequences import Job, Outcome, Settings, run_job, score_sequences
+
+DATA = BASE / "dataset-data" / "data" / "test"  # where commands look for a split, unless told
 
 
 @dataclass(frozen=True)
@@ -105,20 +108,38 @@ def make_samples(folder: Path, protocol: Protocol, data: Path) -> tuple[list[Pat
 
     What is there is kept. ValueError if no sequence can be had.
     """
-    poses, videos = load_poses(data / "poses.npy"), find_videos(data / "videos")
+    way_out = _commands(protocol, data)
+    try:
+        poses, videos = load_poses(data / "poses.npy"), find_videos(data / "videos")
+    except FileNotFoundError as error:
+        if not way_out:
+            raise
+        raise FileNotFoundError(f"{data}: no data for this protocol; {way_out}") from error
     folders, problems = [], []
     for pinned in protocol.sequences:
         try:
             _make_sample(folder / pinned.id, pinned, protocol, poses, videos)
-        except (ValueError, FileNotFoundError) as error:
+        except FileNotFoundError as error:
+            fetching = way_out or "download-videos.py fetches those that there are"
+            problems.append(f"{pinned.id} left out: {error}; {fetching}")
+            continue
+        except ValueError as error:
             problems.append(f"{pinned.id} left out: {error}")
             continue
         folders.append(folder / pinned.id)
     if not folders:
         raise ValueError(
             f"no sequence of the protocol can be had from {data}; the first: {problems[0]}"
+            + (f"; {way_out}" if way_out and way_out not in problems[0] else "")
         )
     return folders, problems
+
+
+def _commands(protocol: Protocol, data: Path) -> str:
+    """What to type for the data of a made-up split; nothing for other data."""
+    where = "" if data == DATA else f" --data {shlex.quote(str(data.parent))}"
+    lines = [f"photonvs {command}{where}" for command in protocol.made_by]
+    return f"make it with: {' && '.join(lines)}" if lines else ""
 
 
 def _make_sample(
@@ -132,9 +153,7 @@ def _make_sample(
     if protocol.return_trip:
         path = path.there_and_back()
     if pinned.video not in videos:
-        raise FileNotFoundError(
-            f"no video {pinned.video}; download-videos.py fetches those that there are"
-        )
+        raise FileNotFoundError(f"no video {pinned.video}")
     order, dependencies = conditioning(len(path.poses), protocol.condition)
     spec = SamplingSpec(path.focal_y, path.poses, order, dependencies)
     sample = Sample(directory)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from .matching import Matcher
 
 # TSED
-T_ERROR = 2.0  # pixels; the median distance must be below
+T_ERROR = 2.0  # pixels, the median distance must be below; for frames of T_ERROR_HEIGHT
+T_ERROR_HEIGHT = 256  # pixels, the paper's frames
 T_MATCHES = 10  # matches at least
 # What stands for given frames: as the first stage gives them back, or the photos.
 FIRST_FRAMES = ("reconstruction", "original")

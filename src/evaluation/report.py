@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +13,7 @@ from .. import __version__
 from ..samples import Results
 from ..utils.files import atomic_path
 from .matching import Matcher
-from .scoring import PairScore
+from .scoring import PairScore, t_error_of
 from .statistics import mean_over_sequences
 from .tables import aligned, number_text, sequences_text
 from .tsed import (
@@ -34,9 +34,13 @@ SCORES = {  # of a report, and what tables call them
 
 
 def build_report(
-    scores: Sequence[PairScore], matcher: Matcher, t_error: float, t_matches: int
+    scores: Sequence[PairScore], matcher: Matcher, t_error: float | None, t_matches: int
 ) -> dict:
-    """The content of tsed.json (docs/tsed.md); None where a number does not exist."""
+    """The content of tsed.json (docs/tsed.md); None where a number does not exist.
+
+    t_error: pixels; None: by the frames' height (`scaled_t_error`).
+    """
+    t_error = t_error_of(scores) if t_error is None else t_error
     distances = [score.distances for score in scores]
     pairs = [_pair_report(score, t_error, t_matches) for score in scores]
     medians = [pair["median_sed"] for pair in pairs if pair["median_sed"] is not None]
@@ -149,8 +153,24 @@ def summarize(reports: Sequence[tuple[str, dict]], seed: int = 0) -> dict:
     }
 
 
-def table(reports: Sequence[tuple[str, dict]], summary: dict) -> str:
-    """A line for each sequence, and for several the mean with its interval."""
+def summarize_groups(reports: Sequence[tuple[str, str, dict]]) -> dict[str, dict]:
+    """`summarize` of each group, by name; reports: (group, sequence, report), "" for no group."""
+    groups = dict.fromkeys(group for group, _, _ in reports if group)
+    return {
+        name: summarize(
+            [(sequence, report) for group, sequence, report in reports if group == name]
+        )
+        for name in groups
+    }
+
+
+def table(
+    reports: Sequence[tuple[str, dict]], summary: dict, groups: Mapping[str, dict] | None = None
+) -> str:
+    """A line for each sequence, and for several the mean with its interval.
+
+    groups: the summary of each group, shown instead of the one over all.
+    """
     first = reports[0][1]
     counts = ("pairs", "scored", "no_baseline", "missing")
     heads = [*SCORES.values(), *(name.replace("_", " ") for name in counts)]
@@ -158,11 +178,23 @@ def table(reports: Sequence[tuple[str, dict]], summary: dict) -> str:
     for name, report in reports:
         cells = [number_text(report[key], ".3f") for key in SCORES]
         rows.append((name, cells + [str(report["count"][count]) for count in counts]))
+    errors = [f"{report['t_error']:.4g}" for _, report in reports]
+    shared = f"{errors[0]} pixels"
+    if len(set(errors)) > 1:  # frames of several sizes: each row has its own
+        shared = "as in the last column, pixels"
+        rows = [
+            (name, [*cells, error])
+            for (name, cells), error in zip(rows, ["T_error", *errors], strict=True)
+        ]
     lines = [
-        f"T_error {first['t_error']:g} pixels, T_matches {first['t_matches']}, "
-        f"matcher {first['matcher']}",
+        f"T_error {shared}, T_matches {first['t_matches']}, matcher {first['matcher']}",
         aligned(rows),
     ]
+    means = {f" of {name}": mean for name, mean in groups.items()} if groups else {"": summary}
     if len(reports) > 1:
-        lines += [f"mean {label}: {sequences_text(summary[key])}" for key, label in SCORES.items()]
+        lines += [
+            f"mean {label}{name}: {sequences_text(mean[key])}"
+            for name, mean in means.items()
+            for key, label in SCORES.items()
+        ]
     return "\n".join(lines)

@@ -14,7 +14,8 @@ from ..cameras.files.camera import Camera
 from ..cameras.geometry import fundamental_matrix, intrinsic_matrix
 from .match_cache import MatchCache
 from .matching import Features, Frame, Matcher, Matches, open_frame
-from .tsed import has_baseline, symmetric_epipolar_distance
+from .registry import T_ERROR
+from .tsed import has_baseline, scaled_t_error, symmetric_epipolar_distance
 
 Size = tuple[int, int]  # (height, width), pixels
 
@@ -140,6 +141,15 @@ def score_pair(
             reason = "no matches: a frame without texture, or nothing in common"
             problems = (f"{between}: {reason}",)
     return PairScore(frames, points, distances, problems, cameras, sizes)
+
+
+def t_error_of(scores: Sequence[PairScore]) -> float:
+    """T_error in pixels for the frames of a sequence, by their median height.
+
+    It is T_ERROR, the paper's, where no frame could be read.
+    """
+    heights = [height for score in scores for height, _ in score.sizes]
+    return scaled_t_error(float(np.median(heights))) if heights else T_ERROR
 
 
 def match_distances(

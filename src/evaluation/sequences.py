@@ -8,14 +8,15 @@ from pathlib import Path
 
 from ..cameras.files.matching import images_of_cameras
 from ..cameras.files.reading import read_cameras
-from ..samples import Results, RunFolder, find_samples, numbered_images
+from ..samples import Results, RunFolder, find_samples
 from ..utils.json_files import read_json
-from ..utils.pictures import read_frame, read_square, write_png
+from ..utils.pictures import numbered_images, read_frame, read_square, write_png
 from ..utils.progress import progress_bar
-from .comparisons import images_by_stem
+from .comparisons import frame_numbers, has_present_path, images_by_stem, require_present_path
+from .folders import groups_of, shortest_names
 from .matching import Frame, Matcher
 from .page import PageSequence, embedded, picture, write_page
-from .registry import FIRST_FRAMES, T_ERROR, T_MATCHES
+from .registry import FIRST_FRAMES, T_MATCHES
 from .report import build_report, write_report
 from .scoring import PairScore, score_sequence
 from .tables import plural
@@ -26,7 +27,7 @@ class Settings:
     """How sequences are scored."""
 
     matcher: Matcher
-    t_error: float = T_ERROR  # pixels
+    t_error: float | None = None  # pixels; None: by each sequence's frames (`scaled_t_error`)
     t_matches: int = T_MATCHES
     first_frame: str = FIRST_FRAMES[0]
 
@@ -42,6 +43,7 @@ class Job:
     results: Results
     run: RunFolder | None = None  # where it is one of ours
     true: Path | None = None  # folder of true frames, for the report's page
+    group: str = ""  # that has a mean of its own, say a system; none for ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def sample_jobs(folder: Path) -> list[Job]:
 def run_job(run: RunFolder) -> Job:
     """The job of a run."""
     sample = run.sample
-    return Job(sample.name, run.title, run.images, sample.spec_file, run.results, run)
+    return Job(sample.name, run.title, run.images, run.spec_file, run.results, run)
 
 
 def folder_jobs(
@@ -83,20 +85,23 @@ def folder_jobs(
 
     poses: the cameras of each (`read_cameras`). true: a folder of true frames for each, or none.
     results: where a folder of results is made for each (default: evaluation, beside the frames).
-    Raises FileNotFoundError, or ValueError where results of two sequences would go to one folder.
+    Names are those of the folders, with the parents' where two would be the same. Raises
+    FileNotFoundError, or ValueError for a folder that is there twice.
     """
+    places = [place.resolve() for place in images]
+    twice = [place for k, place in enumerate(places) if place in places[:k]]
+    if twice:
+        raise ValueError(f"{twice[0]}: there twice; expected different folders of frames")
+    truths = true or [None] * len(images)
     jobs: list[Job] = []
-    for place, cameras, truth in zip(images, poses, true or [None] * len(images), strict=True):
-        place = place.resolve()
+    for place, name, group, cameras, truth in zip(
+        places, shortest_names(places), groups_of(places), poses, truths, strict=True
+    ):
         if truth is not None and not truth.is_dir():
             raise FileNotFoundError(f"{truth}: no such folder; expected the true frames of {place}")
-        target = Results((results or place.parent / "evaluation") / place.name)
-        if target in [job.results for job in jobs]:
-            raise ValueError(
-                f"{place}: results of two sequences would go to {target.folder}; "
-                "expected folders with different names"
-            )
-        jobs.append(Job(str(place), place.name, place, cameras, target, true=truth))
+        target = results / name if results else place.parent / "evaluation" / place.name
+        job = Job(str(place), name, place, cameras, Results(target), true=truth, group=group)
+        jobs.append(job)
     return jobs
 
 
@@ -167,7 +172,8 @@ def _with_originals(images: list[Path], run: RunFolder) -> list[Path]:
 
     The photos become squares of the other frames' size.
     """
-    spec = run.sample.spec()
+    require_present_path(run)
+    spec = run.spec()
     present = [images[index] for index in spec.generation_order if images[index].is_file()]
     if not present:
         raise FileNotFoundError(
@@ -197,8 +203,11 @@ def page_sequence(outcome: Outcome, pictures: dict[int, str | None] | None = Non
     if job.run is None:
         by_stem = images_by_stem(job.true) if job.true else {}
         true = {k: by_stem[image.stem] for k, image in enumerate(images) if image.stem in by_stem}
-        return replace(shown, true=true)
-    sample = job.run.sample
-    given = sample.spec().given
+        numbers = frame_numbers([image.stem for image in images])
+        positions = {number: position for position, number in enumerate(numbers)}
+        return replace(shown, true=true, positions=positions)
+    sample, given = job.run.sample, job.run.spec().given
+    if not has_present_path(job.run):  # its photo and true frames may be gone
+        return replace(shown, given=given)
     photo = numbered_images(sample.given_folder).get(given[0], [None])[0]
     return replace(shown, given=given, photo=photo, true=sample.true_images())

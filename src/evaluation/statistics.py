@@ -7,6 +7,8 @@ import numpy as np
 
 BOOTSTRAP_DRAWS = 10_000
 CONFIDENCE = 0.95
+# Sequences of an interval. Resampling fewer gives a handful of means, and an interval too narrow.
+FEWEST = 5
 
 
 def mean_over_sequences(values: Sequence[tuple[str, float | None]], seed: int = 0) -> dict:
@@ -14,7 +16,8 @@ def mean_over_sequences(values: Sequence[tuple[str, float | None]], seed: int = 
 
     Several values of a sequence are averaged first. None and values that are no finite number are
     left out. The interval is the percentile interval of the mean under resampling of sequences
-    (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13).
+    (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13), None for fewer sequences
+    than FEWEST.
     """
     by_sequence: dict[str, list[float]] = {}
     for sequence, value in values:
@@ -26,8 +29,8 @@ def mean_over_sequences(values: Sequence[tuple[str, float | None]], seed: int = 
 
 
 def confidence_interval(values: np.ndarray, seed: int = 0) -> list[float] | None:
-    """Bootstrap interval [low, high] of the mean of `values` (n,); None for fewer than two."""
-    if len(values) < 2:
+    """Bootstrap interval [low, high] of the mean of `values` (n,); None for fewer than FEWEST."""
+    if len(values) < FEWEST:
         return None
     generator = np.random.default_rng(seed)
     draws = (generator.integers(len(values), size=len(values)) for _ in range(BOOTSTRAP_DRAWS))

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..cameras.geometry import fundamental_matrix, intrinsic_matrix
-from .registry import T_ERROR, T_MATCHES
+from .registry import T_ERROR, T_ERROR_HEIGHT, T_MATCHES
 
 CURVE_END = 10.0  # pixels
 CURVE_ERRORS = np.linspace(0.25, CURVE_END, 40)  # pixels, in steps of 0.25
@@ -76,6 +76,11 @@ def has_baseline(pose_1: np.ndarray, pose_2: np.ndarray) -> bool:
     centre_1, centre_2 = (_as_pose(pose)[:3, 3] for pose in (pose_1, pose_2))
     size = max(np.linalg.norm(centre_1), np.linalg.norm(centre_2))
     return bool(np.linalg.norm(centre_1 - centre_2) > NO_BASELINE * size)
+
+
+def scaled_t_error(height: float) -> float:
+    """T_error in pixels of frames with this height: the paper's 2 at 256, 1 at 128."""
+    return T_ERROR * height / T_ERROR_HEIGHT
 
 
 def median_distance(distances: np.ndarray | None) -> float:

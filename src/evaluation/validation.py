@@ -19,7 +19,7 @@ from ..training.score import ScoreTask
 from ..utils.files import from_base
 from .comparisons import BASELINE, score_run
 from .matching import SiftMatcher
-from .scoring import score_sequence
+from .scoring import score_sequence, t_error_of
 from .tsed import tsed
 
 
@@ -50,9 +50,10 @@ class Validation:
 
 
 def _tsed(run: RunFolder) -> float:
-    cameras = read_cameras(run.sample.spec_file)
+    cameras = read_cameras(run.spec_file)
     images, _ = images_of_cameras(cameras, run.images)
-    return tsed([score.distances for score in score_sequence(images, cameras, SiftMatcher())])
+    scores = score_sequence(images, cameras, SiftMatcher())
+    return tsed([score.distances for score in scores], t_error_of(scores))
 
 
 def _write_samples(data: DataConfig, folder: Path) -> list[Path]:

@@ -5,6 +5,7 @@ A *frame* is a numpy array (height, width, 3), uint8, RGB.
 
 import io
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -167,3 +168,15 @@ def _tile(frame: np.ndarray) -> Image.Image:
     tile = Image.fromarray(_enlarge(frame, smallest))
     tile.thumbnail((largest, largest), Image.Resampling.BICUBIC)
     return tile
+
+
+def numbered_images(folder: Path) -> dict[int, list[Path]]:
+    """The image files NNNN.suffix of a folder by index, each list sorted.
+
+    No such folder is as good as an empty one.
+    """
+    found: dict[int, list[Path]] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.suffix.lower() in IMAGE_SUFFIXES and re.fullmatch("[0-9]{4,}", path.stem):
+            found.setdefault(int(path.stem), []).append(path)
+    return dict(sorted(found.items()))
