@@ -3,11 +3,29 @@
 import argparse
 import logging
 
-from .options import add_device, add_instance_data, add_settings
+from .options import (
+    add_device,
+    add_instance_data,
+    add_settings,
+    load_settings,
+    parse_with_settings,
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train, or go on."""
+    options = parse(arguments)
+    config = load_settings(options)  # a mistake shall not wait for torch
+    from ..evaluation.validation import Validation
+    from ..training.score import train
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    validation = Validation if config.data.validation else None
+    train(config, options.instance_data, options.device, validation)
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options."""
     parser = argparse.ArgumentParser(
         description="Train the denoiser, alone or under torchrun. Run the same command again to go "
         "on after a stop, with any number of processes. SIGTERM, SIGUSR1, Ctrl-C or a file "
@@ -16,13 +34,4 @@ def main(arguments: list[str] | None = None) -> None:
     add_settings(parser, "realestate10k")
     add_device(parser)
     add_instance_data(parser)
-    options = parser.parse_args(arguments)
-    from ..config import load_config
-
-    config = load_config(options.config, options.settings)  # a mistake shall not wait for torch
-    from ..evaluation.validation import Validation
-    from ..training.score import train
-
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    validation = Validation if config.data.validation else None
-    train(config, options.instance_data, options.device, validation)
+    return parse_with_settings(parser, arguments)
