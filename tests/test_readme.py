@@ -215,6 +215,7 @@ def typed() -> set[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="git says which files a clone has")
 @pytest.mark.parametrize(
     "block",
     [

@@ -61,11 +61,8 @@ def parse_with_settings(
     """
     options, unknown = parser.parse_known_intermixed_args(arguments)
     if unknown:
-        parser.exit(
-            2,
-            f"{parser.prog}: error: {unknown[0]}: no such option; expected one of --help, or a "
-            "setting without dashes, such as training.batch_size=8\n",
-        )
+        text = "expected one that --help lists, or a setting such as training.batch_size=8"
+        parser.exit(2, f"{parser.prog}: error: {unknown[0]}: no such option; {text}\n")
     return options
 
 
