@@ -194,6 +194,8 @@ def run(block: Block, tree: Path) -> str:
     """What the block prints, run in the clone with its environment active."""
     unwanted = {"PYTHONPATH", "OMP_NUM_THREADS"}  # a user has not set them
     environment = {key: value for key, value in os.environ.items() if key not in unwanted}
+    # As commands do for themselves: beside other programs, threads that spin crawl.
+    environment["OMP_WAIT_POLICY"] = "PASSIVE"
     environment["PATH"] = f"{tree}/.venv/bin:{environment['PATH']}"
     program = ["bash", "-ec"] if block.language == "sh" else ["python", "-c"]
     done = subprocess.run(
