@@ -4,12 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import venv
 from pathlib import Path
 
 import numpy as np
 import pytest
+from environments import add_tested_packages
 from repository import ROOT
 
 from photonvs.commands import COMMANDS
@@ -42,11 +42,7 @@ def programs(tmp_path_factory) -> Path:
     venv.create(folder / "environment")
     programs = folder / "environment" / "bin"
     run(*pip, "--python", programs / "python", "install", "--no-deps", wheel, cwd=folder)
-    # The dependencies are the tested ones. A folder named in a .pth file is searched after the
-    # environment's own; the .pth files in it, by which an editable photonvs is found, are not read.
-    own = sysconfig.get_path("purelib", "venv", {"base": str(folder / "environment")})
-    tested = [path for path in sys.path if Path(path).name == "site-packages"]
-    (Path(own) / "tested.pth").write_text("\n".join(tested))
+    add_tested_packages(folder / "environment")
     return programs
 
 

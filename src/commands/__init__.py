@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 # Name -> what it does. The file has the same name, with underscores.
 COMMANDS = {
@@ -31,14 +32,14 @@ COMMANDS = {
 }
 
 
-def find_command(name: str) -> Callable[[list[str] | None], None]:
-    """The `main` of a command in COMMANDS."""
-    return import_module(f".{name.replace('-', '_')}", __name__).main
+def command_module(name: str) -> ModuleType:
+    """The file of a command in COMMANDS: `main(arguments)` and `parse(arguments)`."""
+    return import_module(f".{name.replace('-', '_')}", __name__)
 
 
 def run(name: str) -> None:
     """Run the command of this name in COMMANDS, with the process's arguments, and end it."""
-    run_main(find_command(name))
+    run_main(command_module(name).main)
 
 
 def run_main(main: Callable[[], object]) -> None:

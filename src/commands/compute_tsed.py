@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str] | None = None) -> None:
     """Score sequences, write the results, print a table; ValueError if anything was missing."""
-    options = _parse(arguments)
+    options = parse(arguments)
     for line in options.left_out:
         print(line, file=sys.stderr)
     from ..evaluation.sequences import Settings, folder_jobs, sample_jobs, score_sequences
@@ -41,7 +41,8 @@ def main(arguments: list[str] | None = None) -> None:
         )
 
 
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options, checked."""
     parser = argparse.ArgumentParser(
         description="TSED, the share of neighbouring frames that agree with their cameras."
     )

@@ -8,7 +8,7 @@ from .options import add_data
 
 def main(arguments: list[str] | None = None) -> None:
     """Convert one sequence, and say what was written and what comes next."""
-    options = _parser().parse_args(arguments)
+    options = parse(arguments)
     from ..datasets.convert.place import Place
     from ..datasets.convert.sequence import convert_sequence
     from ..datasets.layout import Split
@@ -30,7 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options, checked."""
     parser = argparse.ArgumentParser(
         description="Convert posed images or a posed video to RealEstate10K's format, to train on. "
         "Any unit of length will do: it becomes the model's. Lens distortion is refused (undistort "
@@ -59,4 +60,4 @@ def _parser() -> argparse.ArgumentParser:
     add_data(parser)
     text = "replace a sequence of the same name"
     parser.add_argument("--force", action="store_true", help=text)
-    return parser
+    return parser.parse_args(arguments)

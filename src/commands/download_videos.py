@@ -10,7 +10,7 @@ from .options import add_data
 
 def main(arguments: list[str] | None = None) -> None:
     """Fetch a split's videos; raises ValueError if some are missing that another run may get."""
-    options = _parser().parse_args(arguments)
+    options = parse(arguments)
     from ..datasets.download.batch import download_videos
 
     settings = Settings(
@@ -30,7 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
         )
 
 
-def _parser() -> argparse.ArgumentParser:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options, checked."""
     parser = argparse.ArgumentParser(
         description="Fetch the videos that RealEstate10K's text files name. "
         "Started again, the command goes on where it was stopped."
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "take cookies from firefox, chrome, …; a profile: NAME:PROFILE"
     add("--cookies-from-browser", metavar="NAME", help=text)
     add_data(parser)
-    return parser
+    return parser.parse_args(arguments)
 
 
 def _positive(text: str) -> int:

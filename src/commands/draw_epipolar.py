@@ -10,7 +10,7 @@ from .options import add_instance_data
 
 def main(arguments: list[str] | None = None) -> None:
     """Draw one pair of frames and say where the picture is."""
-    options = _parse(arguments)
+    options = parse(arguments)
     from ..cameras.files.matching import images_of_cameras
     from ..cameras.files.reading import read_cameras
     from ..evaluation.epipolar import draw_pair
@@ -41,7 +41,8 @@ def main(arguments: list[str] | None = None) -> None:
     print(target)
 
 
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options, checked."""
     parser = argparse.ArgumentParser(
         description="A picture of two frames, their matches and the matches' epipolar lines."
     )

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from ..utils.files import from_base
 from ..utils.precision import PRECISIONS
-from .options import add_device, add_instance_data, add_settings
+from .options import (
+    add_device,
+    add_instance_data,
+    add_settings,
+    load_settings,
+    parse_with_settings,
+)
 
 if TYPE_CHECKING:
     from ..datasets.latents import LatentCache
@@ -45,15 +51,15 @@ def parse_part(text: str) -> tuple[int, int]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Encode what is missing of this process's part, and say how the whole stands."""
-    options = _parser().parse_args(arguments)
-    from ..config import chosen_settings, load_config
+    options = parse(arguments)
+    from ..config import chosen_settings
     from ..datasets.latents import LatentCache
     from ..models.choosing import follow_first_stage, open_first_stage
     from ..training.latents import encode_latents
     from ..utils.distributed import choose_device
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    config = load_config(options.config, options.settings)
+    config = load_settings(options)
     folder = from_base(options.latents or config.data.latents)
     if folder is None:
         raise ValueError("nowhere to write: give --latents DIR")
@@ -67,14 +73,17 @@ def main(arguments: list[str] | None = None) -> None:
     _report(done, LatentCache(folder), part)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options, checked."""
     parser = argparse.ArgumentParser(
         description="Encode all frames of the training data once, for training with "
         "data.latents=DIR. Run the same command again to go on after a stop. Several processes, "
         "each with its part, share the work."
     )
     add_settings(parser, "realestate10k")
-    text = "folder to write, relative to the repository (default: data.latents)"
+    text = (
+        "folder to write; relative paths start where those of settings do (default: data.latents)"
+    )
     parser.add_argument("--latents", metavar="DIR", help=text)
     text = "the part that this process does, from 1 (default: from a Slurm array or torchrun)"
     parser.add_argument("--part", metavar="I/N", help=text)
@@ -82,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help=text)
     add_device(parser)
     add_instance_data(parser)
-    return parser
+    return parse_with_settings(parser, arguments)
 
 
 def _report(done: "Encoded", cache: "LatentCache", part: tuple[int, int]) -> None:

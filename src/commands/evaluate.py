@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str] | None = None) -> None:
     """Evaluate and print; ValueError if anything was left out, after the results are written."""
-    options = _parse(arguments)
+    options = parse(arguments)
     left_out = _evaluate_protocol(options) if options.protocol else _evaluate_frames(options)
     for line in left_out:
         print(line, file=sys.stderr)
@@ -80,7 +80,8 @@ def _evaluate_protocol(options: argparse.Namespace) -> list[str]:
     return results.problems
 
 
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options, checked."""
     parser = argparse.ArgumentParser(
         description="Compare generated frames with the true ones of the same cameras. Or run a "
         "whole protocol: make its specifications, sample what is missing, evaluate, write one "

@@ -8,7 +8,7 @@ from .options import add_instance_data
 
 def main(arguments: list[str] | None = None) -> None:
     """Export, and say from where."""
-    options = _parser().parse_args(arguments)
+    options = parse(arguments)
     from ..models.export import export_published, export_weights
     from ..models.places import find_checkpoint
 
@@ -33,7 +33,8 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{output}: from {checkpoint}, {output.stat().st_size / 1e6:.1f} MB")
 
 
-def _parser() -> argparse.ArgumentParser:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options, checked."""
     parser = argparse.ArgumentParser(
         description="Export the denoiser of a training checkpoint. FILE.safetensors holds one set "
         "of weights and the model's settings, and every command here loads it. FILE.pth has the "
@@ -50,4 +51,4 @@ def _parser() -> argparse.ArgumentParser:
     text = "for .safetensors: also write the first stage there, in the same folder"
     parser.add_argument("--first-stage", type=Path, metavar="FILE", help=text)
     add_instance_data(parser)
-    return parser
+    return parser.parse_args(arguments)

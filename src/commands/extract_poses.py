@@ -8,7 +8,7 @@ from .options import add_data
 
 def main(arguments: list[str] | None = None) -> None:
     """Convert one split, and report what was skipped."""
-    options = _parser().parse_args(arguments)
+    options = parse(arguments)
     from ..datasets.extract import extract
 
     split = Split(options.data, options.split)
@@ -17,7 +17,8 @@ def main(arguments: list[str] | None = None) -> None:
     print(extraction.report())
 
 
-def _parser() -> argparse.ArgumentParser:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options, checked."""
     parser = argparse.ArgumentParser(
         description="Convert the RealEstate10K text files of a split to DIR/SPLIT/poses.npy. "
         "Sequences that cannot be used are left out, counted, and listed in DIR/SPLIT/skipped.txt. "
@@ -27,4 +28,4 @@ def _parser() -> argparse.ArgumentParser:
     text = f"train, test, or another folder's name; {LAYOUT}"
     parser.add_argument("split", metavar="SPLIT", help=text)
     add_data(parser)
-    return parser
+    return parser.parse_args(arguments)

@@ -29,7 +29,7 @@ SETTINGS = (  # options that a protocol's settings of the same name take
 
 def main(arguments: list[str] | None = None) -> None:
     """Write a protocol, and say what it has; refuses to replace one, since results refer to it."""
-    options = _parse(arguments)
+    options = parse(arguments)
     from ..datasets.poses import load_poses
     from ..datasets.video import find_videos
     from ..evaluation.protocol import make_protocol, write_protocol
@@ -54,7 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
 
 
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options, checked."""
     parser = argparse.ArgumentParser(
         description="Pin which sequences, frames, seed and metrics an evaluation has, as YAML."
     )

@@ -21,7 +21,7 @@ LEAST = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Make what is not there, and say how much."""
-    options = _parse(arguments)
+    options = parse(arguments)
     if options.chunks is None:
         _make_clips(options)
     else:
@@ -51,7 +51,8 @@ def _make_chunks(options: argparse.Namespace) -> None:
     print(f"{folder}: {made} rooms made, {len(shots) - made} were there")
 
 
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options, checked."""
     parser = argparse.ArgumentParser(
         description="Make video clips of random furnished rooms, with poses as in RealEstate10K. "
         "Or make chunks of frames of varied rooms, to train from."

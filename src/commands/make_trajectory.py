@@ -29,7 +29,7 @@ UNITS = (
 
 def main(arguments: list[str] | None = None) -> None:
     """Write the path, and say what was written; nothing is overwritten without --force."""
-    options = _parse(arguments)
+    options = parse(arguments)
     from ..cameras.conditioning import conditioning
     from ..cameras.plot import describe, plot_path
     from ..cameras.spec import SamplingSpec, spec_differs, write_spec
@@ -92,7 +92,8 @@ def _focal_y(options: argparse.Namespace, of_path: float | None) -> float:
     return lens.focal_y
 
 
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options, checked."""
     parser = argparse.ArgumentParser(
         description="Write a camera path as sampling-spec.json. "
         f"{UNITS} PATH --help lists the options of each path."

@@ -1,7 +1,9 @@
 """Options that several commands share, each declared once."""
 
 import argparse
-from dataclasses import fields
+import os
+import sys
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from ..utils.files import BASE
 from ..utils.precision import PRECISIONS
 
 if TYPE_CHECKING:
+    from ..config import Config
     from ..models.model import Model
 
 
@@ -47,6 +50,39 @@ def add_settings(parser: argparse.ArgumentParser, preset: str) -> None:
     parser.add_argument("--config", default=preset, help=text)
     text = "settings that replace the preset's"
     parser.add_argument("settings", nargs="*", metavar="key=value", help=text)
+
+
+def parse_with_settings(
+    parser: argparse.ArgumentParser, arguments: list[str] | None
+) -> argparse.Namespace:
+    """The options of a parser with `add_settings`, in any order around key=value.
+
+    An unknown option ends the process with one line.
+    """
+    options, unknown = parser.parse_known_intermixed_args(arguments)
+    if unknown:
+        text = "expected one that --help lists, or a setting such as training.batch_size=8"
+        parser.exit(2, f"{parser.prog}: error: {unknown[0]}: no such option; {text}\n")
+    return options
+
+
+def load_settings(options: argparse.Namespace) -> "Config":
+    """The settings that the options of `add_settings` name; errors are those of `load_config`.
+
+    Says on standard error where a relative path in them, or --latents, leaves the folder that such
+    paths start at.
+    """
+    from ..config import load_config
+
+    config = load_config(options.config, options.settings)
+    values = [value for section in asdict(config).values() for value in section.values()]
+    values.append(getattr(options, "latents", None))
+    # Words that are no paths lie inside, and are not spoken of.
+    for path in {value: None for value in values if isinstance(value, str)}:
+        place = Path(os.path.normpath(BASE / path))
+        if not Path(path).is_absolute() and not place.is_relative_to(BASE):
+            print(f"{path}: paths in settings start at {BASE}, so this is {place}", file=sys.stderr)
+    return config
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

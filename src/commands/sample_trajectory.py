@@ -7,7 +7,7 @@ from .options import add_device, add_instance_data, add_method, add_model, metho
 
 def main(arguments: list[str] | None = None) -> None:
     """Make the frames of each folder, and say where they are."""
-    options = _parser().parse_args(arguments)
+    options = parse(arguments)
     from ..sampling.runs import open_runs
     from ..sampling.trajectory import sample_trajectory
 
@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{run.folder}: {done}; images/, latents/, video.mp4, contact-sheet.png")
 
 
-def _parser() -> argparse.ArgumentParser:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options, checked."""
     parser = argparse.ArgumentParser(
         description="Make the frames that a camera moving along a path sees, from one or more "
         "photos. The folder samples/ID holds sampling-spec.json (the cameras) and "
@@ -61,4 +62,4 @@ def _parser() -> argparse.ArgumentParser:
     add_model(parser)
     add_device(parser)
     add_instance_data(parser)
-    return parser
+    return parser.parse_args(arguments)

@@ -3,11 +3,27 @@
 import argparse
 import logging
 
-from .options import add_device, add_instance_data, add_settings
+from .options import (
+    add_device,
+    add_instance_data,
+    add_settings,
+    load_settings,
+    parse_with_settings,
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train, or go on, and export the weights."""
+    options = parse(arguments)
+    config = load_settings(options)  # a mistake shall not wait for torch
+    from ..training.first_stage import train_first_stage
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    train_first_stage(config, options.instance_data, options.device)
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options."""
     parser = argparse.ArgumentParser(
         description="Train a first stage (the image autoencoder) and write "
         "first-stage.safetensors, where train.py and sample-trajectory.py find it. Run the same "
@@ -17,11 +33,4 @@ def main(arguments: list[str] | None = None) -> None:
     add_settings(parser, "first-stage-small")
     add_device(parser)
     add_instance_data(parser)
-    options = parser.parse_args(arguments)
-    from ..config import load_config
-
-    config = load_config(options.config, options.settings)
-    from ..training.first_stage import train_first_stage
-
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train_first_stage(config, options.instance_data, options.device)
+    return parse_with_settings(parser, arguments)
