@@ -10,7 +10,7 @@ from photonvs.commands import encode_latents, run_main
 from photonvs.commands.info import main
 from photonvs.commands.sample_trajectory import main as sample
 from photonvs.config import load_config
-from photonvs.datasets.chunks import make_record, save_chunk
+from photonvs.datasets.chunk_files import make_record, save_chunk
 from photonvs.models import build_denoiser, build_first_stage, save_weights
 from photonvs.models.places import SHIPPED_DENOISER
 from photonvs.training.score import train

@@ -22,7 +22,7 @@ def find_lines(path: Path) -> Callable[[Path], list[str]]:
     Raises FileNotFoundError, or ValueError for anything else.
     """
     from ..datasets.about import chunks_lines, latents_lines, poses_lines
-    from ..datasets.chunks import has_chunks
+    from ..datasets.chunk_files import has_chunks
     from ..datasets.latents import MANIFEST
     from ..models.about import weights_lines
     from ..samples import SPEC

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .chunks import ChunkIndex, chunk_paths
+from .chunk_files import chunk_paths
+from .chunks import ChunkIndex
 from .latents import LatentCache
 from .poses import PoseFile, load_poses
 

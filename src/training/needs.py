@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..config import Config, DataConfig
-from ..datasets.chunks import has_chunks
+from ..datasets.chunk_files import has_chunks
 from ..datasets.latents import MANIFEST
 from ..models.choosing import choose_first_stage
 from ..utils.files import from_base
