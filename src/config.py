@@ -29,7 +29,8 @@ class DataConfig:
     videos: str = "dataset-data/data/train/videos"
     # Folder of .torch chunks: frames and cameras from it, not from the two above.
     chunks: str | None = None
-    # First-stage weights; null: of the folder of instance data, or the shipped ones where they fit.
+    # First-stage weights; null: those that fit, of the folder of instance data or shipped, or else
+    # those in the folder, which the settings follow.
     first_stage: str | None = None
     # Folder that encode-latents.py wrote: train from it, not from videos; null: from videos.
     latents: str | None = None

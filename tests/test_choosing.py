@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from photonvs.commands import train
-from photonvs.config import chosen_settings, load_config
+from photonvs.config import DataConfig, chosen_settings, load_config
 from photonvs.model_config import FirstStageConfig
 from photonvs.models import build_first_stage, open_first_stage, save_weights
 from photonvs.models.choosing import choose_first_stage, follow_first_stage, training_line
@@ -73,13 +73,27 @@ def test_a_denoiser_that_cannot_take_the_latents_is_said(own):
 
 
 def test_the_next_command_fits_the_first_stage(own):
-    line = training_line(SMALL)
-    assert line == "photonvs train --config small first_stage.kind=vqgan"
+    file = own / "first-stage.safetensors"
+    named = f"data.first_stage={file}"
+    line = training_line(SMALL, file, DataConfig())
+    assert line == f"photonvs train --config small first_stage.kind=vqgan {named}"
     preset, *settings = line.split()[3:]
     assert followed(own, preset, *settings).model.first_stage == SMALL
-    rooms = load_config("first-stage-rooms").first_stage
-    assert training_line(rooms) == "photonvs train --config rooms data.latents=null"
-    assert training_line(FirstStageConfig()) == "photonvs train --config realestate10k"
+    line = training_line(FirstStageConfig(), file, DataConfig())
+    assert line == f"photonvs train --config realestate10k {named}"
+
+
+def test_the_next_command_trains_on_the_first_stage_and_data_at_hand(tmp_path):
+    """Not on the shipped first stage, which the preset has."""
+    varied = load_config("first-stage-varied")
+    file = tmp_path / "first-stage.safetensors"
+    save_weights(file, build_first_stage(varied.first_stage))
+    line = training_line(varied.first_stage, file, varied.data)
+    preset, *settings = line.split()[3:]
+    config = followed(tmp_path, preset, *settings)
+    assert config.first_stage == varied.first_stage
+    assert config.data.chunks == varied.data.chunks
+    assert config.data.latents is None
 
 
 def test_the_papers_preset_says_at_once_all_that_it_needs(tmp_path, caplog):

@@ -23,6 +23,7 @@ def test_names_have_as_few_parts_as_tell_all_apart():
     assert names("/x/ours/a", "/x/ours/b") == ["a", "b"]
     assert names("/x/ours/a", "/x/theirs/a", "/x/ours/b") == ["ours/a", "theirs/a", "ours/b"]
     assert names("/x/s/a", "/y/s/a") == ["x/s/a", "y/s/a"]
+    assert names("/a", "/x/a") == ["a", "x/a"]  # none is absolute: results would leave their folder
 
 
 def test_groups_are_parents_of_more_than_one_folder_each():

@@ -90,6 +90,8 @@ def test_the_page_puts_numbers_where_the_frames_are(tmp_path):
 def test_mistakes(folders, capsys):
     with pytest.raises(ValueError, match="made: no frame 1, 2, which --given names; found 0, 4"):
         run(folders, "--given", "1", "2")
+    with pytest.raises(ValueError, match="made: --given names all frames"):
+        run(folders, "--given", "0", "4", "5", "6")
     with pytest.raises(SystemExit):
         main(["-o", "samples", "--given", "0"])
     assert "--given: expected with --images" in capsys.readouterr().err

@@ -50,7 +50,7 @@ def test_first_stages(told, tmp_path):
     judged = state | {"loss.discriminator.x": torch.zeros(10**7)}
     save_checkpoint(tmp_path / "its.ckpt", {"state_dict": judged, "config": {}})
     said = told(tmp_path / "its.ckpt")
-    assert "weights of a first stage: published weights" in said
+    assert "weights of a first stage: in the published layout" in said
     assert f"{sum(one.numel() for one in state.values()) / 1e6:.3g} million parameters" in said
 
 

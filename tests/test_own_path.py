@@ -45,6 +45,13 @@ def test_tsed_and_the_page(instance_data):
         assert results.page.read_text().count('"true":"data:image') == true_frames
 
 
+def test_a_broken_path_of_a_sample_stops_no_other(instance_data):
+    (instance_data / "samples" / "old" / "sampling-spec.json").write_text("{")
+    call(compute_tsed, instance_data, "-o", "samples", "--workers", "1")
+    for name in ("old", "same"):
+        assert Sample(instance_data / "samples" / name).run(0).results.page.is_file()
+
+
 def test_photos_of_another_path_do_not_stand_for_given_frames(instance_data, capsys):
     words = ["-o", "samples", "--first-frame", "original", "--no-page", "--workers", "1"]
     with pytest.raises(ValueError, match="incomplete: 1 of 2"):

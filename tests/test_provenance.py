@@ -22,7 +22,7 @@ def test_what_weights_are(tmp_path):
     assert "shipped small model" in provenance(SHIPPED_DENOISER)
     assert provenance(tmp_path / "mine.safetensors") == "exported weights"
     save_checkpoint(tmp_path / "2000-00000000.pth", {"score_sde_model": {"w": torch.zeros(1)}})
-    assert provenance(tmp_path / "2000-00000000.pth") == "published weights"
+    assert provenance(tmp_path / "2000-00000000.pth") == "weights in the published layout"
 
 
 def test_a_training_checkpoint_says_how_far_it_is_and_how_old(tmp_path):
@@ -43,5 +43,5 @@ def test_a_young_checkpoint_is_called_young(tmp_path, step, samples, young):
 
 
 def test_times_are_said_in_their_largest_unit():
-    said = [duration(seconds) for seconds in (1, 59, 60, 7300, 86400 * 2)]
-    assert said == ["1 second", "59 seconds", "1 minute", "2 hours", "2 days"]
+    said = [duration(seconds) for seconds in (1, 59, 59.9, 3599, 7300, 86400 * 2)]
+    assert said == ["1 second", "59 seconds", "1 minute", "1 hour", "2 hours", "2 days"]

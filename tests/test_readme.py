@@ -44,6 +44,7 @@ def scored(folder: str) -> Promise:
 
 
 DEMO = "instance-data/demo"
+LATENTS = "instance-data/small-latents"
 TRAIN = "photonvs train --config small --instance-data instance-data/small training.minutes=1"
 MY_ROOM = "instance-data/samples/my-room"
 
@@ -103,7 +104,15 @@ PROMISES = {
             ("instance-data/small/checkpoints/*.pth",)
         ),
         "photonvs train-first-stage --config first-stage-small --instance-data "
-        "instance-data/small \\": Promise(("instance-data/small/first-stage.safetensors",)),
+        "instance-data/small \\": Promise(
+            ("instance-data/small/first-stage.safetensors",), f"next: photonvs train .*{LATENTS}"
+        ),
+        "photonvs info instance-data/small/first-stage.safetensors": Promise(
+            says="weights of a first stage"
+        ),
+        f"photonvs train --config small --instance-data {LATENTS} \\": Promise(
+            (f"{LATENTS}/checkpoints/*.pth",), "training a score network on .* of videos"
+        ),
         "photonvs export-weights instance-data/small/model.safetensors --instance-data "
         "instance-data/small": Promise(("instance-data/small/model.safetensors",)),
     },

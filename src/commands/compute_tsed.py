@@ -120,6 +120,8 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
     images, poses = options.images or [], options.poses or []
     if bool(options.output) == bool(images) or len(images) != len(poses):
         parser.error("expected either -o, or --images and as many --poses")
+    if options.output and options.results:
+        parser.error("--results: expected with --images; those of -o go to samples/ID/evaluation")
     if images and options.first_frame == "original":
         parser.error(
             "--first-frame original: expected with -o: other frames have no photos beside them"

@@ -95,10 +95,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     add("--metrics", nargs="+", choices=(*METRICS, "all"), metavar="METRIC", help=text)
     text = (
-        "number of the generated frame of the short-term results (default: %(default)s; with "
-        "--protocol, the protocol's)"
+        f"number of the generated frame of the short-term results (default: {SHORT_TERM}); a "
+        "protocol has its own"
     )
-    add("--short-term", type=int, default=SHORT_TERM, metavar="N", help=text)
+    add("--short-term", type=int, metavar="N", help=text)
     text = "of the metrics' networks, cpu or cuda (default: %(default)s)"
     add("--device", default="cpu", help=text)
     add_instance_data(parser)
@@ -107,14 +107,28 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.error("--images and --true: expected both, or neither")
     if options.given and not options.images:
         parser.error("--given: expected with --images; a sample's specification has its own")
-    if options.sampling and not options.protocol:
-        parser.error(f"{options.sampling[0]}: not expected without --protocol")
+    _check_purpose(parser, options)
+    options.data = options.data or BASE / "dataset-data" / "data" / "test"
+    options.short_term = SHORT_TERM if options.short_term is None else options.short_term
     if options.short_term < 1:
         parser.error("--short-term must be at least 1")
     if options.metrics and "all" in options.metrics:
         options.metrics = list(METRICS)
     options.sampling = _sampling_parser().parse_args(options.sampling)
     return options
+
+
+def _check_purpose(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Refuse options that do nothing with, or without, --protocol."""
+    if options.protocol:
+        if options.short_term is not None:
+            parser.error("--short-term: not expected with --protocol, which has its own")
+        if options.no_sampling and options.sampling:
+            parser.error(f"{options.sampling[0]}: not expected with --no-sampling")
+    elif options.sampling:
+        parser.error(f"{options.sampling[0]}: not expected without --protocol")
+    elif options.data or options.no_sampling:
+        parser.error("--data and --no-sampling: expected with --protocol")
 
 
 def _add_frames(parser: argparse.ArgumentParser) -> None:
@@ -144,8 +158,7 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
         "with --protocol: the split, with poses.npy and videos/ (default: the repository's "
         "dataset-data/data/test)"
     )
-    default = BASE / "dataset-data" / "data" / "test"
-    add("--data", type=Path, default=default, metavar="DIR", help=text)
+    add("--data", type=Path, metavar="DIR", help=text)
     text = (
         "with --protocol: evaluate the frames that are there, say another system's, put into "
         "samples/PROTOCOL/ID/samples/RUN"

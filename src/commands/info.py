@@ -7,13 +7,18 @@ from pathlib import Path
 
 def main(arguments: list[str] | None = None) -> None:
     """Print it."""
+    path = parse(arguments).path
+    print(f"{path}:", *find_lines(path)(path), sep="\n  ")
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options."""
     parser = argparse.ArgumentParser(
         description="Say what a file or folder holds: weights (.safetensors, .pth, .ckpt), a "
         "training checkpoint, poses.npy, a folder of latents or chunks, or a sample's folder."
     )
     parser.add_argument("path", type=Path, metavar="FILE|FOLDER", help="what to look at")
-    path = parser.parse_args(arguments).path
-    print(f"{path}:", *find_lines(path)(path), sep="\n  ")
+    return parser.parse_args(arguments)
 
 
 def find_lines(path: Path) -> Callable[[Path], list[str]]:

@@ -72,6 +72,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--fps", type=float, default=30.0, metavar="N", help=text)
     text = "frames from pose to pose (default: %(default)s)"
     add("--pose-every", type=int, default=1, metavar="FRAMES", help=text)
+    text = "of the rooms (default: %(default)s)"
+    add("--style", choices=STYLES, default="flats", help=text)
     text = "another seed, other rooms (default: %(default)s)"
     add("--seed", type=int, default=0, help=text)
     text = "also write every frame's depth, metres, to SPLIT/depth/*.npz"
@@ -87,8 +89,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _add_chunk_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("chunks of varied rooms, a short shot each").add_argument
-    text = "of the rooms (default: %(default)s)"
-    add("--style", choices=STYLES, default="flats", help=text)
     text = "write square frames to DIR/SPLIT/*.torch; train from them with data.chunks=DIR/SPLIT"
     add("--chunks", type=Path, metavar="DIR", help=text)
     text = "of a frame (default: %(default)s)"

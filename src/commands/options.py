@@ -93,7 +93,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     which.add_argument("-e", "--epoch", type=int, help=text)
     text = "denoiser's weights (default: found in checkpoints/)"
     which.add_argument("--checkpoint", type=Path, metavar="FILE", help=text)
-    text = "first stage's weights (default: found in --instance-data)"
+    text = (
+        "first stage's weights (default: those that the denoiser's file names, else found in "
+        "--instance-data, else shipped)"
+    )
     group.add_argument("--first-stage", type=Path, metavar="FILE", help=text)
     text = "averaged or last weights of the checkpoint (default: ema)"
     group.add_argument("--weights", choices=("ema", "raw"), default="ema", help=text)

@@ -82,7 +82,10 @@ def has_present_path(run: RunFolder) -> bool:
     """
     if not run.own_spec_file.is_file():
         return True
-    return spec_text(run.spec()) == spec_text(run.sample.spec())
+    try:
+        return spec_text(run.spec()) == spec_text(run.sample.spec())
+    except (ValueError, FileNotFoundError):  # the sample's path is gone or broken
+        return False
 
 
 def require_present_path(run: RunFolder) -> None:
@@ -104,6 +107,8 @@ def folder_comparison(
     copies. ValueError for one that is not there.
     """
     frames, targets = images_by_stem(generated), images_by_stem(true)
+    if not frames:
+        raise FileNotFoundError(f"{generated}: no images; expected the frames to compare")
     numbers = dict(zip(frames, frame_numbers(list(frames)), strict=True))
     absent = sorted(set(given) - set(numbers.values()))
     if absent:
@@ -112,6 +117,8 @@ def folder_comparison(
             f"{joined(sorted(numbers.values()))}"
         )
     made = [stem for stem in frames if numbers[stem] not in given]
+    if not made:
+        raise ValueError(f"{generated}: --given names all frames; none is left to compare")
     present = [stem for stem in made if stem in targets]
     if not present:
         raise FileNotFoundError(

@@ -9,10 +9,10 @@ from ..utils.pictures import IMAGE_SUFFIXES
 def shortest_names(folders: Sequence[Path]) -> list[str]:
     """A name for each of different absolute folders: its last parts, as few as tell all apart."""
     for count in range(1, max((len(folder.parts) for folder in folders), default=1)):
-        names = ["/".join(folder.parts[-count:]) for folder in folders]
+        names = ["/".join(folder.parts[-count:]).lstrip("/") for folder in folders]
         if len(set(names)) == len(names):
             return names
-    return [str(folder) for folder in folders]
+    return [str(folder).lstrip("/") for folder in folders]
 
 
 def groups_of(folders: Sequence[Path]) -> list[str]:

@@ -1,6 +1,7 @@
 """What a protocol's results.json, results.md and report.html hold."""
 
 import json
+import math
 import platform
 import re
 from contextlib import suppress
@@ -82,8 +83,9 @@ def _run_of(outcome: Outcome, rows: list[dict]) -> dict:
 
 
 def _mean(values: list[float]) -> float | None:
-    mean = sum(values) / len(values)
-    return mean if abs(mean) < float("inf") else None  # also of NaN
+    """Of the finite ones, as in the summary; None without any."""
+    finite = [value for value in values if math.isfinite(value)]
+    return sum(finite) / len(finite) if finite else None
 
 
 def _weights() -> dict[str, str]:

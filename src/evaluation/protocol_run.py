@@ -139,7 +139,11 @@ def _commands(protocol: Protocol, data: Path) -> str:
     """What to type for the data of a made-up split; nothing for other data."""
     where = "" if data == DATA else f" --data {shlex.quote(str(data.parent))}"
     lines = [f"photonvs {command}{where}" for command in protocol.made_by]
-    return f"make it with: {' && '.join(lines)}" if lines else ""
+    if not lines:
+        return ""
+    made = data.with_name("test")  # the split of made_by
+    there = "" if data.name == made.name else f", and give --data {shlex.quote(str(made))}"
+    return f"make it with: {' && '.join(lines)}{there}"
 
 
 def _make_sample(

@@ -64,7 +64,7 @@ def _checkpoint(path: Path) -> tuple[str, str, Any, int]:
     if state.get("format") == FORMAT:
         origin = f"epoch {state.get('epoch')}, {training_state(state, path)}"
     else:
-        origin = "exported weights" if state.get("config") else "published weights"
+        origin = "exported weights" if state.get("config") else "in the published layout"
     tensors = {name: one for name, one in state[key].items() if isinstance(one, Tensor)}
     # What begins with `loss.` is the training's discriminator.
     sizes = [one.numel() for name, one in tensors.items() if not name.startswith("loss.")]

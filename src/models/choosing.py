@@ -1,13 +1,14 @@
 """Which first stage goes with settings, and settings that go with a first stage."""
 
 import logging
+import shlex
 from collections.abc import Set
 from dataclasses import fields, replace
 from pathlib import Path
 
 from torch import nn
 
-from ..config import Config, load_config
+from ..config import Config, DataConfig, load_config
 from ..model_config import FirstStageConfig
 from ..utils.checks import differences
 from ..utils.files import from_base
@@ -81,20 +82,25 @@ def follow_first_stage(config: Config, chosen: Set[str], instance_data: Path) ->
     return followed
 
 
-def training_line(first_stage: FirstStageConfig) -> str:
-    """The command that trains a denoiser on a first stage that was just trained.
+def training_line(first_stage: FirstStageConfig, weights: Path, data: DataConfig) -> str:
+    """The command that trains a denoiser on a first stage that was just trained, and its data.
 
-    Its preset has the same first stage, or else a denoiser that takes such latents.
+    Its preset has the same first stage, or else a denoiser that takes such latents. weights: of the
+    first stage, named since others may fit the preset, too. data: what the first stage was trained
+    on.
     """
     presets = [(name, load_config(name)) for name in DENOISER_PRESETS]
-    for name, preset in sorted(presets, key=lambda one: one[1].first_stage != first_stage):
+    for preset_name, preset in sorted(presets, key=lambda one: one[1].first_stage != first_stage):
         if _takes(preset, first_stage):
-            words = ["photonvs train --config", name]
+            words = ["photonvs train --config", preset_name]
             if preset.first_stage.kind != first_stage.kind:
                 words.append(f"first_stage.kind={first_stage.kind}")
-            if preset.data.latents is not None:
-                words.append("data.latents=null")
-            return " ".join(words)
+            places = {"poses": data.poses, "videos": data.videos, "chunks": data.chunks}
+            for name, place in ({"latents": None} | places).items():
+                if getattr(preset.data, name) != place:
+                    words.append(f"data.{name}={place or 'null'}")
+            words.append(f"data.first_stage={weights.resolve()}")
+            return " ".join([words[0], *map(shlex.quote, words[1:])])
     return "photonvs train --config my-settings.yaml"
 
 

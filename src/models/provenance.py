@@ -25,7 +25,7 @@ def provenance(path: Path) -> str:
         return "exported weights"
     state = read_checkpoint(path)
     if state.get("format") != FORMAT:
-        return "published weights"
+        return "weights in the published layout"
     return training_state(state, path)
 
 
@@ -39,6 +39,8 @@ def training_state(state: dict[str, Any], path: Path) -> str:
 
 def is_young(state: dict[str, Any]) -> bool:
     """Whether a checkpoint has too little training behind it to judge its frames by."""
-    training = state.get("config", {}).get("training", {})
-    wanted = training.get("warmup_steps", 0) + YOUNG_STEPS
+    config = state.get("config")
+    training = config.get("training") if isinstance(config, dict) else None
+    warmup = training.get("warmup_steps", 0) if isinstance(training, dict) else 0
+    wanted = warmup + YOUNG_STEPS
     return state.get("total_iterations", 0) < wanted or state.get("samples", 0) < YOUNG_SAMPLES

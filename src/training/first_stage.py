@@ -261,6 +261,10 @@ def train_first_stage(config: Config, instance_data: Path, device: str | None = 
             scores = task.validate(config.training.steps)
             quality = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
             log.info("wrote %s; held-out frames: %s", exported, quality or "none (data.validation)")
-            there = instance_data_option(instance_data)
-            log.info("next: %s%s", training_line(config.first_stage), there)
+            taken = list_checkpoints(instance_data / "checkpoints")  # of another score network
+            whole = instance_data.resolve()
+            other = whole.with_name(f"{whole.name}-latents")
+            there = instance_data_option(other if taken else instance_data)
+            command = training_line(config.first_stage, exported, config.data)
+            log.info("next: %s%s", command, there)
     return exported

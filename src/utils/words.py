@@ -11,7 +11,8 @@ def millions(count: int) -> str:
 def duration(seconds: float) -> str:
     """A time in its largest unit, such as 3 minutes."""
     units = (("day", 86400), ("hour", 3600), ("minute", 60))
-    name, length = next(((name, size) for name, size in units if seconds >= size), ("second", 1))
+    reached = ((name, size) for name, size in units if round(seconds / size * 60) >= 60)
+    name, length = next(reached, ("second", 1))
     count = max(0, round(seconds / length))
     return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
