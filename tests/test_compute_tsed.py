@@ -169,6 +169,16 @@ def test_pairs_without_a_baseline_are_left_out_and_counted(tmp_path, capsys):
     assert "frames 0001.png and 0002.png: no baseline" in capsys.readouterr().err
 
 
+def test_a_camera_that_only_turns_is_said_in_one_line(tmp_path, capsys):
+    poses = sideways_poses(6)
+    poses[:, :3, 3] = 0
+    write_sample_spec(tmp_path / "samples" / "turn", poses)
+    write_frames(tmp_path / "samples" / "turn" / "samples" / "00000000" / "images", poses, FOCAL)
+    run(tmp_path, "-o", "samples/turn")
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if "no baseline" in line]
+    assert "5 pairs, the first frames 0000.png and 0001.png: no baseline" in said
+
+
 def test_a_sequence_without_frames_does_not_stop_the_others(instance_data, capsys):
     write_sample_spec(instance_data / "samples" / "empty", sideways_poses(3))
     with pytest.raises(ValueError, match="incomplete: 1 of 2 sequences"):

@@ -17,6 +17,8 @@ from .matching import Features, Frame, Matcher, Matches, open_frame
 from .registry import T_ERROR
 from .tsed import has_baseline, scaled_t_error, symmetric_epipolar_distance
 
+NO_BASELINE = "no baseline: both cameras are at the same place"
+
 Size = tuple[int, int]  # (height, width), pixels
 
 
@@ -134,7 +136,7 @@ def score_pair(
     between = f"frames {cameras[0].image_name} and {cameras[1].image_name}"
     distances, problems = None, ()
     if not has_baseline(cameras[0].pose, cameras[1].pose):
-        problems = (f"{between}: no baseline: both cameras are at the same place",)
+        problems = (f"{between}: {NO_BASELINE}",)
     else:
         distances = match_distances(points, *cameras, *sizes)
         if not len(distances):

@@ -18,8 +18,10 @@ from .matching import Frame, Matcher
 from .page import PageSequence, embedded, picture, write_page
 from .registry import FIRST_FRAMES, T_MATCHES
 from .report import build_report, write_report
-from .scoring import PairScore, score_sequence
+from .scoring import NO_BASELINE, PairScore, score_sequence
 from .tables import plural
+
+MANY = 3  # pairs without a baseline have a line each up to here, and one line beyond
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,10 @@ def _score(job: Job, settings: Settings, pages: bool) -> tuple[Outcome, dict[int
 def _lines(scores: Iterable[PairScore], without_pose: list[Path]) -> list[str]:
     # A frame is in two pairs, and said once.
     lines = list(dict.fromkeys(problem for score in scores for problem in score.problems))
+    still = [line for line in lines if line.endswith(NO_BASELINE)]
+    if len(still) > MANY:  # of a camera that only turns, all pairs
+        lines = [line for line in lines if line not in still]
+        lines.append(f"{plural(len(still), 'pair')}, the first {still[0]}")
     if without_pose:
         count = plural(len(without_pose), "image")
         lines.append(f"left out: {count} without a pose, the first {without_pose[0].name}")
