@@ -4,13 +4,10 @@
     python benchmarks/matchers.py [--clips DIR] [--plot FILE]
 
 Real images with known cameras are the twelve indoor stereo pairs of the package stereodemo
-(640x480) and the motorcycle of scikit-image (Middlebury 2014, 741x500). What is not installed is
-left out.
-
+(640x480) and scikit-image's motorcycle (Middlebury 2014, 741x500). Absent ones are left out.
 Rendered images are the 256x256 frames of each video in DIR that has a truth-*.npz of exact cameras.
-The default, tests/data/clips, comes with the repository: 43 pairs, of the 91 that the study used.
-So the benchmark runs from a fresh clone, and its numbers differ a little from the study's.
-
+The default, tests/data/clips, has 43 pairs, of the 91 that the study used. So the benchmark runs
+from a fresh clone, and its numbers differ a little from the study's.
 Then the second camera of each pair is moved or turned by known amounts.
 """
 

@@ -105,8 +105,8 @@ def first_stage_settings(path: Path) -> FirstStageConfig:
 def named_first_stage(path: Path) -> Path | None:
     """The file of the first stage that goes with a denoiser, if the denoiser's file names one.
 
-    A path, which training checkpoints and files of earlier versions have, starts at the repository;
-    but a file of that name beside the denoiser's comes first.
+    Training checkpoints and files of earlier versions have a path, which starts at the repository.
+    But a file of that name beside the denoiser's comes first.
     """
     if path.suffix == ".safetensors":
         with _opened(path, "denoiser") as file:

@@ -18,8 +18,8 @@ FOCAL_TOLERANCE = 0.01  # largest to smallest focal length, relative
 def check_cameras(cameras: list[Camera], size: tuple[int, int], source: Path) -> None:
     """Raise ValueError if training would misread the frames in `source`, naming the camera.
 
-    Training expects square pixels, a central principal point, one focal length, and frames that
-    are at least as wide as high. size: (height, width) of the frames.
+    Training expects square pixels, a central principal point and one focal length. Frames are at
+    least as wide as high. size: (height, width) of the frames.
     """
     height, width = size
     if width < height:

@@ -1,8 +1,8 @@
 """Video clips of made-up furnished rooms with exact cameras, in RealEstate10K's format.
 
-For trying, teaching and testing: a room follows from the split, the seed and its number alone, a
-clip's smooth path through it from these and the clip's number. World: z up, metres, the room's
-floor centred on the origin.
+For trying, teaching and testing. A room follows from the split, the seed and its number alone. A
+clip's smooth path through it follows from these and the clip's number. World: z up, metres, the
+room's floor centred on the origin.
 """
 
 import base64

@@ -10,6 +10,8 @@ from .scene import Room
 
 @dataclass(frozen=True)
 class Quad:
+    """A rectangle in the room, metres."""
+
     corner: np.ndarray  # (3,) top left, seen from the side that is visible
     right: np.ndarray  # (3,) the whole upper edge
     down: np.ndarray  # (3,) the whole left edge

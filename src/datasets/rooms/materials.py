@@ -23,6 +23,7 @@ class Material:
 
 
 def tinted(material: Material, rng: np.random.Generator, amount: float = 0.12) -> Material:
+    """The material a little brighter or darker, and of another tint."""
     colour = np.array(material.colour) * (
         1 + amount * rng.standard_normal()
     ) + 0.16 * amount * rng.standard_normal(3)
@@ -30,6 +31,7 @@ def tinted(material: Material, rng: np.random.Generator, amount: float = 0.12) -
 
 
 def choose(kind: list[Material], rng: np.random.Generator) -> Material:
+    """One of these materials, tinted."""
     return tinted(kind[rng.integers(len(kind))], rng)
 
 

@@ -90,6 +90,7 @@ def _houses(image: np.ndarray, rng: Rng, level: float) -> None:
 
 
 def palette_of(rng: Rng) -> np.ndarray:
+    """A picture's colours, (5, 3), around one hue."""
     hue = rng.random()
     return np.stack(
         [
