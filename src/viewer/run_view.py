@@ -97,8 +97,9 @@ class RunView:
         matcher = open_matcher(self.report["matcher"] if self.report else "sift")
         with self._drawing:
             figure = draw_pair(pair, (cameras[index], cameras[index + 1]), matcher)
+            figure.set_size_inches(8, 4.6)
             buffer = io.BytesIO()
-            figure.savefig(buffer, format="png", dpi=80)
+            figure.savefig(buffer, format="png", dpi=110)
         image = np.array(Image.open(buffer).convert("RGB"))
         with client.gui.add_modal(f"Frames {index} and {index + 1}") as window:
             text = "A point of one frame must lie on its line, of the same colour, in the other."

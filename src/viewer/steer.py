@@ -108,30 +108,32 @@ class Steer:
     def _listen(self) -> None:
         guarded = self.desk.guarded
         self.upload.on_upload(guarded(self._take_upload))
-        self._move.on_update(
-            guarded(lambda _: self.change(self.plan.with_move(MOVES[self._move.value])))
-        )
+        self._move.on_update(guarded(lambda _: self._take_move(MOVES[self._move.value])))
         for name, slider in self._options.items():
-            slider.on_update(
-                guarded(
-                    lambda _, name=name, slider=slider: self.change(
-                        self.plan.with_option(name, float(slider.value))
-                    )
-                )
-            )
-        for slider, field in (
+            slider.on_update(guarded(lambda _, name=name: self._take_option(name)))
+        for slider, name in (
             (self._frames, "frames"),
             (self._distance, "distance"),
             (self._view, "field_of_view"),
         ):
             slider.on_update(
-                guarded(
-                    lambda _, slider=slider, field=field: self.change(
-                        replace(self.plan, **{field: slider.value})
-                    )
-                )
+                guarded(lambda _, slider=slider, name=name: self._take_value(name, slider.value))
             )
         self._undo.on_click(guarded(lambda _: self._take_back()))
+
+    def _take_move(self, move: str) -> None:
+        self.change(self.plan.with_move(move))
+
+    def _take_option(self, name: str) -> None:
+        value = float(self._options[name].value)
+        if {**preset_options(self.plan.move), **self.plan.options}.get(name) != value:
+            self.change(self.plan.with_option(name, value), name)
+
+    def _take_value(self, name: str, value: float) -> None:
+        # While a slider is dragged, calls queue up. The first one takes its newest value, and the
+        # others find it taken.
+        if getattr(self.plan, name) != value:
+            self.change(replace(self.plan, **{name: value}), name)
 
     def _take_upload(self, event: "viser.GuiEvent") -> None:
         file = self.upload.value
@@ -158,10 +160,10 @@ class Steer:
                 client.camera.up_direction = (0.0, 1.0, 0.0)
                 client.camera.position, client.camera.look_at = position, target
 
-    def change(self, plan: Plan) -> None:
-        """Take another plan, and show it. Raises ValueError for one that cannot be."""
+    def change(self, plan: Plan, what: str = "") -> None:
+        """Take another plan, and show it; `what` as in `History.change`, raises as that."""
         try:
-            self.history.change(plan)
+            self.history.change(plan, what)
         finally:
             self.show_controls()
         self.preview()

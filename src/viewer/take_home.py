@@ -35,7 +35,7 @@ class TakeHome:
     def __init__(self, desk: "Desk", steer: "Steer", view: "RunView") -> None:
         self.steer, self.view = steer, view
         gui = desk.server.gui
-        gui.add_html(heading("4 · Take it home"))
+        gui.add_html(heading("Take it home"))
         self._what = gui.add_dropdown("What", (*RUN_FILES, PATH))
         self._button = gui.add_button("Download", icon="download")
         self._text = gui.add_html("")
