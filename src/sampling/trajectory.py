@@ -42,7 +42,7 @@ def sample_trajectory(
     Returns the runs; `run.made` holds the frames made now. Raises ValueError or FileNotFoundError
     for a bad task or setting, frames made with other settings, or a result with NaN.
     """
-    method = method or Method()
+    method = (method or Method()).fitted(denoiser.config)
     if batch_size < 1 or not frames_per_second > 0:
         raise ValueError(
             f"batch size {batch_size}, {frames_per_second} frames a second: expected at least 1 "
