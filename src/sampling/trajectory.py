@@ -44,7 +44,7 @@ def sample_trajectory(
     for a bad task or setting, frames made with other settings, a result with NaN, or while another
     process makes one of the runs.
     """
-    method = method or Method()
+    method = (method or Method()).fitted(denoiser.config)
     if batch_size < 1 or not frames_per_second > 0:
         raise ValueError(
             f"batch size {batch_size}, {frames_per_second} frames a second: expected at least 1 "
