@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from test_camera_files import write_colmap_text
 
 from photonvs.cameras.files.keyframes import read_keyframes
 from photonvs.cameras.keyframes import keyframe_path
@@ -46,6 +47,15 @@ def test_poses_times_and_another_up(tmp_path):
     )
 
 
+def test_the_cameras_of_any_file_are_keyframes(tmp_path):
+    write_colmap_text(tmp_path / "model", orbit(5)[::2])
+    found = read_keyframes(tmp_path / "model")
+    np.testing.assert_allclose(found.poses, orbit(5)[::2], atol=1e-9)
+    assert found.times is None
+    found = read_keyframes(write(tmp_path / "poses.json", orbit(5).tolist()))
+    np.testing.assert_array_equal(found.poses, orbit(5))
+
+
 def test_the_command_writes_the_path(tmp_path):
     file = write(
         tmp_path / "keys.json",
@@ -62,7 +72,8 @@ def test_the_command_writes_the_path(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"poses": []}, 'found {"poses": []}; expected an object with a list, `keyframes`'),
+        ({"poses": []}, "poses have the shape (0, 4, 4)"),
+        ({"keyframes": {}}, "keys: no focal_y, poses"),
         ([], "expected (n, 4, 4), n at least 1"),
         ([{}], "keyframe 0: expected either a pose, or a position and look_at"),
         ([{"pose": np.eye(4).tolist(), "look_at": [0, 0, 0]}], "keyframe 0: expected either"),

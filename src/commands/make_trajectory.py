@@ -21,6 +21,8 @@ def main(arguments: list[str] | None = None) -> None:
     from ..utils.files import refuse_overwriting
 
     path = options.build(options)
+    for note in path.notes:
+        print(note)
     if options.return_trip:
         path = path.there_and_back()
     given = tuple(options.given)

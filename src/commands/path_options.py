@@ -3,13 +3,13 @@
 import argparse
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..cameras import paths as presets
-from .options import add_instance_data
+from .options import add_axes, add_instance_data
 
 OPTION_HELP = {
     "frames": (int, "N", "frames of the path, the given one included"),
@@ -31,7 +31,7 @@ def add_paths(kinds: argparse._SubParsersAction) -> None:
     _add_join(kinds)
     _add_keyframes(kinds)
     _add_realestate10k(kinds)
-    _add_matrices(kinds)
+    _add_cameras(kinds)
 
 
 def _add_preset(
@@ -111,10 +111,7 @@ def _add_realestate10k(kinds: argparse._SubParsersAction) -> None:
     kind.add_argument("--poses", type=Path, metavar="FILE", help=text)
     text = "frames of the path (default: %(default)s)"
     kind.add_argument("--frames", type=int, default=20, metavar="N", help=text)
-    text = "use every N-th pose (default: %(default)s)"
-    kind.add_argument("--every", type=int, default=1, metavar="N", help=text)
-    text = "number of the first pose, from 0 (default: %(default)s)"
-    kind.add_argument("--start", type=int, default=0, metavar="N", help=text)
+    _add_choice(kind)
     text = (
         "the sequence's video: its frames become the given images, and, in true-ims, what "
         "evaluation compares with"
@@ -139,31 +136,44 @@ def _realestate10k_path(options: argparse.Namespace) -> presets.CameraPath:
     return sequence_path(found, where, *which)
 
 
-def _add_matrices(kinds: argparse._SubParsersAction) -> None:
-    text = "Your own 4x4 camera-to-world matrices, or the poses of another sampling-spec.json."
-    kind = _add_kind(kinds, "matrices", text)
-    text = ".npy (n, 4, 4), or .json: a list of 4x4 lists, or an object's `poses`"
-    kind.add_argument("file", type=Path, metavar="FILE", help=text)
+def _add_cameras(kinds: argparse._SubParsersAction) -> None:
     text = (
-        "of the file's cameras. blender: x right, y up, looking along -z. opencv: x right, y down, "
-        "looking along +z (default: %(default)s)"
+        "The cameras of any file, with its focal length if there is one: a COLMAP model's folder, "
+        "transforms.json (nerfstudio, Blender), camera_path.json, a RealEstate10K text file, "
+        "4x4 camera-to-world matrices (.npy, .npz, .json) or another sampling-spec.json."
     )
-    kind.add_argument("--axes", choices=("blender", "opencv"), default="blender", help=text)
+    kind = _add_kind(kinds, "cameras", text, aliases=["matrices"])
+    kind.add_argument("file", type=Path, metavar="FILE", help="the file, or COLMAP's folder")
+    add_axes(kind)
+    text = "frames of the path (default: all cameras)"
+    kind.add_argument("--frames", type=int, metavar="N", help=text)
+    _add_choice(kind)
 
     def build(options: argparse.Namespace) -> presets.CameraPath:
-        from ..cameras.files.matrices import matrices
+        from ..cameras.files.path import path_of_file
 
-        return matrices(options.file, options.axes)
+        which = options.frames, options.every, options.start
+        return path_of_file(options.file, options.axes, *which)
 
     kind.set_defaults(build=build)
 
 
+def _add_choice(kind: argparse.ArgumentParser) -> None:
+    """--every and --start."""
+    text = "use every N-th pose (default: %(default)s)"
+    kind.add_argument("--every", type=int, default=1, metavar="N", help=text)
+    text = "number of the first pose, from 0 (default: %(default)s)"
+    kind.add_argument("--start", type=int, default=0, metavar="N", help=text)
+
+
 def _add_kind(
-    kinds: argparse._SubParsersAction, name: str, description: str
+    kinds: argparse._SubParsersAction, name: str, description: str, aliases: Sequence[str] = ()
 ) -> argparse.ArgumentParser:
     """A subcommand with the options that all have."""
     summary = description.splitlines()[0]
-    kind = kinds.add_parser(name, help=summary, description=f"{description} {UNITS}")
+    kind = kinds.add_parser(
+        name, help=summary, description=f"{description} {UNITS}", aliases=aliases
+    )
     add = kind.add_argument
     text = "folder to write to, relative to --instance-data"
     add("-o", "--output", type=Path, metavar="samples/NAME", help=text)

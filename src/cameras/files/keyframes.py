@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...utils.json_files import list_from_json, number_from_json, read_json, shown
+from ...utils.json_files import list_from_json, number_from_json, read_json
 from ..geometry import check_poses
 from ..spec import matrix_from_json
+from .reading import read_cameras
 
 KEYS = ("pose", "position", "look_at", "time")
 
@@ -25,24 +26,17 @@ class Keyframes(NamedTuple):
     times: np.ndarray | None = None  # (n,), in any unit
 
 
-def has_keyframes(content: object) -> bool:
-    """Whether the content of a JSON file is keyframes, and not another camera file's."""
-    entries = content.get("keyframes") if isinstance(content, dict) else content
-    # A nerfstudio camera path has keyframes of its own.
-    other = isinstance(content, dict) and "camera_path" in content
-    return isinstance(entries, list) and not other and all(isinstance(one, dict) for one in entries)
-
-
 def read_keyframes(path: Path) -> Keyframes:
-    """The keyframes of a file, in its order.
+    """The keyframes of a file, in its order. The cameras of any other file are keyframes too.
 
     Raises FileNotFoundError, or ValueError naming the file, the keyframe and the key.
     """
-    content = read_json(path)
+    content = read_json(path) if path.suffix.lower() == ".json" and path.is_file() else None
+    if not _has_keyframes(content):
+        cameras = read_cameras(path, distorted=True, lens=False)
+        return Keyframes(np.stack([camera.pose for camera in cameras]))
+    named = content if isinstance(content, dict) else {"keyframes": content}
     try:
-        if not has_keyframes(content):
-            raise ValueError(f"found {shown(content)}; expected an object with a list, `keyframes`")
-        named = content if isinstance(content, dict) else {"keyframes": content}
         up = _vector(named.get("up", [0, 1, 0]), "up")
         entries = named["keyframes"]
         poses = [_pose(entry, f"keyframe {index}", up) for index, entry in enumerate(entries)]
@@ -50,6 +44,14 @@ def read_keyframes(path: Path) -> Keyframes:
         return Keyframes(np.stack(poses), _times(entries))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _has_keyframes(content: object) -> bool:
+    """Whether the content of a JSON file is keyframes, and not another file of cameras."""
+    entries = content.get("keyframes") if isinstance(content, dict) else content
+    # A nerfstudio camera path has keyframes of its own.
+    other = isinstance(content, dict) and "camera_path" in content
+    return isinstance(entries, list) and not other and all(isinstance(one, dict) for one in entries)
 
 
 def _pose(entry: dict, where: str, up: np.ndarray) -> np.ndarray:
