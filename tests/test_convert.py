@@ -152,7 +152,7 @@ def test_an_error_midway_leaves_nothing(convert, tmp_path):
             ".*86x48 pixels; expected square pixels",
         ),
         ({"w": 48, "h": 86}, "differ by a factor 3.210 .*give those that the cameras belong to"),
-        ({"k1": 0.01}, "k1; expected a pinhole: undistort"),
+        ({"k1": 0.01}, "lens distortion 0.01 .*expected a pinhole: undistort"),
     ],
 )
 def test_cameras_that_training_would_misread_are_refused(convert, poses, tmp_path, keys, message):
