@@ -72,11 +72,12 @@ def undistort(points: np.ndarray, camera: Camera, size: Size) -> np.ndarray:
 def undistort_frame(frame: np.ndarray, camera: Camera) -> np.ndarray:
     """A frame (height, width, 3) uint8 as a pinhole shows it; black where the lens saw nothing."""
     height, width = frame.shape[:2]
-    columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    points = np.column_stack([columns.ravel(), rows.ravel()])
-    # OpenCV counts from the first pixel's centre.
-    seen = distort(points, camera, (height, width)).astype(np.float32) - np.float32(0.5)
-    return cv2.remap(frame, seen.reshape(height, width, 2), None, cv2.INTER_CUBIC)
+    matrix = matrix_of(camera, (height, width))
+    matrix[:2, 2] -= 0.5  # OpenCV counts from the first pixel's centre
+    maps = cv2.initUndistortRectifyMap(
+        matrix, np.array(camera.distortion), None, matrix, (width, height), cv2.CV_32FC1
+    )
+    return cv2.remap(frame, *maps, cv2.INTER_CUBIC)
 
 
 def sees(corner: np.ndarray, opposite: np.ndarray, camera: Camera, size: Size) -> bool:

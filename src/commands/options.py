@@ -42,7 +42,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 def add_shape(parser: argparse.ArgumentParser) -> None:
     """--shape, of frames with another shape than their cameras' images."""
     text = (
-        "with --images: what frames show that have another shape than their cameras' images. "
+        "what frames show that have another shape than their cameras' images. "
         "cropped: the centre. squashed: all of it (default: such frames are refused)"
     )
     parser.add_argument("--shape", choices=("cropped", "squashed"), help=text)

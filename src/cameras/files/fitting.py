@@ -54,6 +54,11 @@ def fit_camera(camera: Camera, size: Size, shape: str | None = None) -> Camera:
     )
 
 
+def unsquashed(camera: Camera, size: Size) -> Size:
+    """The size that a squashed frame has with its height kept and its camera's shape."""
+    return size if _fits(camera, size) else (size[0], round(size[0] * _aspect(camera)))
+
+
 def _aspect(camera: Camera) -> float | None:
     """Width by height of the camera's whole image, where its file tells it."""
     return camera.size[1] / camera.size[0] if camera.size else camera.aspect
