@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
         poses, images, results = run.spec_file, run.images, run.results.folder
     else:
         poses, images, results = options.poses, options.images, Path()
-    cameras = read_cameras(poses)
+    cameras = read_cameras(poses, images, distorted=True)
     paths, _ = images_of_cameras(cameras, images)
     first, second = options.frames
     if not {first, second} <= set(range(len(cameras))) or first == second:

@@ -144,7 +144,7 @@ def _score(job: Job, settings: Settings, pages: bool) -> tuple[Outcome, dict[int
     pictures: dict[int, str | None] = {}
     matcher = settings.matcher
     try:
-        cameras = read_cameras(job.poses)
+        cameras = read_cameras(job.poses, job.images, distorted=True)
         images, without_pose = images_of_cameras(cameras, job.images)
         if job.run is not None and settings.first_frame == "original":
             images = _with_originals(images, job.run)

@@ -59,7 +59,7 @@ def convert_sequence(
             "--first-number: goes with --video; expected none with --images, which are taken in "
             "order"
         )
-    cameras = read_cameras(poses)
+    cameras = read_cameras(poses, images, distorted=True)
     if len(cameras) < MINIMUM_POSES:
         raise ValueError(f"{poses}: {len(cameras)} poses; expected at least {MINIMUM_POSES}")
     if video:
