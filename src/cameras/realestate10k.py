@@ -16,7 +16,7 @@ import numpy as np
 from .geometry import from_realestate10k, to_realestate10k
 from .paths import CameraPath
 
-VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm")
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".mov")
 NUMBERS_A_LINE = 19
 ROTATION_TOLERANCE = 1e-3  # on R R^T - I; the files print nine decimals
 
@@ -51,7 +51,7 @@ def video_name(url: str) -> str:
     url = url.strip()
     parts = urlsplit(url if "://" in url else f"https://{url}")  # youtu.be/ID, as browsers show it
     name = parse_qs(parts.query).get("v", [""])[0] or parts.path.rstrip("/").rpartition("/")[2]
-    if Path(name).suffix in VIDEO_SUFFIXES:
+    if Path(name).suffix.lower() in VIDEO_SUFFIXES:
         name = Path(name).stem
     if not parts.netloc or not name or "/" in name:
         raise ValueError(f"found {url[:80]!r}, expected the URL of a video")

@@ -39,6 +39,15 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_shape(parser: argparse.ArgumentParser) -> None:
+    """--shape, of frames with another shape than their cameras' images."""
+    text = (
+        "what frames show that have another shape than their cameras' images. "
+        "cropped: the centre. squashed: all of it (default: such frames are refused)"
+    )
+    parser.add_argument("--shape", choices=("cropped", "squashed"), help=text)
+
+
 def add_axes(parser: argparse.ArgumentParser) -> None:
     """--axes, of the commands that read cameras."""
     text = (
