@@ -18,9 +18,9 @@ from pathlib import Path
 
 from .cameras.spec import SamplingSpec, read_spec, spec_differs, write_spec
 from .utils.files import atomic_path, refuse_overwriting
+from .utils.images import IMAGE_SUFFIXES, numbered_images, read_frame
 from .utils.json_files import joined
 from .utils.leases import lease
-from .utils.pictures import IMAGE_SUFFIXES, numbered_images, read_frame
 from .utils.reading import MEGABYTE, read_bytes
 
 SPEC = "sampling-spec.json"

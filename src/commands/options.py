@@ -39,6 +39,24 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_shape(parser: argparse.ArgumentParser) -> None:
+    """--shape, of frames with another shape than their cameras' images."""
+    text = (
+        "what frames show that have another shape than their cameras' images. "
+        "cropped: the centre. squashed: all of it (default: such frames are refused)"
+    )
+    parser.add_argument("--shape", choices=("cropped", "squashed"), help=text)
+
+
+def add_axes(parser: argparse.ArgumentParser) -> None:
+    """--axes, of the commands that read cameras."""
+    text = (
+        "of the cameras of plain matrices. blender: x right, y up, looking along -z. opencv: x "
+        "right, y down, looking along +z (default: %(default)s)"
+    )
+    parser.add_argument("--axes", choices=("blender", "opencv"), default="blender", help=text)
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """--device."""
     parser.add_argument("--device", help="for example cpu or cuda (default: a GPU if there is one)")
