@@ -16,6 +16,7 @@ OPTION_HELP = {
     "radius": (float, "LENGTH", "of the circle"),
     "distance": (float, "LENGTH", "to travel, or from the point looked at (spin: at the start)"),
     "angle": (float, "DEGREES", "to sweep in all"),
+    "height": (float, "LENGTH", "to rise on the way"),
 }
 UNITS = (
     "Lengths have the unit of the training data. RealEstate10K's is arbitrary, typically 0.05 to "
