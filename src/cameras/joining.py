@@ -1,12 +1,11 @@
 """Camera paths joined to one: each begins where the one before ends, and steps are even."""
 
-import inspect
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from .paths import PRESETS
+from .paths import PRESETS, default_sizes
 
 SAMPLES = 200  # poses of a path before it is resampled
 # A turn of one radian counts as a step of so many units: as much as it moves what is so far away.
@@ -14,19 +13,20 @@ DISTANCE_LOOKED_AT = 2.0
 SMOOTHING = 5  # frames that a smoothed corner takes
 
 
-def parse_move(text: str) -> np.ndarray:
+def parse_move(text: str, unit: float = 1.0) -> np.ndarray:
     """A preset's path, finely sampled (n, 4, 4), from text.
 
     The text is for example `dolly`, `pan:40` or `orbit:radius=2,angle=30`.
 
     A number alone is the distance to travel, or the angle of paths that have no such distance.
+    unit: how many units of the poses are a metre, the unit of the presets' own lengths.
     Raises ValueError for another name or number.
     """
     name, _, values = text.partition(":")
     if name not in PRESETS:
         raise ValueError(f"path {text!r}: expected one of {', '.join(PRESETS)}, as in pan:40")
-    known = [option for option in inspect.signature(PRESETS[name]).parameters if option != "frames"]
-    arguments = {}
+    known = [option for option in default_sizes(name) if option != "frames"]
+    arguments = default_sizes(name, unit) | {"frames": SAMPLES}
     for part in filter(None, values.split(",")):
         option, equals, number = part.rpartition("=")
         option = option if equals else known[-1]
@@ -36,7 +36,7 @@ def parse_move(text: str) -> np.ndarray:
             raise ValueError(f"path {text!r}: found {number!r}, expected a number") from None
         if option not in known or not math.isfinite(arguments[option]):
             raise ValueError(f"path {text!r}: expected finite numbers for {', '.join(known)}")
-    return PRESETS[name](SAMPLES, **arguments)
+    return PRESETS[name](**arguments)
 
 
 def join(paths: Sequence[np.ndarray], frames: int, smooth: bool = False) -> np.ndarray:

@@ -9,15 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..utils.files import atomic_path
+from .motion import steps_and_turns
 from .spec import SamplingSpec
 
 
 def describe(spec: SamplingSpec) -> str:
     """One line: the number of frames, the given ones, the path's length, its largest steps."""
-    lengths = np.linalg.norm(np.diff(spec.poses[:, :3, 3], axis=0), axis=1)
-    rotations = spec.poses[:, :3, :3]
-    traces = np.einsum("nij,nij->n", rotations[1:], rotations[:-1])  # of the turn between frames
-    degrees = np.degrees(np.arccos(np.clip((traces - 1) / 2, -1, 1)))
+    lengths, degrees = steps_and_turns(spec.poses[:-1], spec.poses[1:])
     given = ", ".join(str(index) for index in spec.given)
     return (
         f"{len(spec.poses)} frames, given: {given}; path length {lengths.sum():.3g}, "

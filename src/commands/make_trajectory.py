@@ -21,9 +21,10 @@ OPTION_HELP = {
     "angle": (float, "DEGREES", "to sweep in all"),
 }
 UNITS = (
-    "Lengths have the unit of the training data. RealEstate10K's is arbitrary, typically 0.05 to "
-    "0.3 from frame to frame. Poses are camera-to-world; the camera has x right, y up and looks "
-    "along -z."
+    "Lengths have the unit of the model's training data, a metre for the shipped model. "
+    "RealEstate10K's is arbitrary, typically 0.05 to 0.3 from frame to frame. Default lengths "
+    "follow what the weights say of their training. Poses are camera-to-world; the camera has x "
+    "right, y up and looks along -z."
 )
 
 
@@ -34,13 +35,12 @@ def main(arguments: list[str] | None = None) -> None:
     from ..cameras.plot import describe, plot_path
     from ..cameras.spec import SamplingSpec, spec_differs, write_spec
     from ..datasets.video import sample_images
+    from ..models.motion import motion_to_expect
     from ..samples import Sample, given_photos
     from ..utils.files import refuse_overwriting
 
-    path = options.build(options)
-    if options.return_trip:
-        path = path.there_and_back()
-    given = tuple(options.given)
+    options.motion = motion_to_expect(options.instance_data)
+    path, given = _path(options), tuple(options.given)
     order = conditioning(len(path.poses), options.condition, given)
     spec = SamplingSpec(_focal_y(options, path.focal_y), path.poses, *order)
     if options.plot:
@@ -61,6 +61,29 @@ def main(arguments: list[str] | None = None) -> None:
         write_spec(options.json, spec)
         print(options.json)
     print(describe(spec))
+    _warn(options, spec)
+
+
+def _path(options: argparse.Namespace) -> presets.CameraPath:
+    path = options.build(options)
+    return path.there_and_back() if options.return_trip else path
+
+
+def _warn(options: argparse.Namespace, spec: object) -> None:
+    """One line where the path goes beyond what the model learnt, with what would fit."""
+    from ..cameras.conditioning import conditioning
+    from ..cameras.motion import fitting_options, warning
+    from ..cameras.spec import SamplingSpec
+
+    def spec_of(**changed: float) -> SamplingSpec:
+        poses = _path(argparse.Namespace(**vars(options) | changed)).poses
+        order = conditioning(len(poses), options.condition, tuple(options.given))
+        return SamplingSpec(spec.focal_y, poses, *order)
+
+    motion = options.motion
+    if motion and motion.excess(spec) > 1:
+        sizes = {name: value for name in options.sizes if (value := getattr(options, name))}
+        print(warning(motion, spec, fitting_options(motion, spec_of, sizes)), file=sys.stderr)
 
 
 def _print_sample(sample: object, spec: object, images: dict[Path, bytes]) -> None:
@@ -121,19 +144,21 @@ def _add_preset(
     parameters = inspect.signature(preset).parameters
     for option, parameter in parameters.items():
         to_type, unit, text = OPTION_HELP[option]
-        text = f"{text} (default: {parameter.default:g})"
-        kind.add_argument(
-            f"--{option}", type=to_type, metavar=unit, default=parameter.default, help=text
-        )
+        text = f"{text} (default: {parameter.default:g}{' metres' * (unit == 'LENGTH')})"
+        kind.add_argument(f"--{option}", type=to_type, metavar=unit, help=text)
 
     def build(options: argparse.Namespace) -> presets.CameraPath:
+        unit = options.motion.unit if options.motion else 1.0
+        for option, value in presets.default_sizes(name, unit).items():
+            if getattr(options, option) is None:
+                setattr(options, option, value)
         values = {option: getattr(options, option) for option in parameters}
         for option, value in values.items():
             if not math.isfinite(value):
                 raise ValueError(f"--{option} {value}: expected a finite number")
         return presets.CameraPath(preset(**values))
 
-    kind.set_defaults(build=build)
+    kind.set_defaults(build=build, sizes=tuple(parameters))
 
 
 def _naming_joins(arguments: list[str] | None) -> list[str]:
@@ -159,10 +184,11 @@ def _add_join(kinds: argparse._SubParsersAction) -> None:
     def build(options: argparse.Namespace) -> presets.CameraPath:
         from ..cameras.joining import join, parse_move
 
-        moves = [parse_move(move) for move in options.moves]
+        unit = options.motion.unit if options.motion else 1.0
+        moves = [parse_move(move, unit) for move in options.moves]
         return presets.CameraPath(join(moves, options.frames, options.smooth))
 
-    kind.set_defaults(build=build)
+    kind.set_defaults(build=build, sizes=("frames",))
 
 
 def _add_realestate10k(kinds: argparse._SubParsersAction) -> None:
@@ -256,5 +282,5 @@ def _add_kind(
     text = "replace a specification or image that differs"
     add("--force", action="store_true", help=text)
     add_instance_data(kind)
-    kind.set_defaults(video=None)
+    kind.set_defaults(video=None, sizes=())
     return kind
