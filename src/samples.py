@@ -18,8 +18,8 @@ from pathlib import Path
 
 from .cameras.spec import SamplingSpec, read_spec, spec_differs, write_spec
 from .utils.files import atomic_path, refuse_overwriting
+from .utils.images import IMAGE_SUFFIXES, numbered_images, read_frame
 from .utils.json_files import joined
-from .utils.pictures import IMAGE_SUFFIXES, numbered_images, read_frame
 
 SPEC = "sampling-spec.json"
 GIVEN_IMAGES = Path("init-ims")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .paths import PRESETS, default_sizes
+from .rotations import matrix_of_vector
 
 SAMPLES = 200  # poses of a path before it is resampled
 # A turn of one radian counts as a step of so many units: as much as it moves what is so far away.
@@ -53,8 +54,8 @@ def join(paths: Sequence[np.ndarray], frames: int, smooth: bool = False) -> np.n
     if smooth:
         motions = _smoothed(motions, window=SAMPLES * SMOOTHING + 1)
     poses = [np.eye(4)]
-    for motion in motions:
-        poses.append(poses[-1] @ _pose_of(motion))
+    for step in _poses_of(motions):
+        poses.append(poses[-1] @ step)
     chosen = np.linspace(0, len(poses) - 1, frames).round().astype(int)
     return np.round(np.stack(poses)[chosen], 12) + 0.0
 
@@ -69,8 +70,8 @@ def _motions(path: np.ndarray) -> np.ndarray:
     skew = (steps[:, :3, :3] - steps[:, :3, :3].transpose(0, 2, 1)) / 2
     # For small turns: the rotation vector is sin(angle) times the axis, to third order.
     turns = np.stack([skew[:, 2, 1], skew[:, 0, 2], skew[:, 1, 0]], axis=1)
-    moves = [_rotation(-turn / 2) @ step[:3, 3] for turn, step in zip(turns, steps, strict=True)]
-    return np.concatenate([np.stack(moves), turns], axis=1)
+    moves = matrix_of_vector(-turns / 2) @ steps[:, :3, 3:]
+    return np.concatenate([moves[..., 0], turns], axis=1)
 
 
 def _evened(motions: np.ndarray, count: int) -> np.ndarray:
@@ -92,18 +93,10 @@ def _smoothed(motions: np.ndarray, window: int) -> np.ndarray:
     return np.stack([np.convolve(part, kernel, mode="full") for part in motions.T], axis=1)
 
 
-def _pose_of(motion: np.ndarray) -> np.ndarray:
-    """The pose (4, 4) after a motion of `_motions`."""
-    move, turn = motion[:3], motion[3:]
-    pose = np.eye(4)
-    pose[:3, :3] = _rotation(turn)
-    pose[:3, 3] = _rotation(turn / 2) @ move
-    return pose
-
-
-def _rotation(turn: np.ndarray) -> np.ndarray:
-    """The matrix (3, 3) of a rotation vector, radians; Rodrigues' formula."""
-    angle = np.linalg.norm(turn)
-    x, y, z = turn / angle if angle else turn
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
+def _poses_of(motions: np.ndarray) -> np.ndarray:
+    """The pose (n, 4, 4) after each motion of `_motions`."""
+    moves, turns = motions[:, :3, None], motions[:, 3:]
+    poses = np.tile(np.eye(4), (len(motions), 1, 1))
+    poses[:, :3, :3] = matrix_of_vector(turns)
+    poses[:, :3, 3:] = matrix_of_vector(turns / 2) @ moves
+    return poses

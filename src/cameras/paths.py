@@ -30,12 +30,13 @@ class CameraPath(NamedTuple):
     poses: np.ndarray  # (n, 4, 4) float64 camera-to-world
     focal_y: float | None = None  # fraction of the frame's height
     timestamps: np.ndarray | None = None  # (n,) int64, microseconds of a video's time
+    notes: tuple[str, ...] = ()  # lines for people
 
     def there_and_back(self) -> "CameraPath":
         """The same path, then back along it: 2n - 1 frames, the last one where the first is."""
         order = [*range(len(self.poses)), *range(len(self.poses) - 2, -1, -1)]
         timestamps = None if self.timestamps is None else self.timestamps[order]
-        return CameraPath(self.poses[order], self.focal_y, timestamps)
+        return self._replace(poses=self.poses[order], timestamps=timestamps)
 
 
 def orbit(frames: int = 20, radius: float = 2.0, angle: float = 30.0) -> np.ndarray:

@@ -40,6 +40,15 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_axes(parser: argparse.ArgumentParser) -> None:
+    """--axes, of the commands that read cameras."""
+    text = (
+        "of the cameras of plain matrices. blender: x right, y up, looking along -z. opencv: x "
+        "right, y down, looking along +z (default: %(default)s)"
+    )
+    parser.add_argument("--axes", choices=("blender", "opencv"), default="blender", help=text)
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """--device."""
     parser.add_argument("--device", help="for example cpu or cuda (default: a GPU if there is one)")

@@ -9,8 +9,9 @@ from pathlib import Path
 from ..cameras.files.matching import images_of_cameras
 from ..cameras.files.reading import read_cameras
 from ..samples import Results, RunFolder, find_samples
+from ..utils.images import numbered_images, read_frame, read_square
 from ..utils.json_files import read_json
-from ..utils.pictures import numbered_images, read_frame, read_square, write_png
+from ..utils.pictures import write_png
 from ..utils.progress import progress_bar
 from .comparisons import frame_numbers, has_present_path, images_by_stem, require_present_path
 from .folders import groups_of, shortest_names

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from ..cameras.spec import SamplingSpec
-from ..samples import RunFolder, Sample, numbered_images
+from ..samples import RunFolder, Sample
+from ..utils.images import numbered_images
 from ..utils.json_files import joined, read_json
 
 

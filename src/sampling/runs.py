@@ -18,7 +18,8 @@ from torch import Tensor
 from ..cameras.spec import SamplingSpec, write_spec
 from ..samples import SPEC, RunFolder, Sample
 from ..utils.files import atomic_path, fingerprint
-from ..utils.pictures import read_frame, write_contact_sheet, write_png, write_video
+from ..utils.images import read_frame
+from ..utils.pictures import write_contact_sheet, write_png, write_video
 
 PREVIEW_SECONDS = 5.0  # between two contact sheets of a run that is being made
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ...utils.files import natural_order
-from ...utils.pictures import IMAGE_SUFFIXES
+from ...utils.images import IMAGE_SUFFIXES
 from .camera import Camera
 
 

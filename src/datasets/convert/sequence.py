@@ -11,7 +11,7 @@ from PIL import Image
 from ...cameras.files.camera import Camera
 from ...cameras.files.matching import images_of_cameras
 from ...cameras.files.reading import read_cameras
-from ...utils.pictures import read_frame
+from ...utils.images import read_frame
 from ...utils.video_writing import encode_h264, exact_rate
 from ..pairs import MINIMUM_POSES
 from ..video import CROP, read_frames

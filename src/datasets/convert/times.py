@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ...cameras.files.camera import Camera
-from ...utils.pictures import IMAGE_SUFFIXES
+from ...utils.images import IMAGE_SUFFIXES
 from ..video_reader import MICROSECONDS
 
 
