@@ -93,6 +93,7 @@ PROMISES = {
         ),
     },
     "docs/sampling.md": {
+        "photonvs run my-photo.jpg --path orbit -o samples/my-room": drawn("my-room", 20),
         "photonvs make-trajectory orbit --image my-photo.jpg -o samples/my-room": drawn(
             "my-room", 20
         ),

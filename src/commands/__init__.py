@@ -14,6 +14,7 @@ from types import ModuleType
 
 # Name -> what it does. The file has the same name, with underscores.
 COMMANDS = {
+    "run": "make a video from one photo, in one line",
     "make-trajectory": "write a camera path beside a photo",
     "sample-trajectory": "make the frames that a camera moving along a path sees",
     "compute-tsed": "score how well frames agree with their cameras",

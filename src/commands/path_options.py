@@ -16,6 +16,7 @@ OPTION_HELP = {
     "radius": (float, "LENGTH", "of the circle"),
     "distance": (float, "LENGTH", "to travel, or from the point looked at (spin: at the start)"),
     "angle": (float, "DEGREES", "to sweep in all"),
+    "height": (float, "LENGTH", "to rise on the way"),
 }
 UNITS = (
     "Lengths have the unit of the model's training data, a metre for the shipped model. "
@@ -82,7 +83,7 @@ def _add_join(kinds: argparse._SubParsersAction) -> None:
     def build(options: argparse.Namespace) -> presets.CameraPath:
         from ..cameras.joining import join, parse_move
 
-        moves = [parse_move(move, _unit(options)) for move in options.moves]
+        moves = [parse_move(move, unit=_unit(options)) for move in options.moves]
         return presets.CameraPath(join(moves, options.frames, options.smooth))
 
     kind.set_defaults(build=build, sizes=("frames",))
