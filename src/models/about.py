@@ -9,10 +9,12 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from ..cameras.motion import Motion
 from ..config import settings_from_dict, without_training
 from ..model_config import DenoiserConfig, DiffusionConfig, FirstStageConfig, ModelConfig
 from ..utils.checkpoint import FORMAT, first_line, read_checkpoint
 from ..utils.words import millions
+from .motion import motion_of
 from .provenance import provenance, training_state
 
 KINDS = {"denoiser": "a score network", "first_stage": "a first stage"}
@@ -29,7 +31,9 @@ def weights_lines(path: Path) -> list[str]:
         raise ValueError(f"{path}: {error}") from error
     size = path.stat().st_size / 1e6
     head = f"weights of {KINDS[kind]}: {origin}"
-    return [head, f"{millions(count)} parameters, {size:.1f} MB, of {written}", *config]
+    motion = motion_of(path) if kind == "denoiser" else None
+    learnt = [_motion_line(motion)] if motion else []
+    return [head, f"{millions(count)} parameters, {size:.1f} MB, of {written}", *config, *learnt]
 
 
 def _safetensors(path: Path) -> tuple[str, str, Any, int]:
@@ -91,6 +95,13 @@ def _denoiser_line(config: DenoiserConfig) -> str:
     return (
         f"score network: widths {config.widths}, attention at {config.attention_resolutions}, "
         f"preconditioning {config.preconditioning}"
+    )
+
+
+def _motion_line(motion: Motion) -> str:
+    return (
+        f"training pairs: {motion.step:.3g} apart and turned by {motion.turn:.3g} degrees "
+        f"(medians); 95 % within {motion.step_95:.3g} and {motion.turn_95:.3g}"
     )
 
 
