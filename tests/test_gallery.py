@@ -12,7 +12,7 @@ from sampling_task import sample
 
 from photonvs.commands.gallery import main
 from photonvs.utils.files import atomic_path
-from photonvs.utils.pictures import read_frame
+from photonvs.utils.images import read_frame
 from photonvs.viewer.downloads import animation, frames_zip, mp4, run_frames
 
 

@@ -62,7 +62,7 @@ PROMISES = {
         ),
         "photonvs make-trajectory dolly:0.5 pan:20 --smooth --image my-photo.jpg "
         "-o samples/walk": drawn("walk", 20),
-        "photonvs make-trajectory matrices custom-trajectories/pan.json --image my-photo.jpg "
+        "photonvs make-trajectory cameras custom-trajectories/pan.json --image my-photo.jpg "
         "-o samples/pan": drawn("pan", 10),
         "photonvs compute-tsed -o samples/my-room": scored(f"{MY_ROOM}/evaluation/00000000"),
         f"photonvs compute-tsed --images {DEMO}/samples/walk/samples/00000000/images \\": scored(

@@ -15,7 +15,8 @@ from sampling_task import FIRST_STAGE, GaussianDenoiser
 from photonvs.cameras.spec import read_spec
 from photonvs.models.model import Model
 from photonvs.samples import Sample
-from photonvs.utils.pictures import png_bytes, read_frame
+from photonvs.utils.images import read_frame
+from photonvs.utils.pictures import png_bytes
 
 pytest.importorskip("viser")
 from photonvs.viewer.page import Page

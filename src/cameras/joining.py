@@ -3,13 +3,12 @@
 Each begins where the one before ends, and steps are even.
 """
 
-import inspect
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from .paths import DISTANCE_LOOKED_AT, PRESETS
+from .paths import DISTANCE_LOOKED_AT, PRESETS, default_sizes
 from .rotations import matrix_of_vector
 
 SAMPLES = 200  # poses of a path before it is resampled
@@ -26,20 +25,21 @@ def moves_path(moves: Sequence[str], frames: int, smooth: bool = False) -> np.nd
     return join([parse_move(move) for move in moves], frames, smooth)
 
 
-def parse_move(text: str, frames: int = SAMPLES) -> np.ndarray:
+def parse_move(text: str, frames: int = SAMPLES, unit: float = 1.0) -> np.ndarray:
     """A preset's path (frames, 4, 4) from text; by default it is finely sampled.
 
     The text is for example `dolly`, `pan:40` or `orbit:radius=2,angle=30`.
 
-    A number alone is the angle, or the distance of paths that do not turn. Raises ValueError for
-    another name or number.
+    A number alone is the angle, or the distance of paths that do not turn. unit: how many units of
+    the poses are a metre, the unit of the presets' own lengths. Raises ValueError for another name
+    or number.
     """
     name, _, values = text.partition(":")
     if name not in PRESETS:
         raise ValueError(f"path {text!r}: expected one of {', '.join(PRESETS)}, as in pan:40")
-    known = [option for option in inspect.signature(PRESETS[name]).parameters if option != "frames"]
+    arguments = default_sizes(name, unit) | {"frames": frames}
+    known = [option for option in arguments if option != "frames"]
     alone = "angle" if "angle" in known else "distance"
-    arguments = {}
     for part in filter(None, values.split(",")):
         option, equals, number = part.rpartition("=")
         option = option if equals else alone
@@ -49,7 +49,7 @@ def parse_move(text: str, frames: int = SAMPLES) -> np.ndarray:
             raise ValueError(f"path {text!r}: found {number!r}, expected a number") from None
         if option not in known or not math.isfinite(arguments[option]):
             raise ValueError(f"path {text!r}: expected finite numbers for {', '.join(known)}")
-    return PRESETS[name](frames, **arguments)
+    return PRESETS[name](**arguments)
 
 
 def join(paths: Sequence[np.ndarray], frames: int, smooth: bool = False) -> np.ndarray:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..utils.files import atomic_path
+from .motion import steps_and_turns
 from .spec import SamplingSpec
 
 
@@ -32,10 +33,7 @@ class PathSizes(NamedTuple):
 
 def path_sizes(poses: np.ndarray) -> PathSizes:
     """Of poses (n, 4, 4), in their unit."""
-    lengths = np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1)
-    rotations = poses[:, :3, :3]
-    traces = np.einsum("nij,nij->n", rotations[1:], rotations[:-1])  # of the turn between frames
-    degrees = np.degrees(np.arccos(np.clip((traces - 1) / 2, -1, 1)))
+    lengths, degrees = steps_and_turns(poses[:-1], poses[1:])
     return PathSizes(lengths.sum(), lengths.max(initial=0), degrees.max(initial=0))
 
 

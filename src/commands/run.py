@@ -1,6 +1,7 @@
 """The command run: from a photo to a video along a camera path."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from ..cameras.paths import DISTANCE_LOOKED_AT, PRESETS
@@ -14,10 +15,14 @@ def main(arguments: list[str] | None = None) -> None:
     if not options.photo.is_file():  # a mistake shall not wait for the weights
         raise FileNotFoundError(f"{options.photo}: no such image file")
     model = open_chosen(options, options.instance_data)
+    from ..cameras.motion import warning
     from ..cameras.plot import describe
     from ..sampling.photo import run_photo
 
     folder = options.output and options.instance_data / options.output
+    distance = options.distance
+    if distance is None:
+        distance = DISTANCE_LOOKED_AT * (model.motion.unit if model.motion else 1)
     numbers = range(options.runs) if options.run is None else [options.run]
     done = run_photo(
         options.photo,
@@ -26,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
         instance_data=options.instance_data,
         folder=folder,
         frames=options.frames,
-        distance=options.distance,
+        distance=distance,
         smooth=options.smooth,
         field_of_view=options.field_of_view,
         condition=options.condition,
@@ -37,8 +42,10 @@ def main(arguments: list[str] | None = None) -> None:
     )
     lens, moves = done.lens, " ".join(options.path)
     print(f"field of view: {lens.field_of_view:.0f} degrees ({lens.source}); --field-of-view")
-    print(f"what the photo shows is taken to be {options.distance:g} units away; --distance")
+    print(f"what the photo shows is taken to be {distance:g} units away; --distance")
     print(f"path {moves}: {describe(done.spec)}")
+    if model.motion and (text := warning(model.motion, done.spec)):
+        print(text, file=sys.stderr)
     for run in done.runs:
         print(f"video: {run.place.video}")
 
@@ -61,9 +68,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--frames", type=int, default=20, metavar="N", help=text)
     text = (
         "to what the photo shows, in the unit of the model's training data, which is a metre for "
-        "the shipped model; the moves grow with it (default: %(default)g)"
+        f"the shipped model; the moves grow with it (default: {DISTANCE_LOOKED_AT:g} metres, in "
+        "the unit that the weights tell)"
     )
-    add("--distance", type=float, default=DISTANCE_LOOKED_AT, metavar="LENGTH", help=text)
+    add("--distance", type=float, metavar="LENGTH", help=text)
     text = "across the photo's centre square (default: by the photo's EXIF, else 55)"
     add("--field-of-view", type=float, metavar="DEGREES", help=text)
     add("--smooth", action="store_true", help="round corners, and begin and end gently")

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from ..utils.files import atomic_path
-from ..utils.pictures import read_frame, read_square, to_rgb
+from ..utils.images import read_frame, read_square
 from .comparisons import BASELINE, value_names
 from .image_table import label
 from .scoring import PairScore
@@ -167,12 +167,9 @@ def embedded(path: Path, square: bool = False) -> str | None:
     return picture(Image.fromarray(frame))
 
 
-def picture(image: Image.Image) -> str | None:
-    """An image as a small data URI; None if its values have no known range."""
-    try:
-        image = to_rgb(image)
-    except ValueError:
-        return None
+def picture(image: Image.Image) -> str:
+    """An RGB image as a small data URI."""
+    image = image.copy()
     image.thumbnail((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=88)

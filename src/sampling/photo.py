@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..cameras.conditioning import conditioning
-from ..cameras.files.matrices import matrices
+from ..cameras.files.path import path_of_file
 from ..cameras.joining import moves_path
 from ..cameras.paths import DISTANCE_LOOKED_AT, at_distance
 from ..cameras.photo import Lens, chosen_lens, lens_of_photo
@@ -92,7 +92,7 @@ def _path_poses(
 ) -> tuple[np.ndarray, float | None]:
     """Poses (n, 4, 4) of moves or of a file, and the focal_y that a file has."""
     if len(path) == 1 and Path(path[0]).suffix in (".json", ".npy"):
-        found = matrices(path[0])
+        found = path_of_file(Path(path[0]))
         return found.poses, found.focal_y
     return at_distance(moves_path(path, frames, smooth), distance), None
 

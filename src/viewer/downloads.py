@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from ..samples import RunFolder
-from ..utils.pictures import png_bytes, read_frame, write_video
+from ..utils.images import read_frame
+from ..utils.pictures import png_bytes, write_video
 
 FRAMES_PER_SECOND = 10.0
 

@@ -13,8 +13,8 @@ from ..evaluation.page import embedded, page_text
 from ..samples import RunFolder, Sample
 from ..sampling.about import method_words
 from ..utils.files import atomic_path
+from ..utils.images import numbered_images
 from ..utils.json_files import read_json
-from ..utils.pictures import numbered_images
 from .downloads import animation, run_frames
 
 TEMPLATE = Path(__file__).with_name("gallery.html")

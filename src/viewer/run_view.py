@@ -14,8 +14,8 @@ from ..evaluation.epipolar import draw_pair
 from ..evaluation.page import embedded
 from ..evaluation.registry import open_matcher
 from ..samples import RunFolder
+from ..utils.images import numbered_images, read_frame
 from ..utils.json_files import read_json
-from ..utils.pictures import numbered_images, read_frame
 from .pictures import data_uri, sentence
 
 if TYPE_CHECKING:

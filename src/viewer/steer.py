@@ -13,7 +13,7 @@ from ..cameras.plot import path_sizes
 from ..cameras.spec import SamplingSpec
 from ..samples import GIVEN_IMAGES, Sample
 from ..sampling.photo import free_folder, sample_name
-from ..utils.pictures import IMAGE_SUFFIXES, read_square
+from ..utils.images import IMAGE_SUFFIXES, read_square
 from .own_path import OwnPath
 from .pictures import check_dimensions, data_uri, poster_preview, sentence
 from .plan import MOST_FRAMES, OWN, History, Plan, preset_options

@@ -13,7 +13,7 @@ from ..sampling.draw import Progress
 from ..sampling.method import Method
 from ..sampling.runs import Run, open_runs
 from ..sampling.trajectory import sample_trajectory
-from ..utils.pictures import read_frame
+from ..utils.images import read_frame
 from .pictures import RoughColours
 
 SECONDS_BETWEEN_LOOKS = 0.2  # at a frame that is forming
