@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .frames_panel import FramesPanel
     from .world import Colour, World
 
-GOOD, MIDDLE, BAD, UNKNOWN = (47, 111, 237), (232, 150, 12), (217, 45, 32), (150, 158, 170)
+GOOD, MIDDLE, BAD, UNKNOWN = (26, 152, 80), (250, 200, 60), (215, 48, 39), (150, 158, 170)
 SHOWN_SIZE = 256  # pixels: smaller frames are enlarged
 
 
@@ -114,7 +114,7 @@ def _large(run: RunFolder, index: int) -> str | None:
 
 
 def pair_colour(pair: dict, t_error: float) -> "Colour":
-    """From blue by orange to red as the median distance grows to twice T_error."""
+    """From green by yellow to red as the median distance grows to twice T_error."""
     if pair["consistent"] is None or pair["median_sed"] is None:
         return UNKNOWN
     share = min(pair["median_sed"] / (2 * t_error), 1.0)

@@ -1,6 +1,6 @@
 """Steering: a photo, a path by presets or through the user's own cameras, a preview."""
 
-import io
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from ..samples import GIVEN_IMAGES, Sample
 from ..sampling.photo import free_folder, sample_name
 from ..utils.images import IMAGE_SUFFIXES, read_square
 from .own_path import OwnPath
-from .pictures import check_dimensions, data_uri, poster_preview, sentence
+from .pictures import data_uri, poster_preview, sentence
 from .plan import MOST_FRAMES, OWN, History, Plan, preset_options
 from .world import overview
 
@@ -63,9 +63,14 @@ class Photo:
         self.suffix = Path(name).suffix.lower()
         if self.suffix not in IMAGE_SUFFIXES:
             raise ValueError(f"{self.name}: expected a picture, one of {' '.join(IMAGE_SUFFIXES)}")
-        check_dimensions(content)
-        self.square = read_square(io.BytesIO(content), PHOTO_SIZE)
-        self.lens: Lens = lens_of_photo(io.BytesIO(content))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"photo{self.suffix}"
+            path.write_bytes(content)
+            try:
+                self.square = read_square(path, PHOTO_SIZE)
+            except ValueError as error:
+                raise ValueError(str(error).replace(str(path), self.name)) from error
+            self.lens: Lens = lens_of_photo(path)
 
 
 class Steer:
