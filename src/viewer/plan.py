@@ -22,7 +22,7 @@ OWN = "own"  # the move through the user's own cameras
 MOST_FRAMES = 200
 MOST_KEYFRAMES = 50
 ONE_CHANGE = 1.0  # seconds
-NEW_STEP = np.array([0.12, 0.0, -0.15])  # of the distance: where a new last camera is put
+NEW_STEP = np.array([0.12, 0.0, -0.2])  # of the distance: where a new last camera is put
 
 
 @dataclass(frozen=True, eq=False)

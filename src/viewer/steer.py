@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..cameras.coverage import covered_share
+from ..cameras.coverage import covered_share, poster_corners
 from ..cameras.photo import DEFAULT_FIELD_OF_VIEW, Lens, lens_of_photo
 from ..cameras.plot import path_sizes
 from ..cameras.spec import SamplingSpec
@@ -127,7 +127,9 @@ class Steer:
         self._undo.on_click(guarded(lambda _: self._take_back()))
 
     def _take_move(self, move: str) -> None:
-        self.change(self.plan.with_move(move))
+        plan = self.plan.with_move(move)
+        self.own.chosen = len(plan.keyframes) - 1
+        self.change(plan)
 
     def _take_option(self, name: str) -> None:
         value = float(self._options[name].value)
@@ -157,7 +159,9 @@ class Steer:
 
     def _step_back(self) -> None:
         """Show everyone the whole path."""
-        position, target = overview(self.world.poses, self.plan.distance)
+        spec = self.plan.spec()
+        poster = poster_corners(np.eye(4), spec.focal_y, self.plan.distance)
+        position, target = overview(np.concatenate([self.world.poses[:, :3, 3], poster]))
         camera = self.desk.server.initial_camera
         camera.position, camera.look_at, camera.up = position, target, (0.0, 1.0, 0.0)
         for client in self.desk.server.get_clients().values():

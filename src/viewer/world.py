@@ -202,12 +202,11 @@ def pose_of(node: "viser.SceneNodeHandle | viser.CameraHandle") -> np.ndarray:
     return pose
 
 
-def overview(poses: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where to stand and what to look at, (3,) each, to see a path and what it looks at."""
-    places = np.concatenate([poses[:, :3, 3], [[0, 0, -0.5 * distance]]])
-    middle = (places.min(axis=0) + places.max(axis=0)) / 2
-    reach = max(float(np.ptp(places, axis=0).max()), 0.5 * distance)
-    return middle + reach * np.array([0.75, 0.8, 1.25]), middle
+def overview(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where to stand and what to look at, (3,) each, to see all points (n, 3)."""
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    reach = float(np.ptp(points, axis=0).max())
+    return middle + reach * np.array([0.55, 0.6, 1.15]), middle
 
 
 def _camera_size(poses: np.ndarray) -> float:
