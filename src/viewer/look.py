@@ -67,6 +67,7 @@ class Look:
             raise ValueError(f"{name}: no such sample")
         self._offer_runs()
         self._show()
+        self.view.world.step_back()
 
     def _offer_runs(self) -> None:
         runs = [run.name for run in self._sample().runs()]

@@ -52,8 +52,6 @@ class Page:
             self.look = Look(self.desk, self.view)
         self.home = TakeHome(self.desk, self.steer, self.view)
         self.generate.finished = self.look.point_at
-        camera = server.initial_camera
-        camera.position, camera.look_at, camera.up = (1.6, 1.6, 2.0), (0, 0, -1), (0, 1, 0)
 
     @property
     def url(self) -> str:

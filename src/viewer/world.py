@@ -22,7 +22,7 @@ class World:
     """What the scene shows. Nothing here decides anything."""
 
     def __init__(self, server: "viser.ViserServer") -> None:
-        self.scene = server.scene
+        self.server, self.scene = server, server.scene
         self.scene.set_up_direction("+y")
         # From all sides alike, so that colours are those that are meant.
         self.scene.configure_default_lights(enabled=False)
@@ -35,6 +35,8 @@ class World:
         self._chosen = 0
         self._colours: list[Colour] = []
         self.size = 0.1
+        self._target, self._reach = np.array([0.0, 0.0, -1.0]), 2.0
+        server.on_client_connect(self._place)
 
     def show_path(
         self,
@@ -185,6 +187,25 @@ class World:
             node.remove()
         self._cameras, self._rest = [], []
 
+    def step_back(self, others: np.ndarray | None = None) -> None:
+        """Show everyone all cameras, and other points (n, 3)."""
+        ahead = self.poses[:, :3, 3] - 3 * self.size * self.poses[:, :3, 2]
+        points = np.concatenate(
+            [self.poses[:, :3, 3], ahead, *([] if others is None else [others])]
+        )
+        self._target = (points.min(axis=0) + points.max(axis=0)) / 2
+        self._reach = float(np.ptp(points, axis=0).max())
+        for client in self.server.get_clients().values():
+            self._place(client)
+
+    def _place(self, client: "viser.ClientHandle") -> None:
+        """Put a visitor where all is in view; a narrow window needs more distance."""
+        away = self._reach * max(1.0, 0.8 / max(client.camera.aspect, 0.2))
+        with client.atomic():
+            client.camera.up_direction = (0.0, 1.0, 0.0)
+            client.camera.position = self._target + away * np.array([0.5, 0.55, 1.05])
+            client.camera.look_at = self._target
+
     def stand_at(self, client: "viser.ClientHandle", index: int) -> None:
         """Look through a camera; dragging then turns around what is before it."""
         pose = self.poses[index]
@@ -200,13 +221,6 @@ def pose_of(node: "viser.SceneNodeHandle | viser.CameraHandle") -> np.ndarray:
     pose[:3, :3] = matrix_of_quaternion(node.wxyz)
     pose[:3, 3] = node.position
     return pose
-
-
-def overview(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where to stand and what to look at, (3,) each, to see all points (n, 3)."""
-    middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    reach = float(np.ptp(points, axis=0).max())
-    return middle + reach * np.array([0.55, 0.6, 1.15]), middle
 
 
 def _camera_size(poses: np.ndarray) -> float:
