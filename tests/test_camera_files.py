@@ -100,7 +100,7 @@ def bad_file(tmp_path, name, content):
         ("a.json", {"frames": []}, "a.json: no cameras"),
         ("a.json", None, "found null; expected an object with the keys"),
         ("a.csv", "1,2,3", "expected a COLMAP model's folder, transforms.json"),
-        ("a.npy", "", "no whole array file"),
+        ("a.npy", "", "a.npy: not a .npy file, or cut off at its beginning"),
         ("a.npz", "PK", "a.npz: "),
         ("a.txt", "", "line 1: found '', expected the URL of a video"),
     ],

@@ -95,7 +95,13 @@ def _denoiser_line(config: DenoiserConfig) -> str:
 
 
 def _diffusion_line(config: DiffusionConfig) -> str:
-    return (
+    line = (
         f"noise: sigma from {config.sigma_min:g} to {config.sigma_max:g}, "
         f"levels drawn {config.noise_levels}"
     )
+    if config.sigma_cond_max:
+        used = config.sigma_cond or config.sigma_min
+        line += f", in views up to {config.sigma_cond_max:g} (sampling: {used:g})"
+    if config.trained_for == "consistency":
+        line += "; tuned for consistency, so the sampler consistency fits, and no other"
+    return line

@@ -6,12 +6,11 @@ cameras.
 """
 
 import json
-import zlib
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
+from ...utils.arrays import read_array, read_arrays
 from ...utils.files import atomic_path
 from ...utils.json_files import number_from_json
 from ..geometry import OPENCV_TO_BLENDER, check_focal_y, check_poses
@@ -40,9 +39,10 @@ def read_matrices(source: Source) -> list[Camera]:
     blender: x right, y up, looking along -z; opencv: x right, y down, looking along +z. Raises
     ValueError for anything that is not rigid.
     """
+    named = _values(source)
     try:
-        is_arrays = source.path.suffix in ARRAY_SUFFIXES
-        poses, focal_y = _from_arrays(source.path) if is_arrays else _from_json(source.content)
+        is_json = source.content is not None
+        poses, focal_y = _from_json(named) if is_json else _from_arrays(named)
         check_poses(poses)
         if focal_y is not None:
             check_focal_y(focal_y)
@@ -52,30 +52,29 @@ def read_matrices(source: Source) -> list[Camera]:
     return [Camera(pose, f"{index:04d}", focal_y=focal_y) for index, pose in enumerate(poses)]
 
 
-def _from_json(content: object) -> tuple[np.ndarray, float | None]:
-    named = content if isinstance(content, dict) else {"poses": content}
+def _values(source: Source) -> dict:
+    """What the file holds, by name."""
+    if source.path.suffix == ".npz":
+        return read_arrays(source.path)
+    content = read_array(source.path) if source.path.suffix == ".npy" else source.content
+    return content if isinstance(content, dict) else {"poses": content}
+
+
+def _from_json(named: dict) -> tuple[np.ndarray, float | None]:
     focal_y = number_from_json(named["focal_y"], "focal_y") if "focal_y" in named else None
     return poses_from_json(named["poses"]), focal_y
 
 
-def _from_arrays(path: Path) -> tuple[np.ndarray, float | None]:
-    try:
-        # Mapped, so that a header with wrong numbers cannot ask for any memory.
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return _real(loaded, "the array"), None
-        with loaded:
-            name = next((one for one in ARRAY_NAMES if one in loaded), None)
-            if name is None:
-                raise ValueError(
-                    f"arrays {', '.join(loaded) or 'none'}; expected one called {ARRAY_NAMES[0]}"
-                )
-            poses = _real(loaded[name], name)
-            focal_y = _real(loaded["focal_y"], "focal_y") if "focal_y" in loaded else None
-    except (EOFError, BadZipFile, OSError, OverflowError, MemoryError, zlib.error) as error:
-        raise ValueError(f"no whole array file ({error})") from error
-    if focal_y is None:
+def _from_arrays(named: dict) -> tuple[np.ndarray, float | None]:
+    name = next((one for one in ARRAY_NAMES if one in named), None)
+    if name is None:
+        raise ValueError(
+            f"arrays {', '.join(named) or 'none'}; expected one called {ARRAY_NAMES[0]}"
+        )
+    poses = _real(named[name], name)
+    if "focal_y" not in named:
         return poses, None
+    focal_y = _real(named["focal_y"], "focal_y")
     if focal_y.size == 0 or not np.all(focal_y == focal_y.flat[0]):
         raise ValueError("focal_y differs from camera to camera; expected one for all")
     return poses, float(focal_y.flat[0])
