@@ -76,7 +76,7 @@ class Sample:
 
     def free_run_number(self) -> int:
         """One more than the highest run number."""
-        names = [path.name for path in (self.directory / "samples").iterdir()]
+        names = [path.name for path in self.directory.glob("samples/*")]
         return 1 + max((int(name) for name in names if name.isdecimal()), default=-1)
 
     def given_images(self, spec: SamplingSpec) -> dict[int, Path]:

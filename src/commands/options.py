@@ -15,6 +15,7 @@ from ..utils.precision import PRECISIONS
 if TYPE_CHECKING:
     from ..config import Config
     from ..models.model import Model
+    from ..sampling.runs import Run
 
 
 def add_instance_data(parser: argparse.ArgumentParser) -> None:
@@ -146,6 +147,16 @@ def open_chosen(options: argparse.Namespace, instance_data: Path) -> "Model":
     text = f"weights: {model.file}, {provenance(model.file)}"
     print(text if options.checkpoint else f"{text} (others: --checkpoint FILE)", flush=True)
     return model
+
+
+def warn_of_wide_paths(model: "Model", runs: list["Run"]) -> None:
+    """Print a line for each sample whose path goes beyond what the model learnt."""
+    from ..cameras.motion import warning
+
+    specs = {run.place.sample.directory: run.spec for run in runs if not run.complete()}
+    for folder, spec in specs.items():
+        if model.motion and (text := warning(model.motion, spec)):
+            print(f"{folder}: {text}", file=sys.stderr, flush=True)
 
 
 def add_method(parser: argparse.ArgumentParser, seed: bool = True) -> None:

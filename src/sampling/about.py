@@ -34,10 +34,10 @@ def _run_line(run: RunFolder, spec: SamplingSpec) -> str:
     there = len(numbered_images(run.images))
     frames = len(spec.poses)
     state = "complete" if there >= frames else f"{there} of {frames} frames"
-    return f"run {run.name}: {state}, {_method(run)}"
+    return f"run {run.name}: {state}, {method_words(run)}"
 
 
-def _method(run: RunFolder) -> str:
+def method_words(run: RunFolder) -> str:
     """Sampler, steps, seed and weights by run.json; other systems' frames have none."""
     record = read_run_settings(run.settings_file) if run.settings_file.is_file() else {}
     if "sampler" not in record:
