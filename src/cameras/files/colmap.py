@@ -132,6 +132,11 @@ def write_colmap(cameras: list[Camera], folder: Path, suffix: str = ".bin") -> N
             temporary.write_bytes(content)
 
 
+def write_colmap_text(cameras: list[Camera], folder: Path) -> None:
+    """The same as text."""
+    write_colmap(cameras, folder, ".txt")
+
+
 def _lens(camera: Camera) -> ColmapLens:
     focal, principal, (height, width) = pixels_of_lens(camera)
     model = MODEL_OF[len(camera.distortion)]

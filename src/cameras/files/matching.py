@@ -57,7 +57,7 @@ def match_images(cameras: list[Camera], folder: Path) -> Matching:
     Names may have folders and a suffix or not. Nothing outside `folder` is taken: of a name that
     leads out of it only the last part counts. An image that is not there keeps the path where it is
     expected. If no name fits, images are taken in the order of their names, if there are as many as
-    cameras. Else ValueError.
+    cameras. So they are if cameras are named by their times, and some do not fit. Else ValueError.
     """
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -66,6 +66,9 @@ def match_images(cameras: list[Camera], folder: Path) -> Matching:
     images = find_images(folder)
     found = [_image_of(camera, folder, images) for camera in cameras]
     named = [path for path in found if path is not None]
+    timed = all(camera.timestamp is not None for camera in cameras)
+    if timed and None in found and len(images) == len(cameras):
+        named = []  # a time such as 0 is a number of a frame by chance
     if len(set(named)) < len(named):
         twice = next(path for path in named if named.count(path) > 1)
         raise ValueError(

@@ -6,6 +6,7 @@ cameras.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,11 @@ def write_npy(cameras: list[Camera], path: Path) -> None:
     # numpy adds a suffix to a name, but not to an open file's.
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.save(file, np.stack([camera.pose for camera in cameras]))
+
+
+def write_npy_opencv(cameras: list[Camera], path: Path) -> None:
+    """The same for programs whose cameras have x right, y down, and look along +z."""
+    write_npy([replace(one, pose=one.pose @ OPENCV_TO_BLENDER) for one in cameras], path)
 
 
 def write_matrices(cameras: list[Camera], path: Path) -> None:
