@@ -68,10 +68,11 @@ def _camera(image: ColmapImage, lenses: dict[int, ColmapLens]) -> Camera:
     if image.lens not in lenses:
         raise ValueError(f"{where}: camera {image.lens} is not among the model's cameras")
     numbers = np.array(image.pose)
-    if not np.isfinite(numbers).all() or not np.linalg.norm(numbers[:4]) > 0:
+    largest = np.abs(numbers[:4]).max()
+    if not np.isfinite(numbers).all() or not 1e-100 < largest < 1e100:
         raise ValueError(
             f"{where}: quaternion and translation {' '.join(map(str, image.pose))}; expected "
-            "finite numbers, and a quaternion that is not zero"
+            "finite numbers, and a quaternion that is neither zero nor huge"
         )
     lens = _fields(lenses[image.lens], f"{where}: camera {image.lens}")
     world_to_camera = np.eye(4)
