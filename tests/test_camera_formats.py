@@ -152,7 +152,7 @@ def test_what_a_format_cannot_hold_is_refused(name, camera, message, tmp_path):
 
 @pytest.mark.parametrize("name", ["colmap", "transforms"])
 def test_two_cameras_of_one_image_are_refused(name, tmp_path):
-    with pytest.raises(ValueError, match=r"a.png: two cameras"):
+    with pytest.raises(ValueError, match=r"a.png: 2 cameras"):
         write_cameras([Camera(POSE, "a.png", **LENS)] * 2, name, tmp_path / "out")
 
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from ...utils.files import natural_order
 from ...utils.images import IMAGE_SUFFIXES, find_images
 from ...utils.words import plural
 from .camera import Camera
@@ -64,7 +65,8 @@ def match_images(cameras: list[Camera], folder: Path) -> Matching:
             f"{folder}: no such folder; expected the frames of {len(cameras)} cameras"
         )
     images = find_images(folder)
-    found = [_image_of(camera, folder, images) for camera in cameras]
+    names = _Images(folder, images)
+    found = [names.of(camera) for camera in cameras]
     named = [path for path in found if path is not None]
     timed = all(camera.timestamp is not None for camera in cameras)
     if timed and None in found and len(images) == len(cameras):
@@ -79,7 +81,7 @@ def match_images(cameras: list[Camera], folder: Path) -> Matching:
         images_found = [path or other for path, other in zip(found, expected, strict=True)]
         folders = {folder, *(path.parent for path in named)}
         all_images = {path for place in folders for path in find_images(place)}
-        return Matching(cameras, images_found, sorted(all_images - set(named)))
+        return Matching(cameras, images_found, sorted(all_images - set(named), key=natural_order))
     if len(images) != len(cameras):
         raise ValueError(
             f"{folder}: {len(images)} images for {len(cameras)} poses, and no image is called like "
@@ -102,16 +104,33 @@ def inside(name: str) -> PurePosixPath:
     return PurePosixPath(path.name) if leaves else path
 
 
-def _image_of(camera: Camera, folder: Path, images: list[Path]) -> Path | None:
-    name = inside(camera.image_name)
-    if name.suffix and (folder / name).is_file():
-        return folder / name
-    stem = name.stem if name.suffix.lower() in IMAGE_SUFFIXES else name.name
-    same_name = [path for path in images if path.name == name.name]
-    candidates = same_name or [path for path in images if path.stem == stem]
-    if len(candidates) > 1:
-        raise ValueError(
-            f"{folder}: both {candidates[0].name} and {candidates[1].name}; expected one of them: "
-            "remove the other"
-        )
-    return candidates[0] if candidates else None
+class _Images:
+    """The images of a folder, by their names."""
+
+    def __init__(self, folder: Path, images: list[Path]) -> None:
+        self.folder = folder
+        self.by_name = {path.name: path for path in images}
+        self.by_stem: dict[str, list[Path]] = {}
+        for path in images:
+            self.by_stem.setdefault(path.stem, []).append(path)
+
+    def of(self, camera: Camera) -> Path | None:
+        """The image that a camera names; ValueError for two."""
+        name = inside(camera.image_name)
+        if name.suffix and (self.folder / name).is_file():
+            return self.folder / name
+        if name.name in self.by_name:
+            return self.by_name[name.name]
+        candidates = self.by_stem.get(stem_of(camera.image_name), [])
+        if len(candidates) > 1:
+            raise ValueError(
+                f"{self.folder}: both {candidates[0].name} and {candidates[1].name}; expected one "
+                "of them: remove the other"
+            )
+        return candidates[0] if candidates else None
+
+
+def stem_of(name: str) -> str:
+    """An image's name without folders and suffix; a name such as shot.0012 has no suffix."""
+    path = PurePosixPath(name)
+    return path.stem if path.suffix.lower() in IMAGE_SUFFIXES else path.name
