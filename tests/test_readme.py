@@ -93,6 +93,7 @@ PROMISES = {
         ),
     },
     "docs/sampling.md": {
+        "photonvs run my-photo.jpg --path orbit -o samples/my-room": drawn("my-room", 20),
         "photonvs make-trajectory orbit --image my-photo.jpg -o samples/my-room": drawn(
             "my-room", 20
         ),
@@ -115,6 +116,9 @@ PROMISES = {
         ),
         "photonvs export-weights instance-data/small/model.safetensors --instance-data "
         "instance-data/small": Promise(("instance-data/small/model.safetensors",)),
+    },
+    "docs/viewer.md": {
+        "photonvs gallery": Promise(("instance-data/gallery.html",), "gallery.html"),
     },
     "docs/tsed.md": {
         "photonvs compute-tsed -o samples/my-room                          "
@@ -151,6 +155,7 @@ NOT_RUN = {
         "# needs the videos of RealEstate10K and first-stage weights",
         "# needs eight GPUs, the videos of RealEstate10K and first-stage weights",
     },
+    "docs/viewer.md": {"# needs the extra `view`; serves a page until Ctrl-C"},
     "docs/tsed.md": {"# needs your images and their cameras"},
 }
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from .geometry import check_poses
-from .joining import DISTANCE_LOOKED_AT
+from .paths import DISTANCE_LOOKED_AT
 from .rotations import interpolated, matrix_of_vector, vector_of_matrix
 
 # To measure the way: samples of each piece between keyframes, and of each frame's step.

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from PIL.ExifTags import IFD, Base
 
@@ -34,7 +34,12 @@ def focal_y_of(field_of_view: float) -> float:
     return 0.5 / math.tan(math.radians(field_of_view) / 2)
 
 
-def lens_of_photo(photo: str | Path) -> Lens:
+def chosen_lens(field_of_view: float) -> Lens:
+    """The lens of a field of view in degrees that somebody chose; raises as `focal_y_of`."""
+    return Lens(focal_y_of(field_of_view), "chosen")
+
+
+def lens_of_photo(photo: str | Path | BinaryIO) -> Lens:
     """The focal length that a photo's EXIF tells, or else DEFAULT_FIELD_OF_VIEW.
 
     EXIF has the focal length for 35 mm film, which refers to the picture's diagonal (CIPA DCG-001),

@@ -17,15 +17,14 @@ def main(arguments: list[str] | None = None) -> None:
     from ..cameras.plot import describe, plot_path
     from ..cameras.spec import SamplingSpec, spec_differs, write_spec
     from ..datasets.video import sample_images
+    from ..models.motion import motion_to_expect
     from ..samples import Sample, given_photos
     from ..utils.files import refuse_overwriting
 
-    path = options.build(options)
+    options.motion = motion_to_expect(options.instance_data)
+    path, given = _path(options), tuple(options.given)
     for note in path.notes:
         print(note)
-    if options.return_trip:
-        path = path.there_and_back()
-    given = tuple(options.given)
     order = conditioning(len(path.poses), options.condition, given)
     spec = SamplingSpec(_focal_y(options, path.focal_y), path.poses, *order)
     if options.plot:
@@ -46,6 +45,29 @@ def main(arguments: list[str] | None = None) -> None:
         write_spec(options.json, spec)
         print(options.json)
     print(describe(spec))
+    _warn(options, spec)
+
+
+def _path(options: argparse.Namespace) -> presets.CameraPath:
+    path = options.build(options)
+    return path.there_and_back() if options.return_trip else path
+
+
+def _warn(options: argparse.Namespace, spec: object) -> None:
+    """One line where the path goes beyond what the model learnt, with what would fit."""
+    from ..cameras.conditioning import conditioning
+    from ..cameras.motion import fitting_options, warning
+    from ..cameras.spec import SamplingSpec
+
+    def spec_of(**changed: float) -> SamplingSpec:
+        poses = _path(argparse.Namespace(**vars(options) | changed)).poses
+        order = conditioning(len(poses), options.condition, tuple(options.given))
+        return SamplingSpec(spec.focal_y, poses, *order)
+
+    motion = options.motion
+    if motion and motion.excess(spec) > 1:
+        sizes = {name: value for name in options.sizes if (value := getattr(options, name))}
+        print(warning(motion, spec, fitting_options(motion, spec_of, sizes)), file=sys.stderr)
 
 
 def _print_sample(sample: object, spec: object, images: dict[Path, bytes]) -> None:

@@ -16,16 +16,22 @@ OPTION_HELP = {
     "radius": (float, "LENGTH", "of the circle"),
     "distance": (float, "LENGTH", "to travel, or from the point looked at (spin: at the start)"),
     "angle": (float, "DEGREES", "to sweep in all"),
+    "height": (float, "LENGTH", "to rise on the way"),
 }
 UNITS = (
-    "Lengths have the unit of the training data. RealEstate10K's is arbitrary, typically 0.05 to "
-    "0.3 from frame to frame. Poses are camera-to-world; the camera has x right, y up and looks "
-    "along -z."
+    "Lengths have the unit of the model's training data, a metre for the shipped model. "
+    "RealEstate10K's is arbitrary, typically 0.05 to 0.3 from frame to frame. Default lengths "
+    "follow what the weights say of their training. Poses are camera-to-world; the camera has x "
+    "right, y up and looks along -z."
 )
 
 
 def add_paths(kinds: argparse._SubParsersAction) -> None:
-    """A subcommand for each path. Its option `build` makes a `CameraPath` of the options."""
+    """A subcommand for each path.
+
+    Its option `build` makes a `CameraPath` of the options and of `motion`, that of the model's
+    training pairs or None. `sizes` names the options that make the path more gentle.
+    """
     for name, preset in presets.PRESETS.items():
         _add_preset(kinds, name, preset)
     _add_join(kinds)
@@ -41,19 +47,25 @@ def _add_preset(
     parameters = inspect.signature(preset).parameters
     for option, parameter in parameters.items():
         to_type, unit, text = OPTION_HELP[option]
-        text = f"{text} (default: {parameter.default:g})"
-        kind.add_argument(
-            f"--{option}", type=to_type, metavar=unit, default=parameter.default, help=text
-        )
+        text = f"{text} (default: {parameter.default:g}{' metres' * (unit == 'LENGTH')})"
+        kind.add_argument(f"--{option}", type=to_type, metavar=unit, help=text)
 
     def build(options: argparse.Namespace) -> presets.CameraPath:
+        for option, value in presets.default_sizes(name, _unit(options)).items():
+            if getattr(options, option) is None:
+                setattr(options, option, value)
         values = {option: getattr(options, option) for option in parameters}
         for option, value in values.items():
             if not math.isfinite(value):
                 raise ValueError(f"--{option} {value}: expected a finite number")
         return presets.CameraPath(preset(**values))
 
-    kind.set_defaults(build=build)
+    kind.set_defaults(build=build, sizes=tuple(parameters))
+
+
+def _unit(options: argparse.Namespace) -> float:
+    """How many units of the model's poses are a metre."""
+    return options.motion.unit if options.motion else 1.0
 
 
 def _add_join(kinds: argparse._SubParsersAction) -> None:
@@ -71,10 +83,10 @@ def _add_join(kinds: argparse._SubParsersAction) -> None:
     def build(options: argparse.Namespace) -> presets.CameraPath:
         from ..cameras.joining import join, parse_move
 
-        moves = [parse_move(move) for move in options.moves]
+        moves = [parse_move(move, unit=_unit(options)) for move in options.moves]
         return presets.CameraPath(join(moves, options.frames, options.smooth))
 
-    kind.set_defaults(build=build)
+    kind.set_defaults(build=build, sizes=("frames",))
 
 
 def _add_keyframes(kinds: argparse._SubParsersAction) -> None:
@@ -99,7 +111,7 @@ def _add_keyframes(kinds: argparse._SubParsersAction) -> None:
         constant_speed = options.constant_speed or times is None
         return presets.CameraPath(keyframe_path(poses, options.frames, times, constant_speed))
 
-    kind.set_defaults(build=build)
+    kind.set_defaults(build=build, sizes=("frames",))
 
 
 def _add_realestate10k(kinds: argparse._SubParsersAction) -> None:
@@ -203,5 +215,5 @@ def _add_kind(
     text = "replace a specification or image that differs"
     add("--force", action="store_true", help=text)
     add_instance_data(kind)
-    kind.set_defaults(video=None)
+    kind.set_defaults(video=None, sizes=())
     return kind
