@@ -117,6 +117,9 @@ PROMISES = {
         "photonvs export-weights instance-data/small/model.safetensors --instance-data "
         "instance-data/small": Promise(("instance-data/small/model.safetensors",)),
     },
+    "docs/viewer.md": {
+        "photonvs gallery": Promise(("instance-data/gallery.html",), "gallery.html"),
+    },
     "docs/tsed.md": {
         "photonvs compute-tsed -o samples/my-room                          "
         "# a sequence, every run": Promise(
@@ -152,6 +155,7 @@ NOT_RUN = {
         "# needs the videos of RealEstate10K and first-stage weights",
         "# needs eight GPUs, the videos of RealEstate10K and first-stage weights",
     },
+    "docs/viewer.md": {"# needs the extra `view`; serves a page until Ctrl-C"},
     "docs/tsed.md": {"# needs your images and their cameras"},
 }
 

@@ -21,12 +21,26 @@ UNIT = "lengths in the unit of the model's training data, a metre for the shippe
 
 def describe(spec: SamplingSpec) -> str:
     """One line: the number of frames, the given ones, the path's length, its largest steps."""
-    lengths, degrees = steps_and_turns(spec.poses[:-1], spec.poses[1:])
+    sizes = path_sizes(spec.poses)
     given = ", ".join(str(index) for index in spec.given)
     return (
-        f"{len(spec.poses)} frames, given: {given}; path length {lengths.sum():.3g}, "
-        f"largest step {lengths.max(initial=0):.3g} and {degrees.max(initial=0):.3g} degrees"
+        f"{len(spec.poses)} frames, given: {given}; path length {sizes.length:.3g}, "
+        f"largest step {sizes.step:.3g} and {sizes.turn:.3g} degrees"
     )
+
+
+class PathSizes(NamedTuple):
+    """How far a path goes."""
+
+    length: float
+    step: float  # the largest from frame to frame
+    turn: float  # the largest from frame to frame, degrees
+
+
+def path_sizes(poses: np.ndarray) -> PathSizes:
+    """Of poses (n, 4, 4), in their unit."""
+    lengths, degrees = steps_and_turns(poses[:-1], poses[1:])
+    return PathSizes(lengths.sum(), lengths.max(initial=0), degrees.max(initial=0))
 
 
 class Side(NamedTuple):

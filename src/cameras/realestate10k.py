@@ -13,10 +13,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
+from ..utils.identifiers import check_identifier
+from ..utils.reading import read_text
 from .geometry import from_realestate10k, to_realestate10k
 from .paths import CameraPath
 
-VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm")
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".mov")
 NUMBERS_A_LINE = 19
 ROTATION_TOLERANCE = 1e-3  # on R R^T - I; the files print nine decimals
 
@@ -46,16 +48,17 @@ class VideoPoses:
 def video_name(url: str) -> str:
     """The video's name from its URL: YouTube's id, elsewhere the last part of the path.
 
-    A video's suffix is taken off. Raises ValueError if there is no name.
+    A video's suffix is taken off. Raises ValueError for another address, and for a name that
+    cannot be a file's.
     """
     url = url.strip()
     parts = urlsplit(url if "://" in url else f"https://{url}")  # youtu.be/ID, as browsers show it
     name = parse_qs(parts.query).get("v", [""])[0] or parts.path.rstrip("/").rpartition("/")[2]
-    if Path(name).suffix in VIDEO_SUFFIXES:
+    if Path(name).suffix.lower() in VIDEO_SUFFIXES:
         name = Path(name).stem
-    if not parts.netloc or not name or "/" in name:
+    if parts.scheme not in ("http", "https") or not parts.netloc or not name:
         raise ValueError(f"found {url[:80]!r}, expected the URL of a video")
-    return name
+    return check_identifier(name, "video")
 
 
 def read_realestate10k_text(path: str | Path) -> VideoPoses:
@@ -63,7 +66,7 @@ def read_realestate10k_text(path: str | Path) -> VideoPoses:
 
     Blank lines, a byte order mark and Windows' line ends are fine.
     """
-    text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
+    text = read_text(Path(path), "a text file of RealEstate10K", errors="replace")
     lines = [
         (number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()
     ]

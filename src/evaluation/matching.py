@@ -16,7 +16,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ..utils.images import decoding, is_plain, open_file, to_rgb
+from ..cameras.files.camera import Camera
+from ..cameras.files.fitting import is_upright
+from ..utils.images import decoding, is_plain, open_file, orientation, sizes_of, to_rgb
 
 # (n, 2) points in the one image and (n, 2) in the other, float32 pixels
 Matches = tuple[np.ndarray, np.ndarray]
@@ -31,7 +33,8 @@ class Frame:
     path: Path
     digest: str  # SHA-256: of the file's bytes where `plain`, else of the pixels
     image: Image.Image  # 8-bit RGB
-    plain: bool  # whether other programs read the same pixels from the file
+    plain: bool  # whether COLMAP reads the same pixels from the file
+    unturned: bool  # whether EXIF would turn the picture, and its camera does not want that
 
     @property
     def size(self) -> tuple[int, int]:
@@ -44,16 +47,21 @@ class Frame:
         return np.array(self.image.convert("L"))
 
 
-def open_frame(path: Path, upright: bool = True) -> Frame:
-    """The frame in a file; arguments and errors as `read_image`."""
+def open_frame(path: Path, camera: Camera | None = None) -> Frame:
+    """The frame in a file, turned as its EXIF says if its camera belongs to it so (`is_upright`).
+
+    Raises FileNotFoundError, or ValueError, naming the file (`read_image`).
+    """
     with open_file(path) as file, decoding(file) as stored:
-        plain, image = is_plain(stored, upright), to_rgb(stored, upright)
+        upright = camera is None or is_upright(camera, *sizes_of(stored))
+        turned = orientation(stored) != 1
+        plain, image = is_plain(stored) and not (turned and upright), to_rgb(stored, upright)
         if plain:
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256")
         else:
             digest = hashlib.sha256(image.tobytes())
-    return Frame(path, digest.hexdigest(), image, plain)
+    return Frame(path, digest.hexdigest(), image, plain, turned and not upright)
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,9 @@ def draw(
 
     A frame's noise depends on seed, run number and pose index alone. Drawn in another batch or on
     another device it is the same frame up to the network's rounding.
-    Raises ValueError if the device has too little memory.
+    Raises ValueError if the device has too little memory, or the method does not fit the weights.
     """
+    method = method.fitted(denoiser.config)
     waiting = [frame for drawing in drawings for frame in drawing.waiting()]
     while waiting:
         batch = next_batch(waiting, method, batch_size)

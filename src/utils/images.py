@@ -34,7 +34,6 @@ IMAGE_SUFFIXES = (
 # Pillow's names of what is decoded. Others never are: EPS would start another program.
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF", "AVIF", "HEIF")
 LARGEST = 120_000_000  # pixels; larger than any camera's picture but a few, and 0.5 GB decoded
-TURNING = ExifTags.Base.Orientation  # EXIF's tag: how the picture is turned for viewing
 PLAIN = ("1", "L", "P", "RGB")  # Pillow's modes that every program reads alike
 # What Pillow and its decoders raise for bad files.
 DECODING_ERRORS = (
@@ -155,14 +154,24 @@ def read_square(path: str | Path, size: int) -> np.ndarray:
 def image_size(path: str | Path, upright: bool = True) -> tuple[int, int]:
     """(height, width) of a picture in pixels, from the file's header; errors as `read_image`."""
     with open_file(path) as file, decoding(file) as image:
-        turned = upright and image.getexif().get(TURNING, 1) in (5, 6, 7, 8)
-        return image.size if turned else image.size[::-1]
+        return sizes_of(image)[upright]
 
 
-def is_plain(image: Image.Image, upright: bool = True) -> bool:
-    """Whether every program reads the same pixels from an image file as `read_image` does."""
-    turned = upright and image.getexif().get(TURNING, 1) != 1
-    return image.mode in PLAIN and not turned and not image.has_transparency_data
+def sizes_of(image: Image.Image) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(height, width) of a picture's stored pixels, and turned for viewing."""
+    width, height = image.size
+    return (height, width), (width, height) if orientation(image) > 4 else (height, width)
+
+
+def orientation(image: Image.Image) -> int:
+    """EXIF's number for how a picture is turned for viewing, 1 to 8; 1 is not at all."""
+    value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return value if value in range(1, 9) else 1
+
+
+def is_plain(image: Image.Image) -> bool:
+    """Whether every program reads the same pixels from an image file, if it does not turn them."""
+    return image.mode in PLAIN and not image.has_transparency_data
 
 
 def to_rgb(image: Image.Image, upright: bool = True) -> Image.Image:

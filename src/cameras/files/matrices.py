@@ -6,12 +6,11 @@ cameras.
 """
 
 import json
-import zlib
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
+from ...utils.arrays import read_array, read_arrays
 from ...utils.files import atomic_path
 from ...utils.json_files import number_from_json
 from ..geometry import OPENCV_TO_BLENDER, check_focal_y, check_poses
@@ -59,23 +58,18 @@ def _from_json(content: object) -> tuple[np.ndarray, float | None]:
 
 
 def _from_arrays(path: Path) -> tuple[np.ndarray, float | None]:
-    try:
-        # Mapped, so that a header with wrong numbers cannot ask for any memory.
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return _real(loaded, "the array"), None
-        with loaded:
-            name = next((one for one in ARRAY_NAMES if one in loaded), None)
-            if name is None:
-                raise ValueError(
-                    f"arrays {', '.join(loaded) or 'none'}; expected one called {ARRAY_NAMES[0]}"
-                )
-            poses = _real(loaded[name], name)
-            focal_y = _real(loaded["focal_y"], "focal_y") if "focal_y" in loaded else None
-    except (EOFError, BadZipFile, OSError, OverflowError, MemoryError, zlib.error) as error:
-        raise ValueError(f"no whole array file ({error})") from error
-    if focal_y is None:
+    if path.suffix == ".npy":
+        return _real(read_array(path), "the array"), None
+    arrays = read_arrays(path)
+    name = next((one for one in ARRAY_NAMES if one in arrays), None)
+    if name is None:
+        raise ValueError(
+            f"arrays {', '.join(arrays) or 'none'}; expected one called {ARRAY_NAMES[0]}"
+        )
+    poses = _real(arrays[name], name)
+    if "focal_y" not in arrays:
         return poses, None
+    focal_y = _real(arrays["focal_y"], "focal_y")
     if focal_y.size == 0 or not np.all(focal_y == focal_y.flat[0]):
         raise ValueError("focal_y differs from camera to camera; expected one for all")
     return poses, float(focal_y.flat[0])
