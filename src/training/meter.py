@@ -14,8 +14,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from ..utils.distributed import Process
 from ..utils.files import atomic_path
-from .pictures import captioned
 from ..utils.reading import MEGABYTE, read_text
+from .pictures import captioned
 
 
 class Meter:
