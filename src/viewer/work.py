@@ -16,7 +16,7 @@ from ..sampling.trajectory import sample_trajectory
 from ..utils.images import read_frame
 from .pictures import RoughColours
 
-SECONDS_BETWEEN_LOOKS = 0.2  # at a frame that is forming
+SECONDS_BETWEEN_LOOKS = 0.25  # at a frame that is forming
 
 
 @dataclass(frozen=True)
