@@ -74,6 +74,8 @@ class ChunkIndex:
         images = []
         for frame in frames:
             chunk, offset, size = self._places[self._starts[number] + frame].tolist()
+            if not (0 <= chunk < len(self.names) and offset >= 0 and size >= 0):
+                raise ValueError(f"{self.folder / INDEX}: damaged; delete it, it is made again")
             path = self.folder / self.names[chunk]
             try:
                 encoded = np.fromfile(path, np.uint8, size, offset=offset)
@@ -121,7 +123,8 @@ def _write_index(folder: Path, chunks: list[list]) -> None:
         ]
         with atomic_path(new / "images.npy") as temporary:
             np.save(temporary, np.array(places, PLACE_TYPE))
-        (new / "chunks.json").write_text(json.dumps({"format": FORMAT, "chunks": chunks}))
+        with atomic_path(new / "chunks.json") as temporary:
+            temporary.write_text(json.dumps({"format": FORMAT, "chunks": chunks}))
         shutil.rmtree(folder / INDEX, ignore_errors=True)
         new.rename(folder / INDEX)
     finally:

@@ -76,7 +76,7 @@ def _naming(error: OSError, path: Path, temporary: Path) -> OSError:
     if error.errno is None and not error.filename:
         return OSError(f"{path}: could not be written ({error})")
     if error.filename in (None, str(temporary)):
-        error.filename, error.filename2 = str(path), None
+        return OSError(error.errno, error.strerror, str(path))
     return error
 
 
