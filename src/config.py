@@ -22,6 +22,8 @@ PRESETS = Path(__file__).parent / "configs"
 PERCEPTUAL = "lpips", "stlpips", "none"
 
 SETTINGS_BYTES = MEGABYTE // 10  # of a YAML file
+# What settings raise that have another shape, type or size than expected.
+SENSELESS = (OmegaConfBaseException, ValueError, TypeError, ArithmeticError, RecursionError)
 
 Settings = TypeVar("Settings")
 
@@ -136,6 +138,28 @@ class FirstStageTrainingConfig:
 
 
 @dataclass
+class ConsistencyConfig:
+    """Consistency tuning, for `diffusion.objective=consistency`; `diffusion.consistency` uses it.
+
+    The defaults are those of Geng et al. 2024 (arXiv 2406.14548), with larger and fewer stages.
+    """
+
+    # Equal parts of training.steps. The distance between the two noise levels of a pair shrinks
+    # from stage to stage by `shrinkage`.
+    stages: int = 4
+    shrinkage: float = 4.0
+    # Low levels are farther apart by the factor 1 + wide * sigmoid(-wide_slope * sigma).
+    wide: float = 8.0
+    wide_slope: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_at_least(1, "consistency", self, "stages")
+        check_at_least(0, "consistency", self, "wide", "wide_slope")
+        if not self.shrinkage > 1:
+            raise ValueError(f"consistency.shrinkage {self.shrinkage}: expected more than 1")
+
+
+@dataclass
 class Config:
     """All settings of a run. It is saved beside the run and inside each checkpoint."""
 
@@ -145,6 +169,7 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     first_stage_training: FirstStageTrainingConfig = field(default_factory=FirstStageTrainingConfig)
+    consistency: ConsistencyConfig = field(default_factory=ConsistencyConfig)
 
     @property
     def model(self) -> ModelConfig:
@@ -201,7 +226,7 @@ def settings_from_dict(kind: type[Settings], settings: object) -> Settings:
         raise ValueError(f"settings: expected a dict, found {type(settings).__name__}")
     try:
         return _merge(kind, OmegaConf.create(settings))
-    except (OmegaConfBaseException, ValueError) as error:
+    except SENSELESS as error:
         raise ValueError(f"settings: {_one_line(error)}") from error
 
 

@@ -45,7 +45,7 @@ def test_frames_of_unknown_origin_are_refused(make_task):
 
 def test_numbers_that_are_not_finite_are_never_saved(make_task):
     class Broken(GaussianDenoiser):
-        def score(self, x, x_cond, sigma, rays):
+        def score(self, x, x_cond, sigma, rays, sigma_cond):
             return super().score(x, x_cond, sigma, rays) * (
                 float("nan") if len(self.batches) > 8 else 1
             )

@@ -4,12 +4,14 @@
 """
 
 import os
+import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import world as worlds
 from jobs import command
+from video_server import Server, make_video
 
 SEED = int(os.environ.get("SEED", 0))
 COUNTS: Counter[str] = Counter()
@@ -41,10 +43,19 @@ def seed():
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory):
+def server(tmp_path_factory):
+    """A server of videos on this machine."""
+    serving = Server(make_video(tmp_path_factory.mktemp("web") / "video.mp4"))
+    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    yield serving.url
+    serving.shutdown()
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory, server):
     """The world before any fault; not to be written to."""
     place = tmp_path_factory.mktemp("faults") / "world"
-    worlds.build(place)
+    worlds.build(place, server)
     done = worlds.COMMANDS["sample-trajectory"].line(place)
     done[done.index("samples/room")] = "samples/done"
     protocol = worlds.COMMANDS["make-protocol"].line(place)

@@ -20,6 +20,10 @@ from photonvs.commands import COMMANDS, command_module, run_main
 for module in (
     *(f"photonvs.commands.{name.replace('-', '_')}" for name in COMMANDS),
     "photonvs.cameras.plot",
+    "photonvs.datasets.download.fetching",
+    "photonvs.sampling.photo",
+    "photonvs.viewer.gallery",
+    "yt_dlp",
     "photonvs.datasets.convert.sequence",
     "photonvs.datasets.extract",
     "photonvs.datasets.rooms.clips",

@@ -7,8 +7,15 @@ import pytest
 from test_kills import check_finished
 from world import COMMANDS, fresh
 
+from photonvs.commands import COMMANDS as ALL
+
 # Between the starts of the two, as shares of what one takes alone.
 DELAYS = (0.0, 0.5)
+
+
+def test_the_bench_knows_every_command():
+    """The page in the browser is not among them: what it writes, the others write."""
+    assert {command.words.split()[0] for command in COMMANDS.values()} == {*ALL} - {"view"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -95,6 +95,11 @@ COMMANDS = {
         f"sample-trajectory -o samples/room --instance-data {{w}}/i {MODEL}",
         ("i/samples/room/samples",),
     ),
+    "run": Command(
+        f"run {{w}}/photo.png --frames 3 --instance-data {{w}}/i {MODEL}",
+        ("i/samples/photo-orbit",),
+    ),
+    "gallery": Command("gallery --instance-data {w}/i", ("i/gallery.html",)),
     "compute-tsed": Command(
         "compute-tsed -o samples/done --instance-data {w}/i --summary {w}/summary.json",
         ("i/samples/done/evaluation", "summary.json"),
@@ -121,6 +126,9 @@ COMMANDS = {
         "convert-sequence own --name walk --images {w}/images --poses {w}/transforms.json "
         "--data {w}/data",
         ("data/own", "data/RealEstate10K-original/own"),
+    ),
+    "download-videos": Command(
+        "download-videos web --data {w}/data --sleep 0 --parallel 1", ("data/web/videos",)
     ),
     "extract-poses": Command(
         "extract-poses train --data {w}/data", ("data/train/poses.npy", "data/train/skipped.txt")
@@ -155,9 +163,16 @@ def picture(seed: int, size: tuple[int, int] = (48, 86)) -> np.ndarray:
     return np.array(Image.fromarray(squares).resize(size[::-1], Image.Resampling.NEAREST))
 
 
-def build(world: Path) -> None:
-    """Everything that the commands read, but what they themselves have to make."""
+def build(world: Path, server: str) -> None:
+    """Everything that the commands read, but what they themselves have to make.
+
+    server: address of videos.
+    """
     training_task.write_footage(world / "data")
+    web = world / "data" / "RealEstate10K-original" / "web"
+    web.mkdir()
+    for name in "ab":
+        (web / f"{name}.txt").write_text(f"{server}/ok/{name}.mp4\n")
     for name in ("room", "done"):
         sample = Sample(write_task(world / "i" / "samples" / name, CHAIN))
         frames = [png_bytes(picture(index, (16, 16))) for index in range(len(CHAIN))]
