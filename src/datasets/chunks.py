@@ -83,7 +83,7 @@ class ChunkIndex:
             path = self.folder / self.names[chunk]
             try:
                 images.append(decode(_read_bytes(path, *place)))
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 where = f"sequence {self.poses.id_of(number)}, frame {frame}"
                 raise ValueError(f"{path}: {where}: {error}") from error
         return images
@@ -93,7 +93,10 @@ def _read_bytes(path: Path, offset: int, size: int, checksum: int) -> np.ndarray
     """A part of a file, (size,) uint8; raises ValueError for one that has changed."""
     found = np.fromfile(path, np.uint8, size, offset=offset)
     if zlib.crc32(found) != checksum:
-        raise ValueError("its bytes have changed since the index was made; copy the chunk again")
+        raise ValueError(
+            "its bytes have changed since the index was made; copy the chunk again, or delete "
+            f"{INDEX}"
+        )
     return found
 
 

@@ -184,7 +184,7 @@ def _describe(checkpoint: dict[str, Any], wanted: str) -> str:
 
 def _checksum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
     """CRC-32 of the config's text, and of all names and the bytes after them, by name."""
-    total = zlib.crc32(metadata["config"].encode())
+    total = zlib.crc32(metadata.get("config", "").encode())
     for name in sorted(tensors):
         content = tensors[name].contiguous().reshape(-1).view(torch.uint8)
         total = zlib.crc32(content.numpy(), zlib.crc32(name.encode(), total))

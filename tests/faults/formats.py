@@ -12,22 +12,25 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 import torch
+import training_task
 from chunk_records import record
 from PIL import Image
-from sampling_task import CONFIG
 from scenes import random_poses, write_realestate10k_text
 from test_camera_files import write_colmap_text
 from world import picture
 
-from photonvs.cameras.files.matrices import matrices
+from photonvs.cameras.files.camera import Camera
+from photonvs.cameras.files.camera_path import write_camera_path
+from photonvs.cameras.files.keyframes import read_keyframes
+from photonvs.cameras.files.path import path_of_file
 from photonvs.cameras.files.reading import read_cameras
 from photonvs.cameras.photo import lens_of_photo
 from photonvs.cameras.realestate10k import read_realestate10k_text
 from photonvs.cameras.spec import read_spec
-from photonvs.config import load_config
+from photonvs.config import FirstStageConfig, load_config
 from photonvs.datasets.chunk_files import save_chunk
 from photonvs.datasets.chunks import ChunkIndex
-from photonvs.datasets.convert.checks import check_video
+from photonvs.datasets.convert.checks import examine_video
 from photonvs.datasets.download.batch import read_urls
 from photonvs.datasets.download.manifest import read_manifest
 from photonvs.datasets.latents import LatentCache
@@ -43,7 +46,16 @@ from photonvs.models.first_stage import build_first_stage
 from photonvs.sampling.runs import open_runs, read_run_settings
 from photonvs.training.meter import _purge
 from photonvs.utils.checkpoint import list_checkpoints, load_newest_checkpoint, save_checkpoint
-from photonvs.utils.pictures import read_frame
+from photonvs.utils.images import read_frame
+
+FIRST_STAGE = FirstStageConfig(
+    image_size=16,
+    channels=32,
+    channel_multipliers=[1, 1],
+    residual_blocks=1,
+    latent_channels=4,
+    codebook_size=16,
+)
 
 
 @dataclass(frozen=True)
@@ -103,6 +115,14 @@ def values(thing: object) -> object:
     return values(vars(thing)) if hasattr(thing, "__dict__") else thing
 
 
+def camera_path(path: Path) -> object:
+    return values(path_of_file(path))
+
+
+def keyframes(path: Path) -> object:
+    return values(read_keyframes(path))
+
+
 def poses_file(path: Path) -> object:
     poses = load_poses(path)
     return [values(poses[name]) for name in poses], poses.videos(), poses.lengths().tolist()
@@ -116,6 +136,7 @@ def latent_of_run(path: Path) -> object:
 def latents(path: Path) -> object:
     cache = LatentCache(path.parent)
     cache.check({"format": 1})
+    cache.check_rows(np.full(len(cache.index), training_task.POSES))
     rows = [cache.read(number, [0, 1]) for number in range(len(cache.index))]
     return values(rows), sum(cache.missing(0).values()), cache.deviation()
 
@@ -132,7 +153,7 @@ def image(path: Path) -> object:
 
 
 def video(path: Path) -> object:
-    check_video(path)
+    examine_video(path)
     return values(read_frames(path, range(0, 1_000_000, 100_000)))
 
 
@@ -152,7 +173,7 @@ def checkpoints(path: Path) -> object:
 
 
 def matches(path: Path) -> object:
-    frame = Frame(path, "a", Image.new("L", (8, 8)))
+    frame = Frame(path, "a", Image.new("RGB", (8, 8)), True, False)
     again = []
     MatchCache(path, SiftMatcher()).get(frame, frame, lambda: again.append(1) or ((), ()))
     return len(again) <= 1
@@ -174,10 +195,23 @@ def urls(path: Path) -> object:
 
 
 def write_matches(path: Path) -> None:
-    frame, cache = Frame(path, "a", Image.new("L", (8, 8))), MatchCache(path, SiftMatcher())
+    frame, cache = (
+        Frame(path, "a", Image.new("RGB", (8, 8)), True, False),
+        MatchCache(path, SiftMatcher()),
+    )
     points = np.arange(40, dtype=np.float32).reshape(20, 2)
     cache.get(frame, frame, lambda: (points, points + 1))
     cache.save()
+
+
+def write_path(path: Path) -> None:
+    cameras = [Camera(pose, "", focal_y=0.9, size=(48, 48)) for pose in random_poses(3, 4)]
+    write_camera_path(cameras, path)
+
+
+def write_keyframes(path: Path) -> None:
+    entries = [{"position": [0, 0, k], "look_at": [1, 0, k + 2.5], "time": k} for k in range(3)]
+    path.write_text(json.dumps({"keyframes": entries, "up": [0, 1, 0]}))
 
 
 def write_photo(path: Path) -> None:
@@ -192,8 +226,8 @@ def write_settings(path: Path) -> None:
 
 
 def published(path: Path) -> None:
-    module = build_first_stage(CONFIG.first_stage)
-    config = {"first_stage": asdict(CONFIG.first_stage)}
+    module = build_first_stage(FIRST_STAGE)
+    config = {"first_stage": asdict(FIRST_STAGE)}
     save_checkpoint(path, {"state_dict": dict(module.state_dict()), "config": config})
 
 
@@ -226,6 +260,8 @@ def indexed(name: str) -> Callable[[Path, Path], Path]:
 def numbers(name: str) -> Callable[[Path, Path], Path]:
     poses = random_poses(3, 4)
     text = json.dumps({"poses": poses.tolist(), "focal_y": 0.9})
+    if name.endswith(".npz"):
+        return saved(name, lambda path: np.savez(path, poses=poses, focal_y=0.9))
     if name.endswith(".npy"):
         return saved(name, lambda path: np.save(path, poses))
     return saved(name, lambda path: path.write_text(text))
@@ -240,8 +276,11 @@ DONE = "i/samples/done"
 SPEC, RUN = f"{DONE}/sampling-spec.json", f"{DONE}/samples/00000000"
 KINDS = {
     "sampling-spec.json": Kind(copied(SPEC), read_spec),
-    "matrices.json": Kind(numbers("path.json"), matrices),
-    "matrices.npy": Kind(numbers("path.npy"), matrices),
+    "matrices.json": Kind(numbers("path.json"), camera_path),
+    "matrices.npy": Kind(numbers("path.npy"), camera_path),
+    "matrices.npz": Kind(numbers("path.npz"), camera_path),
+    "camera path": Kind(saved("camera_path.json", write_path), camera_path),
+    "keyframes": Kind(saved("keyframes.json", write_keyframes), keyframes),
     "transforms.json": Kind(copied("transforms.json"), read_cameras),
     "COLMAP cameras.txt": Kind(colmap("cameras.txt"), read_cameras, parts=True),
     "COLMAP images.txt": Kind(colmap("images.txt"), read_cameras, parts=True),
@@ -284,9 +323,7 @@ KINDS = {
     "video": Kind(copied("data/train/videos/video0.mp4"), video, parts=True),
     "denoiser.safetensors": Kind(copied("i/tiny.safetensors"), denoiser),
     "first-stage.safetensors": Kind(
-        saved(
-            "a.safetensors", lambda path: save_weights(path, build_first_stage(CONFIG.first_stage))
-        ),
+        saved("a.safetensors", lambda path: save_weights(path, build_first_stage(FIRST_STAGE))),
         first_stage,
     ),
     "checkpoint": Kind(newest_checkpoint, checkpoints),

@@ -11,8 +11,8 @@ from world import COMMANDS, Command, fresh, visible
 from photonvs.utils.arrays import read_array, read_arrays
 from photonvs.utils.checkpoint import read_checkpoint
 from photonvs.utils.files import TEMPORARY
+from photonvs.utils.images import read_frame
 from photonvs.utils.json_files import read_json
-from photonvs.utils.pictures import read_frame
 
 AT_RANDOM = 3  # kills of each command at random moments
 MOST_SIGHTS = 40  # kills of one command at most
