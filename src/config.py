@@ -5,6 +5,7 @@ it is made, as in `model_config`.
 """
 
 from dataclasses import dataclass, field, fields
+from io import StringIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,9 +15,13 @@ from yaml import YAMLError
 
 from .model_config import DenoiserConfig, DiffusionConfig, FirstStageConfig, ModelConfig
 from .utils.checks import check_above_zero, check_at_least, check_one_of
+from .utils.reading import MEGABYTE
+from .utils.yaml_files import read_yaml
 
 PRESETS = Path(__file__).parent / "configs"
 PERCEPTUAL = "lpips", "stlpips", "none"
+
+SETTINGS_BYTES = MEGABYTE // 10  # of a YAML file
 
 Settings = TypeVar("Settings")
 
@@ -197,7 +202,7 @@ def load_config(name: str = "realestate10k", overrides: list[str] | None = None)
             f"setting {malformed[0]!r}: expected key=value, for example training.batch_size=8"
         )
     try:
-        return _merge(Config, OmegaConf.load(path), OmegaConf.from_dotlist(overrides))
+        return _merge(Config, _load(path), OmegaConf.from_dotlist(overrides))
     except (OmegaConfBaseException, YAMLError, TypeError, ValueError, OSError) as error:
         where = " ".join(["settings", str(path), *overrides])
         raise ValueError(f"{where}: {_one_line(error)}") from error
@@ -210,7 +215,7 @@ def chosen_settings(name: str, overrides: list[str] | None = None) -> set[str]:
     """
     parts = [OmegaConf.from_dotlist(overrides or [])]
     if Path(name).suffix in (".yaml", ".yml"):
-        parts.append(OmegaConf.load(name))
+        parts.append(_load(Path(name)))
     sections = OmegaConf.to_container(OmegaConf.merge(*parts))
     return {f"{section}.{key}" for section, values in sections.items() for key in values or ()}
 
@@ -237,6 +242,11 @@ def without_training(settings: object) -> object:
         return settings
     sections = {one.name for one in fields(Config)} - {one.name for one in fields(ModelConfig)}
     return {key: value for key, value in settings.items() if key not in sections}
+
+
+def _load(path: Path) -> object:
+    _, text = read_yaml(path, SETTINGS_BYTES)
+    return OmegaConf.load(StringIO(text))
 
 
 def _merge(kind: type[Settings], *parts: object) -> Settings:

@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
+from ..utils.identifiers import check_identifier
+from ..utils.reading import read_text
 from .geometry import from_realestate10k, to_realestate10k
 from .paths import CameraPath
 
@@ -46,20 +48,21 @@ class VideoPoses:
 def video_name(url: str) -> str:
     """The video's name from its URL: YouTube's id, elsewhere the last part of the path.
 
-    A video's suffix is taken off. Raises ValueError if there is no name.
+    A video's suffix is taken off. Raises ValueError for another address, and for a name that
+    cannot be a file's.
     """
     parts = urlsplit(url.strip())
     name = parse_qs(parts.query).get("v", [""])[0] or parts.path.rstrip("/").rpartition("/")[2]
     if Path(name).suffix in VIDEO_SUFFIXES:
         name = Path(name).stem
-    if not parts.netloc or not name or "/" in name:
+    if parts.scheme not in ("http", "https") or not parts.netloc or not name:
         raise ValueError(f"found {url.strip()[:80]!r}, expected the URL of a video")
-    return name
+    return check_identifier(name, "video")
 
 
 def read_realestate10k_text(path: str | Path) -> VideoPoses:
     """Read one text file. Poses come back in time order. Raises ValueError naming file and line."""
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    text = read_text(Path(path), "a text file of RealEstate10K", errors="replace")
     url, *lines = text.rstrip().splitlines() or [""]
     try:
         video = video_name(url)

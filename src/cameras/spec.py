@@ -27,6 +27,7 @@ from ..utils.json_files import (
     read_json,
     shown,
 )
+from ..utils.reading import read_bytes
 from .conditioning import Dependencies, Order
 from .geometry import check_focal_y, check_poses
 
@@ -100,7 +101,8 @@ def spec_text(spec: SamplingSpec) -> str:
 
 def spec_differs(path: Path, spec: SamplingSpec) -> bool:
     """Whether there is a file that writing the specification would change."""
-    return path.exists() and path.read_bytes() != spec_text(spec).encode()
+    there = path.exists()
+    return there and read_bytes(path, "a sampling specification") != spec_text(spec).encode()
 
 
 def _check_generation(frames: int, order: Order, dependencies: Dependencies) -> None:

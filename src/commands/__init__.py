@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from ..utils.terminal import PrintableStream, printable
+
 # Name -> what it does. The file has the same name, with underscores.
 COMMANDS = {
     "make-trajectory": "write a camera path beside a photo",
@@ -50,6 +52,7 @@ def run_main(main: Callable[[], object]) -> None:
     a defect of ours and keeps its traceback.
     """
     program = Path(sys.argv[0]).name
+    sys.stdout, sys.stderr = PrintableStream(sys.stdout), PrintableStream(sys.stderr, True)
     # Threads that wait sleep, unless the user wants otherwise. Beside other programs, spinning ones
     # make small networks several times slower. Torch reads this when it is imported, later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -67,5 +70,7 @@ def _message(error: Exception) -> str:
     """The error as one line; an operating system's error names its file."""
     if isinstance(error, OSError) and error.strerror:
         name = error.filename2 or error.filename  # of a renaming: the new name
-        return f"{name}: {error.strerror}" if name else error.strerror
-    return " ".join(str(error).split())
+        text = f"{name}: {error.strerror}" if name else error.strerror
+    else:
+        text = str(error)
+    return printable(" ".join(text.split()))

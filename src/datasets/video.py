@@ -25,7 +25,8 @@ def find_videos(folder: str | Path) -> dict[str, Path]:
         raise FileNotFoundError(
             f"{folder}: no such folder; expected one with videos ({', '.join(VIDEO_SUFFIXES)})"
         )
-    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in VIDEO_SUFFIXES}
+    paths = sorted(folder.glob("[!.]*"))
+    return {path.stem: path for path in paths if path.suffix in VIDEO_SUFFIXES}
 
 
 def read_frames(path: str | Path, timestamps: Iterable[int]) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from ..cameras.spec import spec_text
 from ..samples import Results, RunFolder, find_samples
 from ..utils.files import natural_order
-from ..utils.json_files import joined
+from ..utils.json_files import joined, read_json
 from ..utils.pictures import IMAGE_SUFFIXES, numbered_images, read_frame, read_square
 from .image_metrics import psnr
 
@@ -225,6 +225,17 @@ def compare(comparison: Comparison, metrics: dict[str, Callable]) -> tuple[list[
 def value_names(rows: list[dict]) -> list[str]:
     """The names of the numbers in rows of `compare`."""
     return [name for name in (rows[0] if rows else {}) if name not in ("frame", "number")]
+
+
+def read_rows(path: Path) -> list[dict]:
+    """The rows of a metrics.json; none if it is missing or damaged: `evaluate` makes it again."""
+    try:
+        rows = read_json(path)["frames"]
+        whole = all(row.keys() >= {"frame", *value_names(rows)} for row in rows)
+        numbers = [number for row in rows for number in row.values() if number is not None]
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return []
+    return rows if whole and all(type(number) in (int, float) for number in numbers) else []
 
 
 def score_run(run: RunFolder) -> list[dict]:

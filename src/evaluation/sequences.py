@@ -9,10 +9,15 @@ from pathlib import Path
 from ..cameras.files.matching import images_of_cameras
 from ..cameras.files.reading import read_cameras
 from ..samples import Results, RunFolder, find_samples
-from ..utils.json_files import read_json
 from ..utils.pictures import numbered_images, read_frame, read_square, write_png
 from ..utils.progress import progress_bar
-from .comparisons import frame_numbers, has_present_path, images_by_stem, require_present_path
+from .comparisons import (
+    frame_numbers,
+    has_present_path,
+    images_by_stem,
+    read_rows,
+    require_present_path,
+)
 from .folders import groups_of, shortest_names
 from .matching import Frame, Matcher
 from .page import PageSequence, embedded, picture, write_page
@@ -203,8 +208,7 @@ def page_sequence(outcome: Outcome, pictures: dict[int, str | None] | None = Non
     if pictures is None:
         pictures = {position: embedded(image) for position, image in enumerate(images)}
     names = [image.name for image in images]
-    metrics = job.results.metrics
-    rows = read_json(metrics)["frames"] if metrics.is_file() else []
+    rows = read_rows(job.results.metrics)
     shown = PageSequence(job.name, outcome.report, outcome.scores, names, pictures, rows=rows)
     if job.run is None:
         by_stem = images_by_stem(job.true) if job.true else {}

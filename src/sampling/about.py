@@ -6,7 +6,8 @@ import numpy as np
 
 from ..cameras.spec import SamplingSpec
 from ..samples import RunFolder, Sample, numbered_images
-from ..utils.json_files import joined, read_json
+from ..utils.json_files import joined
+from .runs import read_run_settings
 
 
 def sample_lines(folder: Path) -> list[str]:
@@ -37,8 +38,8 @@ def _run_line(run: RunFolder, spec: SamplingSpec) -> str:
 
 def _method(run: RunFolder) -> str:
     """Sampler, steps, seed and weights by run.json; other systems' frames have none."""
-    record = read_json(run.settings_file) if run.settings_file.is_file() else None
-    if not isinstance(record, dict) or "sampler" not in record:
+    record = read_run_settings(run.settings_file) if run.settings_file.is_file() else {}
+    if "sampler" not in record:
         return "made with unknown settings"
     words = [str(record["sampler"])]
     words += [f"{key} {record[key]}" for key in ("steps", "seed") if key in record]

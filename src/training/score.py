@@ -29,6 +29,7 @@ from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
 from ..utils.files import from_base, instance_data_option
+from ..utils.leases import lease
 from ..utils.pictures import from_bytes
 from ..utils.precision import autocast
 from ..utils.random import generator
@@ -272,10 +273,14 @@ def train(
     logs/ TensorBoard curves and stats.jsonl. device: default a GPU if there is one. validation:
     makes, of the task and a folder, what scores the weights every `training.validate_every` steps.
     Returns the checkpoints' folder. Raises ValueError or FileNotFoundError for settings, data or
-    weights that do not fit.
+    weights that do not fit, and while another process trains there.
     """
     instance_data = Path(instance_data)
-    with flushed_denormals(), join_processes(device) as process:
+    with (
+        flushed_denormals(),
+        join_processes(device) as process,
+        lease(*[instance_data / "checkpoints"] * process.leads),
+    ):
         task = ScoreTask(config, instance_data, process)
         trainer = Trainer(task, instance_data / "checkpoints", instance_data / "logs", process)
         watched = validation and process.leads

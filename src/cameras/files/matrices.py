@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...utils.arrays import read_array
 from ...utils.json_files import number_from_json, read_json
+from ...utils.reading import check_file
 from ..geometry import OPENCV_TO_BLENDER, check_poses
 from ..paths import CameraPath
 from ..spec import poses_from_json
@@ -18,12 +20,11 @@ def matrices(path: str | Path, axes: str = "blender") -> CameraPath:
     along +z. Raises FileNotFoundError, or ValueError for anything that is not rigid.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected .npy or .json with 4x4 matrices")
-    content = None if path.suffix == ".npy" else read_json(path)
+    check_file(path, ".npy or .json with 4x4 matrices")
+    content = read_array(path) if path.suffix == ".npy" else read_json(path)
     named = content if isinstance(content, dict) else {"poses": content}
     try:
-        poses = _load_array(path) if path.suffix == ".npy" else poses_from_json(named.get("poses"))
+        poses = _numbers(content) if path.suffix == ".npy" else poses_from_json(named.get("poses"))
         check_poses(poses)
         focal_y = number_from_json(named["focal_y"], "focal_y") if "focal_y" in named else None
     except ValueError as error:
@@ -31,11 +32,7 @@ def matrices(path: str | Path, axes: str = "blender") -> CameraPath:
     return CameraPath(poses @ OPENCV_TO_BLENDER if axes == "opencv" else poses, focal_y)
 
 
-def _load_array(path: Path) -> np.ndarray:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except EOFError as error:
-        raise ValueError("an empty file") from error
+def _numbers(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "iuf":
         raise ValueError(f"an array of {array.dtype}; expected real numbers (n, 4, 4)")
     return array.astype(np.float64)

@@ -12,6 +12,8 @@ import numpy as np
 from ...cameras.files.camera import Camera
 from ...cameras.realestate10k import VIDEO_SUFFIXES, realestate10k_text
 from ...utils.files import atomic_path
+from ...utils.leases import lease
+from ...utils.reading import read_bytes
 from ..layout import Split
 
 
@@ -73,12 +75,20 @@ def write_sequence(
     """Write the video, then the text, which marks the sequence as whole.
 
     Returns whether both were there already. Raises ValueError if files of the same name have
-    another content and `force` is false.
+    another content and `force` is false, or while another process writes them.
     """
+    with lease(place.text):
+        return _write(place, suffix, text, write_video, force)
+
+
+def _write(
+    place: Place, suffix: str, text: str, write_video: Callable[[Path], object], force: bool
+) -> bool:
     video = place.video(suffix)
     other_formats = [place.video(other) for other in VIDEO_SUFFIXES if other != suffix]
     in_the_way = [path for path in other_formats if path.is_file()]
-    same_text = place.text.is_file() and place.text.read_text(encoding="utf-8") == text
+    there = place.text.is_file()
+    same_text = there and read_bytes(place.text, "a pose file") == text.encode()
     if not force:
         _refuse(in_the_way if same_text else [place.text, *in_the_way])
     with atomic_path(video) as temporary:
