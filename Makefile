@@ -4,6 +4,9 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 DEMO := $(CURDIR)/instance-data/demo
 TRAIN_DEMO := $(CURDIR)/instance-data/train-demo
+MODEL := $(CURDIR)/instance-data/model
+# Of `make model`: rooms for CPU cores, rooms-gpu for a GPU; MINUTES for each stage, if given.
+RECIPE ?= rooms
 STUDY := $(CURDIR)/instance-data/studies
 # `make study STUDY_DOCS=docs` renews the documents instead. It takes the numbers beside them, and
 # measures only those that are not there yet.
@@ -19,7 +22,7 @@ DEMO_VIDEO := rmf3qsXYfTX
 TRAIN_DEMO_SEQUENCE := 606e74efe6f4341f
 TRAIN_DEMO_VIDEO := rmk-mz-79dJ
 
-.PHONY: demo train-demo study test test-all test-slow test-slurm lint format bench trajectories
+.PHONY: demo train-demo model study test test-all test-slow test-slurm lint format bench trajectories
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -77,6 +80,11 @@ train-demo: .venv/installed
 	@echo
 	@echo "Frames: $(TRAIN_DEMO)/samples/room/samples/00000000/: images, video.mp4, contact-sheet.png"
 	@echo "Report: $(TRAIN_DEMO)/samples/room/evaluation/00000000/report.html"
+
+# A whole model of made-up rooms, from rendering to weights. A stopped run goes on.
+model: .venv/installed
+	$(BIN)/photonvs make-model --recipe $(RECIPE) --folder $(MODEL) \
+		$(if $(MINUTES),--minutes $(MINUTES))
 
 # The measurements behind docs/samplers.md and docs/conditioning.md, all anew. They take many hours,
 # and a stopped study goes on.

@@ -150,6 +150,7 @@ NOT_RUN = {
     "docs/training.md": {
         "# needs the videos of RealEstate10K and first-stage weights",
         "# needs eight GPUs, the videos of RealEstate10K and first-stage weights",
+        "# half a day on two CPU cores",
     },
     "docs/tsed.md": {"# needs your images and their cameras"},
 }
