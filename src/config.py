@@ -22,6 +22,8 @@ PRESETS = Path(__file__).parent / "configs"
 PERCEPTUAL = "lpips", "stlpips", "none"
 
 SETTINGS_BYTES = MEGABYTE // 10  # of a YAML file
+# What settings raise that have another shape, type or size than expected.
+SENSELESS = (OmegaConfBaseException, ValueError, TypeError, ArithmeticError, RecursionError)
 
 Settings = TypeVar("Settings")
 
@@ -229,7 +231,7 @@ def settings_from_dict(kind: type[Settings], settings: object) -> Settings:
         raise ValueError(f"settings: expected a dict, found {type(settings).__name__}")
     try:
         return _merge(kind, OmegaConf.create(settings))
-    except (OmegaConfBaseException, ValueError) as error:
+    except SENSELESS as error:
         raise ValueError(f"settings: {_one_line(error)}") from error
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from .utils.checks import check_above_zero, check_one_of
 
+LARGEST = 8192  # pixels, of a frame's side: what a file of weights can make a computer hold
 GROUPS = 32  # of every group normalization of the first stage
 # How training weights the loss, by how it draws noise levels, where nothing else is said.
 LOSS_WEIGHTINGS = {"uniform": "published", "lognormal": "edm"}
@@ -41,10 +42,10 @@ class FirstStageConfig:
                     f"first_stage.channels {self.channels} times first_stage.channel_multipliers "
                     f"{self.channel_multipliers}: expected multiples of {GROUPS}"
                 )
-        if self.image_size < 1 or self.image_size % self.shrinkage:
+        if not 1 <= self.image_size <= LARGEST or self.image_size % self.shrinkage:
             raise ValueError(
                 f"first_stage.image_size {self.image_size}: expected a multiple of "
-                f"{self.shrinkage}, a latent pixel's side"
+                f"{self.shrinkage}, a latent pixel's side, up to {LARGEST}"
             )
 
     @property

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from .cameras.spec import SamplingSpec, read_spec, spec_differs, write_spec
 from .utils.files import atomic_path, refuse_overwriting
+from .utils.images import IMAGE_SUFFIXES, numbered_images, read_frame
 from .utils.json_files import joined
 from .utils.leases import lease
-from .utils.pictures import IMAGE_SUFFIXES, numbered_images, read_frame
 from .utils.reading import MEGABYTE, read_bytes
 
 SPEC = "sampling-spec.json"
@@ -76,7 +76,7 @@ class Sample:
 
     def free_run_number(self) -> int:
         """One more than the highest run number."""
-        names = [path.name for path in (self.directory / "samples").iterdir()]
+        names = [path.name for path in self.directory.glob("samples/*")]
         return 1 + max((int(name) for name in names if name.isdecimal()), default=-1)
 
     def given_images(self, spec: SamplingSpec) -> dict[int, Path]:

@@ -54,6 +54,14 @@ def test_first_stages(told, tmp_path):
     assert f"{sum(one.numel() for one in state.values()) / 1e6:.3g} million parameters" in said
 
 
+@pytest.mark.parametrize("key", ["state_dict", "first_stage", "score_sde_model"])
+def test_weights_of_another_project_are_not_taken_for_ours(tmp_path, key):
+    foreign = {"encoder.conv_in.weight": torch.zeros(4), "logit_scale": torch.zeros(1)}
+    save_checkpoint(tmp_path / "its.ckpt", {key: foreign, "epoch": 3})
+    with pytest.raises(ValueError, match="its.ckpt: a checkpoint, but without weights of photonvs"):
+        main([str(tmp_path / "its.ckpt")])
+
+
 def test_training_and_its_data(told, tmp_path):
     footage = training_task.write_footage(tmp_path / "data")
     words = training_task.settings(footage)
@@ -75,7 +83,9 @@ def test_training_and_its_data(told, tmp_path):
 def test_chunks(told, tmp_path):
     times, poses = np.arange(4) * 100_000, np.tile(np.eye(4), (4, 1, 1))
     images = np.zeros((4, 24, 32, 3), np.uint8)
-    record = make_record("a" * 16, "https://x/watch?v=v", times, poses, (0.675, 0.9), images)
+    record = make_record(
+        "a" * 16, "https://x/watch?v=v", times, poses, (0.675, 0.9, 0.5, 0.5), images
+    )
     save_chunk(tmp_path / "chunks" / "000000.torch", [record])
     said = told(tmp_path / "chunks")
     assert "1 files" in said and "frames of 32 x 24" in said and "poses: 4, from 4 to 4" in said

@@ -170,11 +170,11 @@ def poses_from_json(value: object) -> np.ndarray:
     Whether they are rigid is for `check_poses`.
     """
     matrices = list_from_json(value, "poses", "4x4 matrices")
-    poses = [_matrix_from_json(matrix, f"pose {index}") for index, matrix in enumerate(matrices)]
+    poses = [matrix_from_json(matrix, f"pose {index}") for index, matrix in enumerate(matrices)]
     return np.array(poses, dtype=np.float64).reshape(-1, 4, 4)
 
 
-def _matrix_from_json(value: object, where: str) -> list[list[float]]:
+def matrix_from_json(value: object, where: str) -> list[list[float]]:
     expected = "4 rows of 4 numbers"
     rows = [list_from_json(row, where, expected) for row in list_from_json(value, where, expected)]
     lengths = [len(row) for row in rows]

@@ -16,6 +16,9 @@ from ..utils.terminal import PrintableStream, printable
 
 # Name -> what it does. The file has the same name, with underscores.
 COMMANDS = {
+    "run": "make a video from one photo, in one line",
+    "view": "open a page in the browser: steer, generate, look",
+    "gallery": "write one page of many samples",
     "make-trajectory": "write a camera path beside a photo",
     "sample-trajectory": "make the frames that a camera moving along a path sees",
     "compute-tsed": "score how well frames agree with their cameras",

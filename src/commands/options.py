@@ -15,6 +15,7 @@ from ..utils.precision import PRECISIONS
 if TYPE_CHECKING:
     from ..config import Config
     from ..models.model import Model
+    from ..sampling.runs import Run
 
 
 def add_instance_data(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,24 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of all data (default: %(default)s)",
     )
+
+
+def add_shape(parser: argparse.ArgumentParser) -> None:
+    """--shape, of frames with another shape than their cameras' images."""
+    text = (
+        "what frames show that have another shape than their cameras' images. "
+        "cropped: the centre. squashed: all of it (default: such frames are refused)"
+    )
+    parser.add_argument("--shape", choices=("cropped", "squashed"), help=text)
+
+
+def add_axes(parser: argparse.ArgumentParser) -> None:
+    """--axes, of the commands that read cameras."""
+    text = (
+        "of the cameras of plain matrices. blender: x right, y up, looking along -z. opencv: x "
+        "right, y down, looking along +z (default: %(default)s)"
+    )
+    parser.add_argument("--axes", choices=("blender", "opencv"), default="blender", help=text)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -122,6 +141,16 @@ def open_chosen(options: argparse.Namespace, instance_data: Path) -> "Model":
     text = f"weights: {model.file}, {provenance(model.file)}"
     print(text if options.checkpoint else f"{text} (others: --checkpoint FILE)", flush=True)
     return model
+
+
+def warn_of_wide_paths(model: "Model", runs: list["Run"]) -> None:
+    """Print a line for each sample whose path goes beyond what the model learnt."""
+    from ..cameras.motion import warning
+
+    specs = {run.place.sample.directory: run.spec for run in runs if not run.complete()}
+    for folder, spec in specs.items():
+        if model.motion and (text := warning(model.motion, spec)):
+            print(f"{folder}: {text}", file=sys.stderr, flush=True)
 
 
 def add_method(parser: argparse.ArgumentParser, seed: bool = True) -> None:

@@ -7,6 +7,7 @@ that, training reads single images, whatever the size of the chunks.
 import json
 import math
 import shutil
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -15,21 +16,22 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from ..cameras.realestate10k import VideoPoses
 from ..utils.arrays import read_array
 from ..utils.files import atomic_path, sweep, temporary_beside
 from ..utils.json_files import read_json
 from ..utils.leases import lease
+from ..utils.progress import progress_bar
 from .chunk_files import Record, chunk_paths, decode, read_chunk
 from .pairs import FramePairs
 from .poses import load_poses, save_poses
 from .video import crop_and_resize
 
 INDEX = "photonvs-index"  # folder beside the chunks
-FORMAT = 1  # of the index
-PLACE_TYPE = np.dtype([("chunk", "<i4"), ("offset", "<i8"), ("size", "<i4")])
+FORMAT = 2  # of the index
+# Of an image: the number of its chunk, where its bytes lie there, and their CRC-32.
+PLACE_TYPE = np.dtype([("chunk", "<i4"), ("offset", "<i8"), ("size", "<i4"), ("checksum", "<u4")])
 
 
 class ChunkIndex:
@@ -73,15 +75,22 @@ class ChunkIndex:
         """
         images = []
         for frame in frames:
-            chunk, offset, size = self._places[self._starts[number] + frame].tolist()
+            chunk, *place = self._places[self._starts[number] + frame].tolist()
             path = self.folder / self.names[chunk]
             try:
-                encoded = np.fromfile(path, np.uint8, size, offset=offset)
-                images.append(decode(encoded))
+                images.append(decode(_read_bytes(path, *place)))
             except ValueError as error:
                 where = f"sequence {self.poses.id_of(number)}, frame {frame}"
                 raise ValueError(f"{path}: {where}: {error}") from error
         return images
+
+
+def _read_bytes(path: Path, offset: int, size: int, checksum: int) -> np.ndarray:
+    """A part of a file, (size,) uint8; raises ValueError for one that has changed."""
+    found = np.fromfile(path, np.uint8, size, offset=offset)
+    if zlib.crc32(found) != checksum:
+        raise ValueError("its bytes have changed since the index was made; copy the chunk again")
+    return found
 
 
 def poses_path(folder: str | Path) -> Path:
@@ -102,20 +111,22 @@ def _write_index(folder: Path, chunks: list[list]) -> None:
     """Read the cameras of all chunks and write the index, whole or not at all."""
     sweep(folder, INDEX, age=0)  # of a process that was killed
     records: dict[str, tuple[int, Record]] = {}
-    for number, (name, _) in enumerate(tqdm(chunks, unit=" chunks", desc=f"indexing {folder}")):
-        for record in read_chunk(folder / name):
-            if record.key in records:
-                other = chunks[records[record.key][0]][0]
-                raise ValueError(f"{folder}: sequence {record.key} is in {other} and in {name}")
-            if len(record.sequence) > 1:
-                records[record.key] = number, record
+    with progress_bar(len(chunks), f"indexing {folder}", " chunks") as bar:
+        for number, (name, _) in enumerate(chunks):
+            for record in read_chunk(folder / name):
+                if record.key in records:
+                    other = chunks[records[record.key][0]][0]
+                    raise ValueError(f"{folder}: sequence {record.key} is in {other} and in {name}")
+                if len(record.sequence) > 1:
+                    records[record.key] = number, record
+            bar.update()
     new = temporary_beside(folder / INDEX)
     try:
         save_poses(
             new / "poses.npy", {key: record.sequence for key, (_, record) in records.items()}
         )
         places = [
-            (number, image.offset, image.size)
+            (number, image.offset, image.size, image.checksum)
             for number, record in (records[key] for key in sorted(records, key=str.encode))
             for image in record.images
         ]
@@ -165,6 +176,10 @@ class ChunkVideo:
             for number in numbers
             for frame, time in enumerate(chunks.poses.sequence(number).timestamps.tolist())
         }
+
+    def times(self) -> list[int]:
+        """The times of all its frames in order, microseconds."""
+        return sorted(self._places)
 
     def read(self, timestamps: Iterable[int]) -> np.ndarray:
         """The frames of poses, (n, height, width, 3) uint8; raises ValueError or OSError."""

@@ -16,7 +16,8 @@ from ..diffusion.registry import find_sampler
 from ..diffusion.sde import VarianceExploding
 from ..models.denoiser import Denoiser
 from ..utils.distributed import device_of
-from ..utils.pictures import read_square, to_frame, to_tensor
+from ..utils.images import read_square
+from ..utils.pictures import to_frame, to_tensor
 from ..utils.random import generator
 from .drawing import Drawing, Frame
 from .method import Method

@@ -19,8 +19,9 @@ from ..cameras.spec import SamplingSpec, write_spec
 from ..samples import SPEC, RunFolder, Sample
 from ..utils.arrays import read_array
 from ..utils.files import atomic_path, fingerprint
+from ..utils.images import read_frame
 from ..utils.json_files import read_json, shown
-from ..utils.pictures import read_frame, write_contact_sheet, write_png, write_video
+from ..utils.pictures import write_contact_sheet, write_png, write_video
 
 PREVIEW_SECONDS = 5.0  # between two contact sheets of a run that is being made
 

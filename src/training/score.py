@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from ..diffusion.sde import (
 )
 from ..model_config import ModelConfig
 from ..models import Denoiser, build_denoiser, load_denoiser, open_first_stage
+from ..models.motion import KEY as MOTION_KEY
 from ..utils.checks import differences
 from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
@@ -105,6 +107,7 @@ class ScoreTask:
         denoiser = _first_denoiser(model, from_base(config.training.initial_weights))
         self.network = self.denoiser = denoiser.to(process.device).train()
         self.title = f"a score network on {self.dataset.title}"
+        self.motion = self.dataset.motion()
         parameters = [one for one in self.denoiser.parameters() if one.requires_grad]
         fused = process.device.type == "cuda"
         rate = config.training.learning_rate
@@ -152,11 +155,12 @@ class ScoreTask:
         return {"loss": loss.detach(), "sigma": drawn.sigma, "replaced": batch["replaced"]}
 
     def state_dict(self) -> dict:
-        """The published checkpoint's keys."""
+        """The published checkpoint's keys, and the motion of the training pairs."""
         return {
             "score_sde_model": self.denoiser.state_dict(),
             "ema": self.ema.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            MOTION_KEY: asdict(self.motion),
         }
 
     def load_state_dict(self, state: dict) -> None:

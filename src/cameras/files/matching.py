@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from ...utils.files import natural_order
-from ...utils.pictures import IMAGE_SUFFIXES
+from ...utils.images import IMAGE_SUFFIXES, find_images
 from .camera import Camera
 
 
@@ -18,10 +17,7 @@ def images_of_cameras(cameras: list[Camera], folder: Path) -> tuple[list[Path], 
         raise FileNotFoundError(
             f"{folder}: no such folder; expected the frames of {len(cameras)} cameras"
         )
-    images = sorted(
-        (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES),
-        key=natural_order,
-    )
+    images = find_images(folder)
     found = [_image_of(camera, folder, images) for camera in cameras]
     named = [path for path in found if path is not None]
     if len(set(named)) < len(named):

@@ -47,22 +47,14 @@ class Place:
 
 
 def pose_text(
-    place: Place,
-    cameras: list[Camera],
-    timestamps: list[int],
-    size: tuple[int, int],
-    kept: float = 1.0,
+    place: Place, cameras: list[Camera], timestamps: list[int], size: tuple[int, int]
 ) -> str:
     """RealEstate10K's text, with numbers to the last bit.
 
-    timestamps: microseconds, one a camera. size: (height, width) of the cameras' images.
-    kept: the fraction of their width, about the middle, that the video shows.
+    cameras: of the video's frames, of `size` (height, width). timestamps: microseconds, one a
+    camera.
     """
-    lenses = []
-    for camera in cameras:
-        focal_y, focal_x = camera.focal_lengths(size)
-        x, y = camera.principal
-        lenses.append((focal_x / kept, focal_y, 0.5 + (x - 0.5) / kept, y))
+    lenses = [(*camera.focal_lengths(size)[::-1], *camera.principal) for camera in cameras]
     # .invalid leads nowhere (RFC 2606): the downloader cannot fetch a stranger's video instead.
     url = f"https://own-footage.invalid/{quote(place.name, safe='')}?v={place.video_id}"
     poses = np.stack([camera.pose for camera in cameras])

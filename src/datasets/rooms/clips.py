@@ -7,20 +7,18 @@ room's floor centred on the origin.
 
 import base64
 import hashlib
-import multiprocessing
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
 from ...cameras.realestate10k import realestate10k_text
 from ...utils.files import atomic_path
+from ...utils.parallel import in_processes
 from ...utils.video_writing import encode_h264
 from .render import Renderer
 from .scene import Room, furnish
@@ -197,19 +195,9 @@ def video_rate(frames_per_second: float) -> Fraction:
 def make_clips(clips: list[Clip], data: Path, depth: bool = False, workers: int = 1) -> int:
     """Write clips, several at a time in processes of their own; how many were not there before."""
     clips = sorted(clips, key=lambda clip: clip.room)  # a process keeps the room of its last clip
-    progress = tqdm(total=len(clips), unit="clip")
     made = 0
-    with (
-        progress,
-        ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), cv2.setNumThreads, (1,)
-        ) as pool,
-    ):
-        futures = [pool.submit(make_clip, clip, data, depth) for clip in clips]
-        try:
-            for future in as_completed(futures):
-                made += future.result()
-                progress.update()
-        finally:
-            pool.shutdown(cancel_futures=True)  # after an error, don't render the rest first
+    with tqdm(total=len(clips), unit="clip") as progress:
+        for _, new in in_processes(make_clip, [(clip, data, depth) for clip in clips], workers):
+            made += new
+            progress.update()
     return made
