@@ -9,7 +9,8 @@ MODEL := $(CURDIR)/instance-data/model
 RECIPE ?= rooms
 STUDY := $(CURDIR)/instance-data/studies
 # `make study STUDY_DOCS=docs` renews the documents instead. It takes the numbers beside them, and
-# measures only those that are not there yet.
+# measures only those that are not there yet. CHECKPOINT and FEW_STEP are weights other than the
+# shipped ones, and their few-step form.
 STUDY_DOCS ?= $(STUDY)/docs
 SHIPPED := $(CURDIR)/src/shipped/rooms-denoiser.safetensors
 DEMO_MINUTES ?= 6
@@ -107,8 +108,10 @@ study: .venv/installed-test
 	$(BIN)/python dataset-data/extract-poses.py test --data $(STUDY)/data
 	$(BIN)/python dataset-data/extract-poses.py test --data $(STUDY)/long
 	$(BIN)/python studies/samplers.py --train $(STUDY)/data/train --test $(STUDY)/data/test \
-		--docs $(STUDY_DOCS)
-	$(BIN)/python studies/conditioning.py --data $(STUDY)/long/test --docs $(STUDY_DOCS)
+		--long $(STUDY)/long/test $(if $(FEW_STEP),--few-step $(FEW_STEP)) \
+		$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) --docs $(STUDY_DOCS)
+	$(BIN)/python studies/conditioning.py --data $(STUDY)/long/test \
+		$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) --docs $(STUDY_DOCS)
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest -m "not slow and not slurm"

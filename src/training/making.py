@@ -25,13 +25,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from ..config import Config
 from ..datasets.latents import LatentCache
 from ..datasets.rooms.varied.shots import Shot, make_chunks
-from ..models import load_denoiser, load_first_stage, save_weights
+from ..models import load_first_stage
 from ..models.choosing import follow_first_stage
+from ..models.export import export_weights
 from ..models.places import OWN_FIRST_STAGE
 from ..utils.checkpoint import list_checkpoints, own_step
 from ..utils.distributed import choose_device
@@ -207,8 +206,8 @@ class Maker:
         share = (part + 1) / self.recipe.parts
         config = self._score_config(part)
         self._train(name, config, self.recipe.minutes.score, run, folder, share)
-        if part == self.recipe.parts - 1:
-            self._write_denoiser(folder, self.folder / "score.safetensors")
+        if part == self.recipe.parts - 1 and not (self.folder / "score.safetensors").is_file():
+            _export(folder, self.folder / "score.safetensors")
 
     def _train_few_step(self) -> None:
         """Tune the score network for few evaluations, on the last part."""
@@ -258,21 +257,19 @@ class Maker:
 
     # Results
 
-    def _write_denoiser(self, folder: Path, path: Path, **options: object) -> None:
-        """The averaged weights of a training's newest checkpoint."""
-        if not path.is_file():
-            denoiser = load_denoiser(list_checkpoints(folder / "checkpoints")[-1])
-            save_weights(path, denoiser, **options)
-
     def _export(self) -> None:
         """Both networks and their first stage, in half precision."""
-        weights, options = self.folder / "weights", {"dtype": torch.float16}
-        named = options | {"first_stage_file": OWN_FIRST_STAGE}
-        self._write_denoiser(self.folder / "score", weights / "score.safetensors", **named)
-        self._write_denoiser(self.folder / "few-step", weights / "denoiser.safetensors", **named)
-        if not (weights / OWN_FIRST_STAGE).is_file():
-            first_stage = load_first_stage(self._first_stage_weights)
-            save_weights(weights / OWN_FIRST_STAGE, first_stage, **options)
+        weights = self.folder / "weights"
+        for name, folder in (("score", "score"), ("denoiser", "few-step")):
+            if not (weights / f"{name}.safetensors").is_file():
+                first_stage = weights / OWN_FIRST_STAGE
+                options = {"half": True, "first_stage": first_stage}
+                _export(self.folder / folder, weights / f"{name}.safetensors", **options)
+
+
+def _export(folder: Path, path: Path, **options: object) -> None:
+    """Write the averaged weights of the newest checkpoint in `folder`."""
+    export_weights(list_checkpoints(folder / "checkpoints")[-1], path, folder, **options)
 
 
 def _step(folder: Path) -> int:

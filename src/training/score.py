@@ -101,13 +101,13 @@ class ScoreTask:
         first_stage = open_first_stage(config.first_stage, weights, instance_data)
         self.first_stage = first_stage.to(process.device)
         self.dataset = open_dataset(config, first_stage_fingerprint(self.first_stage))
-        if config.data.on_device:
-            self.dataset = DevicePairs(self.dataset, process.device)
         torch.manual_seed(config.training.seed)  # of the first weights
         denoiser = _first_denoiser(model, from_base(config.training.initial_weights))
         self.network = self.denoiser = denoiser.to(process.device).train()
         self.title = f"a score network on {self.dataset.title}"
         self.motion = self.dataset.motion()
+        if config.data.on_device:
+            self.dataset = DevicePairs(self.dataset, process.device)
         parameters = [one for one in self.denoiser.parameters() if one.requires_grad]
         fused = process.device.type == "cuda"
         rate = config.training.learning_rate
