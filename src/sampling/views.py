@@ -138,15 +138,16 @@ def mean_score(
     """
     counts = torch.tensor(views.counts, device=x.device)
     x = x.repeat_interleave(counts, dim=0)
+    sigmas = sigma.expand(len(x))
     with autocast(x.device, method.precision):
         if views.given is not None:
-            scores = [denoiser.score_given(x, sigma, views.given).float()]
+            scores = [denoiser.score_given(x, sigmas, views.given).float()]
         else:
-            inputs = x, views.latents, views.sigmas, *views.rays
+            inputs = x, views.latents, sigmas, views.sigmas, *views.rays
             parts = zip(*(tensor.split(batch_size) for tensor in inputs), strict=True)
             scores = [
-                denoiser.score(part_x, part_views, sigma, tuple(rays), sigma_cond).float()
-                for part_x, part_views, sigma_cond, *rays in parts
+                denoiser.score(part_x, part_views, level, tuple(rays), cond_level).float()
+                for part_x, part_views, level, cond_level, *rays in parts
             ]
     if max(views.counts) == 1:
         return torch.cat(scores)
