@@ -107,21 +107,17 @@ class Maker:
 
     def _render(self, split: str, part: int, count: int) -> None:
         """Render rooms of a split; those that are there are kept."""
-        recipe = self.recipe
-        first = part * recipe.rooms
-        shots = [
-            Shot(split, self.seed, number, recipe.frames, recipe.size)
-            for number in range(first, first + count)
-        ]
+        recipe, first = self.recipe, part * self.recipe.rooms
+        numbers = range(first, first + count)
+        shots = [Shot(split, self.seed, n, recipe.frames, recipe.size) for n in numbers]
         folder = self._chunks(part) if split == "train" else self.folder / "chunks" / split
         chunks = -(-count // recipe.chunk_rooms)
         if len(list(folder.glob("[!.]*.torch"))) < chunks or not (folder / "index.json").is_file():
             make_chunks(folder, shots, recipe.chunk_rooms, self.workers)
 
     def _render_first(self) -> None:
-        """Test rooms, and as many rooms as there is time for; a chunk a process tells the speed."""
+        """As many rooms as there is time for; the first chunk of each process tells the speed."""
         recipe, part, name = self.recipe, 0, "rooms 0"
-        self._render("test", part, recipe.test_rooms)
         if name not in self.planned:
             tried = min(recipe.rooms, recipe.chunk_rooms * self.workers)
             started = time.monotonic()
@@ -161,11 +157,12 @@ class Maker:
     # Networks
 
     def _make_first_stage(self) -> None:
-        """Copy the weights that were given, or train."""
+        """Copy the weights that were given, or train, watched on test rooms."""
         if self.first_stage:
             if not self._first_stage_weights.is_file():
                 shutil.copyfile(self.first_stage, self._first_stage_weights)
             return
+        self._render("test", 0, self.recipe.test_rooms)
         config = self.recipe.first_stage.load(
             f"data.chunks={self._chunks(0)}", f"data.validation={self.folder}/chunks/test"
         )
