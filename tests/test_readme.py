@@ -92,6 +92,16 @@ PROMISES = {
             says="SSIM"
         ),
     },
+    "docs/own-data.md": {
+        "photonvs export-cameras instance-data/splat/my-room -o samples/my-room --format "
+        "transforms": Promise(
+            (
+                "instance-data/splat/my-room/transforms.json",
+                "instance-data/splat/*/images/0019.png",
+            ),
+            "20 cameras with images",
+        ),
+    },
     "docs/sampling.md": {
         "photonvs run my-photo.jpg --path orbit -o samples/my-room": drawn("my-room", 20),
         "photonvs make-trajectory orbit --image my-photo.jpg -o samples/my-room": drawn(
@@ -149,6 +159,7 @@ NOT_RUN = {
         "# needs the clips and the protocol above",
         "# needs frames of another system",
     },
+    "docs/own-data.md": {"# in Blender's Python"},
     "docs/model-card.md": {"# many hours on two CPU cores", "# some minutes on two CPU cores"},
     "docs/slurm.md": {"# needs Slurm and GPUs"},
     "docs/training.md": {

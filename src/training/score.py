@@ -169,6 +169,18 @@ class ScoreTask:
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
 
+    def blank_loss(self) -> Tensor:
+        """The loss of one blank pair; frames are encoded as they are in a step."""
+        settings, device = self.config, self.process.device
+        latent = torch.zeros(1, *settings.model.latent_shape, device=device)
+        if settings.data.latents is None:
+            images = torch.zeros(2, 3, *[settings.first_stage.image_size] * 2, device=device)
+            with torch.no_grad():
+                self.first_stage.encode(images)
+        pose, one = torch.eye(4, device=device)[None], torch.ones(1, device=device)
+        cameras = {"target_pose": pose, "cond_pose": pose, "focal_y": one}
+        return PairLoss(self.denoiser)(latent, latent, latent, one, cameras).mean()
+
     def pictures(self) -> dict[str, Tensor]:
         """Given, generated and true frames of the first samples, with the averaged weights."""
         if self.config.data.on_device:
