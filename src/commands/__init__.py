@@ -25,6 +25,7 @@ COMMANDS = {
     "draw-epipolar": "draw two frames with their matches and epipolar lines",
     "evaluate": "compare frames with true ones, or carry out a protocol",
     "make-protocol": "pin the sequences and frames of an evaluation",
+    "make-model": "make a whole model of made-up rooms",
     "make-rooms": "render video clips of made-up rooms, with their cameras",
     "download-videos": "fetch the videos of RealEstate10K",
     "convert-sequence": "convert posed images or a posed video of your own",

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ..config import Config, settings_from_dict
+from ..datasets.device_pairs import DevicePairs
 from ..utils.checkpoint import (
     FORMAT,
     checkpoint_name,
@@ -203,9 +204,12 @@ class Trainer:
         # range of numbers a part.
         last = first + (settings.steps - self.step) * settings.batch_size
         parts = range(first, last, count * self.part)
+        numbers = (range(start, start + self.part) for start in parts)
+        if isinstance(self.task.dataset, DevicePairs):
+            return map(self.task.dataset.batch, numbers)
         loader = DataLoader(
             NumberedSamples(self.task.dataset),
-            batch_sampler=(range(start, start + self.part) for start in parts),
+            batch_sampler=numbers,
             num_workers=workers,
             pin_memory=self.process.device.type == "cuda",
             prefetch_factor=2 if workers else None,
