@@ -19,7 +19,7 @@ DEMO_VIDEO := rmf3qsXYfTX
 TRAIN_DEMO_SEQUENCE := 606e74efe6f4341f
 TRAIN_DEMO_VIDEO := rmk-mz-79dJ
 
-.PHONY: demo train-demo study test test-all test-slow test-slurm lint format bench trajectories
+.PHONY: demo view train-demo study test test-all test-slow test-slurm lint format bench trajectories
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -55,6 +55,14 @@ demo: .venv/installed
 	@echo "A walk:  $(DEMO)/samples/walk/samples/00000000/: images, video.mp4, contact-sheet.png"
 	@echo "A pan:   $(DEMO)/samples/pan/samples/00000000/: the same"
 	@echo "Report:  $(DEMO)/samples/walk/evaluation/00000000/report.html"
+
+# The page in the browser; make view PHOTO=my-photo.jpg begins with a photo.
+view: .venv/installed-view
+	$(BIN)/photonvs view $(PHOTO)
+
+.venv/installed-view: .venv/installed
+	$(PIP_INSTALL) -e ".[view]"
+	@touch $@
 
 # Footage of rooms, a small model trained on it, and the frames that it makes along a path.
 # Run again, it trains on.

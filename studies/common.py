@@ -22,7 +22,7 @@ from photonvs.samples import Sample, find_samples
 from photonvs.sampling.method import Method
 from photonvs.utils.distributed import choose_device
 from photonvs.utils.files import BASE, atomic_path, fingerprint
-from photonvs.utils.pictures import read_frame
+from photonvs.utils.images import read_frame
 
 DRAWS = 200  # bootstrap draws of a distance between sets of images
 BATCH = 64  # pairs of frame and view at once

@@ -57,7 +57,7 @@ class GaussianDenoiser(nn.Module):
             x_cond + sum(embedding.mean(dim=(1, 2, 3), keepdim=True) for embedding in rays)
         )
 
-    def score(self, x, x_cond, sigma, rays):
+    def score(self, x, x_cond, sigma, rays, sigma_cond=None):
         assert sigma.shape == (len(x),) and len(x_cond) == len(rays[0]) == len(rays[1]) == len(
             rays[2]
         ) == len(x)

@@ -53,9 +53,9 @@ def bad(entry: dict[str, object], **changes: object) -> dict[str, object]:
     "changes, message",
     [
         ({"images": None}, "it has no 'images'"),
-        ({"key": 7}, "its key is '7', expected letters, digits"),
-        ({"key": "../../x"}, r"its key is '../../x', expected letters, digits"),
-        ({"key": "a\x1b[31m"}, "its key is 'a.x1b.31m', expected letters, digits"),
+        ({"key": 7}, "key 7: expected a plain name"),
+        ({"key": "../../x"}, "expected a plain name"),
+        ({"key": "a\x1b[31m"}, "expected a plain name"),
         ({"timestamps": torch.zeros(3, dtype=torch.int64)}, "4 images, timestamps"),
         ({"cameras": torch.full((4, 18), torch.nan)}, "a camera is not finite"),
         ({"cameras": torch.zeros(4, 18)}, "no rotation or no focal length"),

@@ -16,7 +16,8 @@ from photonvs.cameras.spec import read_spec
 from photonvs.commands.make_trajectory import main
 from photonvs.datasets.video import crop_and_resize, read_frames
 from photonvs.samples import Sample
-from photonvs.utils.pictures import png_bytes, read_frame
+from photonvs.utils.images import read_frame
+from photonvs.utils.pictures import png_bytes
 
 CUSTOM = ROOT / "custom-trajectories"
 

@@ -62,7 +62,7 @@ PROMISES = {
         ),
         "photonvs make-trajectory dolly:0.5 pan:20 --smooth --image my-photo.jpg "
         "-o samples/walk": drawn("walk", 20),
-        "photonvs make-trajectory matrices custom-trajectories/pan.json --image my-photo.jpg "
+        "photonvs make-trajectory cameras custom-trajectories/pan.json --image my-photo.jpg "
         "-o samples/pan": drawn("pan", 10),
         "photonvs compute-tsed -o samples/my-room": scored(f"{MY_ROOM}/evaluation/00000000"),
         f"photonvs compute-tsed --images {DEMO}/samples/walk/samples/00000000/images \\": scored(
@@ -93,6 +93,7 @@ PROMISES = {
         ),
     },
     "docs/sampling.md": {
+        "photonvs run my-photo.jpg --path orbit -o samples/my-room": drawn("my-room", 20),
         "photonvs make-trajectory orbit --image my-photo.jpg -o samples/my-room": drawn(
             "my-room", 20
         ),
@@ -115,6 +116,9 @@ PROMISES = {
         ),
         "photonvs export-weights instance-data/small/model.safetensors --instance-data "
         "instance-data/small": Promise(("instance-data/small/model.safetensors",)),
+    },
+    "docs/viewer.md": {
+        "photonvs gallery": Promise(("instance-data/gallery.html",), "gallery.html"),
     },
     "docs/tsed.md": {
         "photonvs compute-tsed -o samples/my-room                          "
@@ -154,6 +158,7 @@ NOT_RUN = {
         "# needs the videos of RealEstate10K and first-stage weights",
         "# needs eight GPUs, the videos of RealEstate10K and first-stage weights",
     },
+    "docs/viewer.md": {"# needs the extra `view`; serves a page until Ctrl-C"},
     "docs/tsed.md": {"# needs your images and their cameras"},
 }
 

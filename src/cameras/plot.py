@@ -9,20 +9,32 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..utils.files import atomic_path
+from .motion import steps_and_turns
 from .spec import SamplingSpec
 
 
 def describe(spec: SamplingSpec) -> str:
     """One line: the number of frames, the given ones, the path's length, its largest steps."""
-    lengths = np.linalg.norm(np.diff(spec.poses[:, :3, 3], axis=0), axis=1)
-    rotations = spec.poses[:, :3, :3]
-    traces = np.einsum("nij,nij->n", rotations[1:], rotations[:-1])  # of the turn between frames
-    degrees = np.degrees(np.arccos(np.clip((traces - 1) / 2, -1, 1)))
+    sizes = path_sizes(spec.poses)
     given = ", ".join(str(index) for index in spec.given)
     return (
-        f"{len(spec.poses)} frames, given: {given}; path length {lengths.sum():.3g}, "
-        f"largest step {lengths.max(initial=0):.3g} and {degrees.max(initial=0):.3g} degrees"
+        f"{len(spec.poses)} frames, given: {given}; path length {sizes.length:.3g}, "
+        f"largest step {sizes.step:.3g} and {sizes.turn:.3g} degrees"
     )
+
+
+class PathSizes(NamedTuple):
+    """How far a path goes."""
+
+    length: float
+    step: float  # the largest from frame to frame
+    turn: float  # the largest from frame to frame, degrees
+
+
+def path_sizes(poses: np.ndarray) -> PathSizes:
+    """Of poses (n, 4, 4), in their unit."""
+    lengths, degrees = steps_and_turns(poses[:-1], poses[1:])
+    return PathSizes(lengths.sum(), lengths.max(initial=0), degrees.max(initial=0))
 
 
 class Side(NamedTuple):

@@ -12,8 +12,13 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from ..utils.terminal import PrintableStream, printable
+
 # Name -> what it does. The file has the same name, with underscores.
 COMMANDS = {
+    "run": "make a video from one photo, in one line",
+    "view": "open a page in the browser: steer, generate, look",
+    "gallery": "write one page of many samples",
     "make-trajectory": "write a camera path beside a photo",
     "sample-trajectory": "make the frames that a camera moving along a path sees",
     "compute-tsed": "score how well frames agree with their cameras",
@@ -52,6 +57,7 @@ def run_main(main: Callable[[], object]) -> None:
     a defect of ours and keeps its traceback.
     """
     program = Path(sys.argv[0]).name
+    sys.stdout, sys.stderr = PrintableStream(sys.stdout), PrintableStream(sys.stderr, True)
     # Threads that wait sleep, unless the user wants otherwise. Beside other programs, spinning ones
     # make small networks several times slower. Torch reads this when it is imported, later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -69,5 +75,7 @@ def _message(error: Exception) -> str:
     """The error as one line; an operating system's error names its file."""
     if isinstance(error, OSError) and error.strerror:
         name = error.filename2 or error.filename  # of a renaming: the new name
-        return f"{name}: {error.strerror}" if name else error.strerror
-    return " ".join(str(error).split())
+        text = f"{name}: {error.strerror}" if name else error.strerror
+    else:
+        text = str(error)
+    return printable(" ".join(text.split()))

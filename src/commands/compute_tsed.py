@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..evaluation.registry import FIRST_FRAMES, MATCHERS, T_MATCHES, open_matcher
 from ..utils.files import atomic_path
-from .options import add_instance_data
+from .options import add_instance_data, add_shape
 
 if TYPE_CHECKING:
     from ..evaluation.sequences import Outcome
@@ -29,7 +29,11 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         jobs = folder_jobs(options.images, options.poses, options.true or (), options.results)
     settings = Settings(
-        open_matcher(options.matcher), options.t_error, options.t_matches, options.first_frame
+        open_matcher(options.matcher),
+        options.t_error,
+        options.t_matches,
+        options.first_frame,
+        options.shape,
     )
     outcomes = score_sequences(jobs, settings, options.workers, pages=not options.no_page)
     _print_results(outcomes, options.summary)
@@ -97,6 +101,7 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
         "transforms.json (nerfstudio, Blender), or a RealEstate10K text file"
     )
     add("--poses", nargs="+", type=Path, metavar="FILE", help=text)
+    add_shape(parser)
     text = (
         "with --images: where the results go, in a folder named like the sequence (default: "
         "evaluation, beside the images)"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..evaluation.registry import MATCHERS, open_matcher
 from ..utils.files import atomic_path
-from .options import add_instance_data
+from .options import add_instance_data, add_shape
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
         poses, images, results = run.spec_file, run.images, run.results.folder
     else:
         poses, images, results = options.poses, options.images, Path()
-    cameras = read_cameras(poses)
+    cameras = read_cameras(poses, images, distorted=True)
     paths, _ = images_of_cameras(cameras, images)
     first, second = options.frames
     if not {first, second} <= set(range(len(cameras))) or first == second:
@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
         (cameras[first], cameras[second]),
         open_matcher(options.matcher),
         options.lines,
+        options.shape,
     )
     target = options.figure or results / f"epipolar-{first:04d}-{second:04d}.png"
     with atomic_path(target) as temporary:
@@ -54,6 +55,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--images", type=Path, metavar="DIR", help=text)
     text = "the cameras of --images, as for compute-tsed.py"
     add("--poses", type=Path, metavar="FILE", help=text)
+    add_shape(parser)
     text = "positions on the path (default: 0 1)"
     add("--frames", type=int, nargs=2, default=(0, 1), metavar="N", help=text)
     text = "as for compute-tsed.py (default: sift)"

@@ -7,7 +7,6 @@ and `images`, n uint8 tensors, each a JPEG.
 
 import io
 import json
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -21,6 +20,7 @@ from torch import Tensor
 from ..cameras.geometry import from_realestate10k, to_realestate10k
 from ..cameras.realestate10k import VideoPoses, video_name
 from ..utils.files import atomic_path
+from ..utils.identifiers import check_identifier
 from ..utils.tensor_places import TensorPlace, locate_tensors
 
 SQUARE = 0.02  # how far a pixel's width may be from its height, relative
@@ -129,8 +129,7 @@ def read_chunk(path: Path) -> list[Record]:
 
 def _record(entry: dict[str, object], file: BinaryIO) -> Record:
     key, images = entry["key"], list(entry["images"])
-    if not isinstance(key, str) or not re.fullmatch(r"[\w-][\w.-]*", key):
-        raise ValueError(f"its key is {str(key)[:80]!r}, expected letters, digits, - and _")
+    check_identifier(key, "key")
     timestamps, cameras = (entry[name].read(file) for name in ("timestamps", "cameras"))
     count = len(timestamps)
     if timestamps.shape != (count,) or cameras.shape != (count, 18) or len(images) != count:

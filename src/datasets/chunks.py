@@ -5,7 +5,7 @@ that, training reads single images, whatever the size of the chunks.
 """
 
 import json
-import secrets
+import math
 import shutil
 import zlib
 from collections import defaultdict
@@ -18,7 +18,10 @@ import torch
 from torch import Tensor
 
 from ..cameras.realestate10k import VideoPoses
-from ..utils.files import atomic_path
+from ..utils.arrays import read_array
+from ..utils.files import atomic_path, sweep, temporary_beside
+from ..utils.json_files import read_json
+from ..utils.leases import lease
 from ..utils.progress import progress_bar
 from .chunk_files import Record, chunk_paths, decode, read_chunk
 from .pairs import FramePairs
@@ -41,17 +44,29 @@ class ChunkIndex:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         chunks = [[path.name, path.stat().st_size] for path in chunk_paths(folder)]
-        if _indexed(self.folder / INDEX) != chunks:
-            _write_index(self.folder, chunks)
+        if not self._open(chunks):
+            with lease(self.folder / INDEX, wait=math.inf):
+                if not self._open(chunks):  # else another process was quicker
+                    _write_index(self.folder, chunks)
+                    self._open(chunks)
         self.names = [name for name, _ in chunks]
-        self.poses = load_poses(self.folder / INDEX / "poses.npy")
-        self._places = np.load(
-            self.folder / INDEX / "images.npy", mmap_mode="r", allow_pickle=False
-        )
         self._starts = np.cumsum([0, *self.poses.lengths()])
 
     def __reduce__(self) -> tuple:
         return ChunkIndex, (self.folder,)
+
+    def _open(self, chunks: list[list]) -> bool:
+        """Open the index; False if it is not there, is damaged, or is of other chunks."""
+        index = self.folder / INDEX
+        if _indexed(index) != chunks:
+            return False
+        try:
+            self.poses = load_poses(index / "poses.npy")
+            self._places = read_array(index / "images.npy", mapped=True)
+        except (OSError, ValueError):
+            return False
+        shape = (int(self.poses.lengths().sum()),)
+        return self._places.dtype == PLACE_TYPE and self._places.shape == shape
 
     def read(self, number: int, frames: list[int]) -> list[np.ndarray]:
         """Images (height, width, 3) uint8 of a sequence's poses, by their numbers.
@@ -86,7 +101,7 @@ def poses_path(folder: str | Path) -> Path:
 def _indexed(index: Path) -> list | None:
     """Names and sizes of the chunks that an index is of; None: there is none of this format."""
     try:
-        manifest = json.loads((index / "chunks.json").read_text())
+        manifest = read_json(index / "chunks.json")
         return manifest["chunks"] if manifest["format"] == FORMAT else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -94,6 +109,7 @@ def _indexed(index: Path) -> list | None:
 
 def _write_index(folder: Path, chunks: list[list]) -> None:
     """Read the cameras of all chunks and write the index, whole or not at all."""
+    sweep(folder, INDEX, age=0)  # of a process that was killed
     records: dict[str, tuple[int, Record]] = {}
     with progress_bar(len(chunks), f"indexing {folder}", " chunks") as bar:
         for number, (name, _) in enumerate(chunks):
@@ -104,7 +120,7 @@ def _write_index(folder: Path, chunks: list[list]) -> None:
                 if len(record.sequence) > 1:
                     records[record.key] = number, record
             bar.update()
-    new = folder / f".{INDEX}-{secrets.token_hex(4)}"
+    new = temporary_beside(folder / INDEX)
     try:
         save_poses(
             new / "poses.npy", {key: record.sequence for key, (_, record) in records.items()}
@@ -117,9 +133,8 @@ def _write_index(folder: Path, chunks: list[list]) -> None:
         with atomic_path(new / "images.npy") as temporary:
             np.save(temporary, np.array(places, PLACE_TYPE))
         (new / "chunks.json").write_text(json.dumps({"format": FORMAT, "chunks": chunks}))
-        if _indexed(folder / INDEX) != chunks:  # else another process was quicker
-            shutil.rmtree(folder / INDEX, ignore_errors=True)
-            new.rename(folder / INDEX)
+        shutil.rmtree(folder / INDEX, ignore_errors=True)
+        new.rename(folder / INDEX)
     finally:
         shutil.rmtree(new, ignore_errors=True)
 

@@ -27,7 +27,10 @@ import torch
 from torch import Tensor, nn
 
 from ..cameras.realestate10k import VideoPoses
+from ..utils.arrays import read_array
 from ..utils.files import atomic_path
+from ..utils.json_files import indices_from_json, read_json, shown
+from ..utils.leases import lease
 from .pairs import FramePairs
 from .poses import PoseFile, load_poses
 
@@ -36,6 +39,7 @@ SHARD_BYTES = 2**30  # about; a shard ends with the video that fills it
 SAMPLED = 2000  # frames that a standard deviation is measured on
 INDEX_TYPE = np.dtype([("shard", "<i4"), ("start", "<i8")])
 MANIFEST = "manifest.json"
+LONGEST_BEGINNING = 60.0  # seconds that another process is waited for while it begins a cache
 
 
 def first_stage_fingerprint(first_stage: nn.Module) -> str:
@@ -115,9 +119,9 @@ class LatentCache:
                 f"{self.folder}: no latents ({MANIFEST}) there; encode-latents.py writes them"
             )
         try:
-            self.manifest = json.loads((self.folder / MANIFEST).read_text())
-            self.shards = int(self.manifest["shards"])
-            self.index = np.load(self.folder / "index.npy", allow_pickle=False)
+            self.manifest = read_json(self.folder / MANIFEST)
+            self.shards = indices_from_json([self.manifest["shards"]], MANIFEST)[0]
+            self.index = read_array(self.folder / "index.npy", mapped=True)
             if self.index.dtype != INDEX_TYPE or self.index["shard"].max() >= self.shards:
                 raise ValueError(
                     f"index.npy does not hold {INDEX_TYPE.names} of {self.shards} shards"
@@ -152,7 +156,12 @@ class LatentCache:
 
     def missing(self, shard: int) -> Counter[str]:
         """How many frames of a shard could not be read, by video."""
-        return Counter(json.loads(self._missing_path(shard).read_text()))
+        path = self._missing_path(shard)
+        counts = read_json(path)
+        if not isinstance(counts, dict):
+            raise ValueError(f"{path}: expected counts by video, found {shown(counts)}")
+        indices_from_json(list(counts.values()), str(path))
+        return Counter(counts)
 
     def frames(self, lengths: np.ndarray) -> np.ndarray:
         """Rows of every shard, (shards,) int64; lengths: poses of every sequence."""
@@ -190,11 +199,9 @@ class LatentCache:
 
     def _map(self, path: Path) -> np.ndarray:
         try:
-            rows = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise ValueError(
-                f"{path}: not a complete shard ({error}); delete it and run encode-latents.py again"
-            ) from error
+            rows = read_array(path, mapped=True)
+        except ValueError as error:
+            raise ValueError(f"{error}; delete it and run encode-latents.py again") from error
         # Without it the system reads 128 kB for a latent of 8 kB. Windows has no such thing.
         if hasattr(mmap, "MADV_RANDOM"):
             rows.base.madvise(mmap.MADV_RANDOM)
@@ -209,13 +216,14 @@ def create_cache(
     videos: names of the videos that are there. A cache that was begun keeps to those of its
     beginning. Raises ValueError if the cache that is there is made of something else.
     """
-    if not (folder / MANIFEST).is_file():
-        index, shards = lay_out(poses, videos, shard_frames)
-        with atomic_path(folder / "index.npy") as temporary:
-            np.save(temporary, index)
-        # Last: from now on the folder is a cache.
-        with atomic_path(folder / MANIFEST) as temporary:
-            temporary.write_text(json.dumps(made_of | {"shards": shards}, indent=1))
+    with lease(folder / MANIFEST, wait=LONGEST_BEGINNING):
+        if not (folder / MANIFEST).is_file():
+            index, shards = lay_out(poses, videos, shard_frames)
+            with atomic_path(folder / "index.npy") as temporary:
+                np.save(temporary, index)
+            # Last: from now on the folder is a cache.
+            with atomic_path(folder / MANIFEST) as temporary:
+                temporary.write_text(json.dumps(made_of | {"shards": shards}, indent=1))
     cache = LatentCache(folder)
     cache.check(made_of)
     return cache

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..cameras.motion import Motion
 from ..cameras.realestate10k import VideoPoses
 from ..utils.random import generator
 from .poses import PoseFile, load_poses
@@ -26,6 +27,7 @@ OPEN_VIDEOS = 8  # a process keeps so many files open
 MINIMUM_POSES = 3  # a pair, and the last frame, which is never used
 # Pairs drawn for a sample before giving up: so many unreadable ones in a row mean that all are.
 ATTEMPTS = 100
+MEASURED_PAIRS = 2000
 
 
 class Pair(NamedTuple):
@@ -137,6 +139,16 @@ class FramePairs(Dataset):
                 self._order = epoch, generator(self.seed, "order", epoch).permutation(self.numbers)
             number = int(self._order[1][position])
         return Pair(number, *choose_pair(source, int(self._lengths[number]) - 1, self.max_gap))
+
+    def motion(self) -> Motion:
+        """How far apart the cameras of its pairs are, by the first MEASURED_PAIRS."""
+        cameras = []
+        for index in range(MEASURED_PAIRS):
+            pair = self.choose(index)
+            poses = self.poses.sequence(pair.sequence).poses
+            cameras.append(poses[[pair.cond, pair.target]])
+        cond, target = np.stack(cameras, axis=1)
+        return Motion.of_pairs(cond, target)
 
     def load(self, pair: Pair) -> dict[str, Tensor]:
         """The sample of a pair, but for `replaced`.

@@ -25,14 +25,19 @@ def find_videos(folder: str | Path) -> dict[str, Path]:
         raise FileNotFoundError(
             f"{folder}: no such folder; expected one with videos ({', '.join(VIDEO_SUFFIXES)})"
         )
-    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in VIDEO_SUFFIXES}
+    return {
+        path.stem: path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
+    }
 
 
 def read_frames(path: str | Path, timestamps: Iterable[int]) -> np.ndarray:
-    """The frames nearest to `timestamps`, (n, height, width, 3) uint8 RGB, as in the file.
+    """The frames nearest to `timestamps`, (n, height, width, 3) uint8 RGB, as players turn them.
 
     timestamps: microseconds, in any order. Raises FileNotFoundError. Raises ValueError for a file
-    that cannot be decoded, and for a time more than a second outside it.
+    that cannot be decoded, and for a time more than a second outside it. Frames of high dynamic
+    range and interlaced ones are refused, with a command that mends the video.
     """
     with VideoReader(path) as reader:
         return reader.read(timestamps)

@@ -20,6 +20,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from .video_shown import shown
+
 MICROSECONDS = 1_000_000  # a second
 # Microseconds that a timestamp may lie before the first frame or after the last one.
 OUTSIDE_TOLERANCE = 1_000_000
@@ -55,7 +57,8 @@ class VideoReader:
         """The frames nearest to `timestamps`; see `video.read_frames`."""
         targets = [operator.index(timestamp) for timestamp in timestamps]
         if not targets:
-            return np.empty((0, self._stream.height, self._stream.width, 3), np.uint8)
+            start = (self._stream.start_time or 0) * self._stream.time_base
+            return self.read([round(start * MICROSECONDS)])[:0]
         chosen: dict[int, int] = {}  # target -> its frame's timestamp in the file
         # By keyframe, so that each group of pictures is decoded once.
         runs: dict[int | None, list[av.Packet]] = {}
@@ -164,7 +167,7 @@ class VideoReader:
             for frame in context.decode(packet):
                 complete |= frame.key_frame and frame.pts == packets[0].pts
                 if frame.pts in wanted and not frame.is_corrupt:
-                    frames[frame.pts] = frame.to_ndarray(format="rgb24")
+                    frames[frame.pts] = shown(frame, self.path)
         if complete and frames.keys() == wanted:
             return frames
         return self._decode_from_start(wanted)
@@ -178,7 +181,7 @@ class VideoReader:
         frames: dict[int, np.ndarray] = {}
         for frame in self._container.decode(self._stream):
             if frame.pts in wanted and not frame.is_corrupt:
-                frames[frame.pts] = frame.to_ndarray(format="rgb24")
+                frames[frame.pts] = shown(frame, self.path)
             if frames.keys() == wanted:
                 return frames
         missing = self._seconds(min(wanted - frames.keys()))

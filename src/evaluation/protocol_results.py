@@ -1,6 +1,5 @@
 """What a protocol's results.json, results.md and report.html hold."""
 
-import json
 import math
 import platform
 import re
@@ -9,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from .. import __version__
+from ..sampling.runs import read_run_settings
 from ..utils.files import fingerprint
 from .comparisons import value_names
 from .efficientnet_lite import weights_path
@@ -76,7 +76,7 @@ def _run_of(outcome: Outcome, rows: list[dict]) -> dict:
     sampling = None
     record = outcome.job.run.settings_file
     if record.is_file():
-        settings = json.loads(record.read_text(encoding="utf-8"))
+        settings = read_run_settings(record)
         sampling = {key: settings[key] for key in settings if key not in ("config", "inputs")}
     means = {name: _mean([row[name] for row in rows]) for name in value_names(rows)}
     return {key: outcome.report[key] for key in SCORES} | means | {"sampling": sampling}

@@ -6,15 +6,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from PIL import Image
+
 from ..cameras.files.matching import images_of_cameras
 from ..cameras.files.reading import read_cameras
 from ..samples import Results, RunFolder, find_samples
-from ..utils.json_files import read_json
-from ..utils.pictures import numbered_images, read_frame, read_square, write_png
+from ..utils.images import numbered_images, read_frame, read_square
+from ..utils.pictures import write_png
 from ..utils.progress import progress_bar
-from .comparisons import frame_numbers, has_present_path, images_by_stem, require_present_path
+from .comparisons import (
+    frame_numbers,
+    has_present_path,
+    images_by_stem,
+    read_rows,
+    require_present_path,
+)
 from .folders import groups_of, shortest_names
-from .matching import Frame, Matcher
+from .matching import Matcher
 from .page import PageSequence, embedded, picture, write_page
 from .registry import FIRST_FRAMES, T_MATCHES
 from .report import build_report, write_report
@@ -32,6 +40,7 @@ class Settings:
     t_error: float | None = None  # pixels; None: by each sequence's frames (`scaled_t_error`)
     t_matches: int = T_MATCHES
     first_frame: str = FIRST_FRAMES[0]
+    shape: str | None = None  # of frames with another shape than their cameras' (`fit_camera`)
 
 
 @dataclass(frozen=True)
@@ -140,17 +149,16 @@ def _score(job: Job, settings: Settings, pages: bool) -> tuple[Outcome, dict[int
     pictures: dict[int, str | None] = {}
     matcher = settings.matcher
     try:
-        cameras = read_cameras(job.poses)
+        cameras = read_cameras(job.poses, job.images, distorted=True)
         images, without_pose = images_of_cameras(cameras, job.images)
         if job.run is not None and settings.first_frame == "original":
             images = _with_originals(images, job.run)
 
-        def look(position: int, frame: Frame) -> None:
-            pictures[position] = picture(frame.image)
+        def look(position: int, image: Image.Image) -> None:
+            pictures[position] = picture(image)
 
-        scores = score_sequence(
-            images, cameras, matcher, job.results.matches(matcher.name), look if pages else None
-        )
+        cache, shown = job.results.matches(matcher.name), look if pages else None
+        scores = score_sequence(images, cameras, matcher, cache, shown, settings.shape)
         report = build_report(scores, matcher, settings.t_error, settings.t_matches)
     except (ValueError, OSError) as error:
         return Outcome(job, lines=(f"{job.name}: not scored: {error}",)), {}
@@ -162,7 +170,7 @@ def _score(job: Job, settings: Settings, pages: bool) -> tuple[Outcome, dict[int
 
 def _lines(scores: Iterable[PairScore], without_pose: list[Path]) -> list[str]:
     # A frame is in two pairs, and said once.
-    lines = list(dict.fromkeys(problem for score in scores for problem in score.problems))
+    lines = list(dict.fromkeys(line for score in scores for line in score.notes + score.problems))
     still = [line for line in lines if line.endswith(NO_BASELINE)]
     if len(still) > MANY:  # of a camera that only turns, all pairs
         lines = [line for line in lines if line not in still]
@@ -203,8 +211,7 @@ def page_sequence(outcome: Outcome, pictures: dict[int, str | None] | None = Non
     if pictures is None:
         pictures = {position: embedded(image) for position, image in enumerate(images)}
     names = [image.name for image in images]
-    metrics = job.results.metrics
-    rows = read_json(metrics)["frames"] if metrics.is_file() else []
+    rows = read_rows(job.results.metrics)
     shown = PageSequence(job.name, outcome.report, outcome.scores, names, pictures, rows=rows)
     if job.run is None:
         by_stem = images_by_stem(job.true) if job.true else {}

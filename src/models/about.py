@@ -8,10 +8,12 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from ..cameras.motion import Motion
 from ..config import settings_from_dict, without_training
 from ..model_config import DenoiserConfig, DiffusionConfig, FirstStageConfig, ModelConfig
 from ..utils.checkpoint import first_line, is_ours, read_checkpoint
 from ..utils.words import millions
+from .motion import motion_of
 from .provenance import provenance, training_state
 from .weights import plain_names
 
@@ -41,7 +43,9 @@ def weights_lines(path: Path) -> list[str]:
         raise ValueError(f"{path}: {error}") from error
     size = path.stat().st_size / 1e6
     head = f"weights of {KINDS[kind]}: {origin}"
-    return [head, f"{millions(count)} parameters, {size:.1f} MB, of {written}", *config]
+    motion = motion_of(path) if kind == "denoiser" else None
+    learnt = [_motion_line(motion)] if motion else []
+    return [head, f"{millions(count)} parameters, {size:.1f} MB, of {written}", *config, *learnt]
 
 
 def _safetensors(path: Path) -> tuple[str, str, Any, int]:
@@ -105,8 +109,21 @@ def _denoiser_line(config: DenoiserConfig) -> str:
     )
 
 
-def _diffusion_line(config: DiffusionConfig) -> str:
+def _motion_line(motion: Motion) -> str:
     return (
+        f"training pairs: {motion.step:.3g} apart and turned by {motion.turn:.3g} degrees "
+        f"(medians); 95 % within {motion.step_95:.3g} and {motion.turn_95:.3g}"
+    )
+
+
+def _diffusion_line(config: DiffusionConfig) -> str:
+    line = (
         f"noise: sigma from {config.sigma_min:g} to {config.sigma_max:g}, "
         f"levels drawn {config.noise_levels}"
     )
+    if config.sigma_cond_max:
+        used = config.sigma_cond or config.sigma_min
+        line += f", in views up to {config.sigma_cond_max:g} (sampling: {used:g})"
+    if config.trained_for == "consistency":
+        line += "; tuned for consistency, so the sampler consistency fits, and no other"
+    return line

@@ -47,13 +47,23 @@ class Denoiser(nn.Module):
         ref, target, cond = self.embed_rays(features.to(self.score_model.sigmas)).chunk(3)
         return ref, target, cond
 
-    def score(self, x: Tensor, x_cond: Tensor, sigma: float | Tensor, rays: Rays) -> Tensor:
-        """Score of the target latent x at noise level sigma, given a *clean* conditioning latent.
+    def score(
+        self,
+        x: Tensor,
+        x_cond: Tensor,
+        sigma: float | Tensor,
+        rays: Rays,
+        sigma_cond: float | Tensor | None = None,
+    ) -> Tensor:
+        """Score of the target latent x at noise level sigma, given a conditioning latent.
 
         x, x_cond: (n, c, L, L). sigma: float or (n,), in units of the latents. The denoised latent
-        is x + sigma^2 * score.
+        is x + sigma^2 * score. sigma_cond: the level of x_cond, float or (n,); None: it is clean,
+        which counts as sigma_min.
         """
-        return self.scores(x, x_cond, sigma, self.config.diffusion.sigma_min, rays)[0]
+        if sigma_cond is None:
+            sigma_cond = self.config.diffusion.sigma_min
+        return self.scores(x, x_cond, sigma, sigma_cond, rays)[0]
 
     def scores(
         self,

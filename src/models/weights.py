@@ -8,6 +8,7 @@ dict), with names that need no `module.`, and more keys, among them `format` and
     kind                 "denoiser" or "first_stage"
     config               JSON, of a ModelConfig or a FirstStageConfig
     first_stage_file     of a denoiser: name of the file beside this one that has its first stage
+    motion               of a denoiser: JSON, of the Motion of its training pairs
     crc32                of config and tensors, as `_checksum` has it; older files have none
 
 In files of earlier versions `config` also has the settings of the training, and the first stage's
@@ -27,6 +28,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from ..cameras.motion import Motion
 from ..config import settings_from_dict, without_training
 from ..model_config import FirstStageConfig, ModelConfig
 from ..utils.checkpoint import FORMAT, first_line, is_ours, read_checkpoint
@@ -34,6 +36,7 @@ from ..utils.files import atomic_path, from_base
 from .building import Plan
 from .denoiser import Denoiser, build_denoiser
 from .first_stage import build_first_stage
+from .motion import KEY as MOTION_KEY
 
 OTHER = {
     "denoiser": "load_first_stage (a first stage)",
@@ -133,12 +136,14 @@ def save_weights(
     module: nn.Module,
     dtype: torch.dtype | None = None,
     first_stage_file: str | None = None,
+    motion: Motion | None = None,
 ) -> None:
     """Write a denoiser's or a first stage's weights and settings, whole or not at all.
 
     path: ends in .safetensors. dtype: of the floating tensors in the file, for example
     torch.float16 for half the size; None: as they are. first_stage_file: of a denoiser, the name
-    of the file beside it that holds its first stage.
+    of the file beside it that holds its first stage. motion: of a denoiser, that of its training
+    pairs.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
@@ -149,6 +154,8 @@ def save_weights(
     metadata = {"format": str(FORMAT), "kind": kind, "config": json.dumps(asdict(module.config))}
     if first_stage_file:
         metadata["first_stage_file"] = first_stage_file
+    if motion:
+        metadata[MOTION_KEY] = json.dumps(asdict(motion))
     tensors = {
         name: tensor.detach().to("cpu", dtype).contiguous()
         for name, tensor in module.state_dict().items()

@@ -26,6 +26,7 @@ from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
 from ..utils.files import instance_data_option
+from ..utils.leases import lease
 from ..utils.pictures import from_bytes
 from ..utils.precision import autocast
 from .first_stage_inputs import check_settings, first_weights, training_frames
@@ -244,7 +245,8 @@ def train_first_stage(config: Config, instance_data: Path, device: str | None = 
 
     Also under torchrun. It writes to first-stage/ as the denoiser's training does. At its end come
     first-stage.safetensors, whose path it returns, and first-stage.ckpt. Raises ValueError or
-    FileNotFoundError for settings, data or weights that do not fit.
+    FileNotFoundError for settings, data or weights that do not fit, and while another process
+    trains there.
     """
     instance_data = Path(instance_data)
     folder, exported = instance_data / "first-stage", instance_data / OWN_FIRST_STAGE
@@ -253,7 +255,11 @@ def train_first_stage(config: Config, instance_data: Path, device: str | None = 
             f"{exported} exists and no checkpoint in {folder} goes with it: move it elsewhere or "
             "train with another --instance-data, since training would replace it"
         )
-    with flushed_denormals(), join_processes(device) as process:
+    with (
+        flushed_denormals(),
+        join_processes(device) as process,
+        lease(*[folder / "checkpoints"] * process.leads),
+    ):
         task = FirstStageTask(config, process)
         Trainer(task, folder / "checkpoints", folder / "logs", process).run(task.validate)
         if process.leads:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..diffusion.registry import DEFAULT_SAMPLER, SAMPLERS
+from ..diffusion.registry import default_sampler, find_sampler
 from ..diffusion.sde import VarianceExploding
 from ..models import Denoiser
 from ..utils.random import generator
@@ -29,7 +29,7 @@ def sample_grid(
     def noise(shape: torch.Size) -> Tensor:
         return torch.from_numpy(source.standard_normal(shape, dtype="float32")).to(target)
 
-    sampler = SAMPLERS[DEFAULT_SAMPLER]
+    sampler = find_sampler(default_sampler(denoiser.config.diffusion.trained_for))
     generated = sampler.function(
         lambda x, sigma: denoiser.score(x, cond, sigma, rays),
         noise(target.shape) * sde.sigma_max,

@@ -3,8 +3,12 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate
@@ -12,17 +16,25 @@ from torch.utils.data import default_collate
 from ..config import Config
 from ..datasets.latents import first_stage_fingerprint
 from ..datasets.sources import open_dataset
-from ..diffusion.sde import draw_noise_levels, score_matching_loss
+from ..diffusion.sde import (
+    draw_cond_levels,
+    draw_noise_levels,
+    noised_view,
+    score_matching_loss,
+)
 from ..model_config import ModelConfig
 from ..models import Denoiser, build_denoiser, load_denoiser, open_first_stage
+from ..models.motion import KEY as MOTION_KEY
 from ..utils.checks import differences
 from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
 from ..utils.files import from_base, instance_data_option
+from ..utils.leases import lease
 from ..utils.pictures import from_bytes
 from ..utils.precision import autocast
 from ..utils.random import generator
+from .distillation import ConsistencyLoss, pair_levels
 from .needs import check_needs
 from .pictures import sample_grid
 from .steps import Scalars, accumulate, check_finite, rate_factor
@@ -43,21 +55,36 @@ class PairLoss(nn.Module):
         self.denoiser = denoiser
 
     def forward(
-        self, target: Tensor, cond: Tensor, noise: Tensor, sigma: Tensor, cameras: dict[str, Tensor]
+        self,
+        target: Tensor,
+        cond: Tensor,
+        noise: Tensor,
+        sigma: Tensor,
+        sigma_cond: Tensor,
+        cameras: dict[str, Tensor],
     ) -> Tensor:
-        """Losses (n,): denoising score matching of the target given the clean conditioning view.
+        """Losses (n,): denoising score matching of the target given the conditioning view.
 
-        target, cond, noise: (n, c, L, L) latents; sigma: (n,). cameras: target_pose, cond_pose
-        (n, 4, 4), focal_y (n,).
+        target, cond, noise: (n, c, L, L) latents, cond at the levels sigma_cond; sigma, sigma_cond:
+        (n,). cameras: target_pose, cond_pose (n, 4, 4), focal_y (n,).
         """
         rays = self.denoiser.embed_cameras(**cameras)
         return score_matching_loss(
-            lambda x, sigma: self.denoiser.score(x, cond, sigma, rays),
+            lambda x, sigma: self.denoiser.score(x, cond, sigma, rays, sigma_cond),
             target,
             noise,
             sigma,
             self.denoiser.config,
         )
+
+
+class Draws(NamedTuple):
+    """What is random in n samples, on the device."""
+
+    noise: Tensor  # (n, c, L, L), of the targets
+    sigma: Tensor  # (n,), the targets' noise levels
+    cond_noise: Tensor  # (n, c, L, L), of the conditioning views
+    sigma_cond: Tensor  # (n,), their levels; sigma_min: clean
 
 
 class ScoreTask:
@@ -77,10 +104,12 @@ class ScoreTask:
         denoiser = _first_denoiser(model, from_base(config.training.initial_weights))
         self.network = self.denoiser = denoiser.to(process.device).train()
         self.title = f"a score network on {self.dataset.title}"
+        self.motion = self.dataset.motion()
         parameters = [one for one in self.denoiser.parameters() if one.requires_grad]
         self.optimizer = torch.optim.Adam(parameters, lr=config.training.learning_rate)
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
-        loss = PairLoss(self.denoiser)
+        self.consistency = model.diffusion.trained_for == "consistency"
+        loss = ConsistencyLoss(denoiser) if self.consistency else PairLoss(denoiser)
         self.loss = process.parallel(torch.compile(loss) if config.training.compile else loss)
 
     def update(self, batches: Iterator[dict[str, Tensor]], step: int) -> Scalars:
@@ -90,7 +119,8 @@ class ScoreTask:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        samples = accumulate(batches, settings.accumulation, self._backward)
+        backward = partial(self._backward, step)
+        samples = accumulate(batches, settings.accumulation, backward)
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), settings.gradient_norm)
         check_finite(norm, step, "training.learning_rate")
         self.optimizer.step()
@@ -104,22 +134,28 @@ class ScoreTask:
             **_by_noise_level(samples["loss"], samples["sigma"]),
         }
 
-    def _backward(self, batch: dict[str, Tensor], last: bool) -> dict[str, Tensor]:
+    def _backward(self, step: int, batch: dict[str, Tensor], last: bool) -> dict[str, Tensor]:
         """The gradient of a part of a step's batch; each sample's loss and noise level."""
         target, cond, cameras = self._encode(batch)
-        noise, sigma = self._noise(batch["number"].tolist(), target.shape[1:])
+        drawn = self._draw(batch["number"].tolist(), target.shape[1:])
+        sigma_min = self.config.diffusion.sigma_min
+        cond = noised_view(cond, drawn.cond_noise, drawn.sigma_cond, sigma_min)
+        inputs = [target, cond, drawn.noise, drawn.sigma, drawn.sigma_cond, cameras]
+        if self.consistency:
+            inputs.append(pair_levels(drawn.sigma, step, self.config))
         with self.process.averaging(self.loss, now=last):
             with self._autocast():
-                loss = self.loss(target, cond, noise, sigma, cameras)
+                loss = self.loss(*inputs)
             (loss.mean() / self.config.training.accumulation).backward()
-        return {"loss": loss.detach(), "sigma": sigma, "replaced": batch["replaced"]}
+        return {"loss": loss.detach(), "sigma": drawn.sigma, "replaced": batch["replaced"]}
 
     def state_dict(self) -> dict:
-        """The published checkpoint's keys."""
+        """The published checkpoint's keys, and the motion of the training pairs."""
         return {
             "score_sde_model": self.denoiser.state_dict(),
             "ema": self.ema.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            MOTION_KEY: asdict(self.motion),
         }
 
     def load_state_dict(self, state: dict) -> None:
@@ -149,17 +185,27 @@ class ScoreTask:
             target, cond = self.first_stage.encode(images).float().chunk(2)
         return target, cond, cameras
 
-    def _noise(self, numbers: list[int], shape: torch.Size) -> tuple[Tensor, Tensor]:
-        """Noise (n, c, L, L) and noise levels (n,) of samples, each from its own number."""
+    def _draw(self, numbers: list[int], shape: torch.Size) -> Draws:
+        """What is random in samples, each from its own number."""
+        settings, device = self.config.diffusion, self.process.device
         sources = [generator(self.config.training.seed, "noise", number) for number in numbers]
         uniform = torch.tensor([source.random() for source in sources])
-        drawn = [source.standard_normal(shape, dtype="float32") for source in sources]
-        noise = torch.stack([torch.from_numpy(one) for one in drawn])
-        sigma = draw_noise_levels(uniform, self.config.diffusion)
-        return noise.to(self.process.device), sigma.to(self.process.device)
+        noise = _normal(sources, shape)
+        cond_uniform, cond_noise = torch.zeros(len(numbers)), torch.zeros_like(noise)
+        if settings.sigma_cond_max is not None:
+            cond_uniform = torch.tensor([source.random() for source in sources])
+            cond_noise = _normal(sources, shape)
+        levels = draw_noise_levels(uniform, settings), draw_cond_levels(cond_uniform, settings)
+        sigma, sigma_cond = (level.to(device) for level in levels)
+        return Draws(noise.to(device), sigma, cond_noise.to(device), sigma_cond)
 
     def _autocast(self) -> AbstractContextManager:
         return autocast(self.process.device, self.config.training.precision)
+
+
+def _normal(sources: list[np.random.Generator], shape: torch.Size) -> Tensor:
+    drawn = [source.standard_normal(shape, dtype="float32") for source in sources]
+    return torch.from_numpy(np.stack(drawn))
 
 
 def _first_denoiser(config: ModelConfig, path: Path | None) -> Denoiser:
@@ -214,10 +260,14 @@ def train(
     logs/ TensorBoard curves and stats.jsonl. device: default a GPU if there is one. validation:
     makes, of the task and a folder, what scores the weights every `training.validate_every` steps.
     Returns the checkpoints' folder. Raises ValueError or FileNotFoundError for settings, data or
-    weights that do not fit.
+    weights that do not fit, and while another process trains there.
     """
     instance_data = Path(instance_data)
-    with flushed_denormals(), join_processes(device) as process:
+    with (
+        flushed_denormals(),
+        join_processes(device) as process,
+        lease(*[instance_data / "checkpoints"] * process.leads),
+    ):
         task = ScoreTask(config, instance_data, process)
         trainer = Trainer(task, instance_data / "checkpoints", instance_data / "logs", process)
         watched = validation and process.leads

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from ...utils.files import natural_order
-from ...utils.pictures import IMAGE_SUFFIXES
+from ...utils.images import IMAGE_SUFFIXES, find_images
 from .camera import Camera
 
 
@@ -18,10 +17,7 @@ def images_of_cameras(cameras: list[Camera], folder: Path) -> tuple[list[Path], 
         raise FileNotFoundError(
             f"{folder}: no such folder; expected the frames of {len(cameras)} cameras"
         )
-    images = sorted(
-        (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES),
-        key=natural_order,
-    )
+    images = find_images(folder)
     found = [_image_of(camera, folder, images) for camera in cameras]
     named = [path for path in found if path is not None]
     if len(set(named)) < len(named):
@@ -30,7 +26,7 @@ def images_of_cameras(cameras: list[Camera], folder: Path) -> tuple[list[Path], 
             f"{twice}: two cameras have an image of this name; expected names that differ"
         )
     if named:
-        expected = [folder / camera.image_name for camera in cameras]
+        expected = [_place(camera, folder) for camera in cameras]
         images_found = [path or other for path, other in zip(found, expected, strict=True)]
         return images_found, sorted(set(images) - set(named))
     if len(images) != len(cameras):
@@ -42,10 +38,16 @@ def images_of_cameras(cameras: list[Camera], folder: Path) -> tuple[list[Path], 
     return images, []
 
 
-def _image_of(camera: Camera, folder: Path, images: list[Path]) -> Path | None:
+def _place(camera: Camera, folder: Path) -> Path:
+    """Where a camera's image is expected, which is never outside the folder."""
     name = Path(camera.image_name)
-    if name.suffix and (folder / name).is_file():
-        return folder / name
+    return folder / (name.name if name.is_absolute() or ".." in name.parts else name)
+
+
+def _image_of(camera: Camera, folder: Path, images: list[Path]) -> Path | None:
+    name, place = Path(camera.image_name), _place(camera, folder)
+    if name.suffix and place.is_file():
+        return place
     stem = name.stem if name.suffix.lower() in IMAGE_SUFFIXES else name.name
     same_name = [path for path in images if path.name == name.name]
     candidates = same_name or [path for path in images if path.stem == stem]
