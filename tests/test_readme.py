@@ -134,6 +134,7 @@ NOT_RUN = {
         "# instead of make",
         "# instead of make, needs conda",
         "# needs the videos of RealEstate10K and first-stage weights; eight GPUs or Slurm",
+        "# needs the network, and some GB on the disk",
     },
     "docs/data.md": {
         "# some minutes on two CPU cores",

@@ -34,6 +34,7 @@ COMMANDS = {
     "encode-latents": "encode all frames of a data set once",
     "train": "train the denoiser",
     "train-first-stage": "train the image autoencoder",
+    "download-weights": "fetch the published weights",
     "export-weights": "export a checkpoint's weights for others",
     "info": "say what a file or a folder holds",
 }

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import numpy as np
 
 from ..cameras.realestate10k import VideoPoses
+from ..utils.leases import lease
 from ..utils.parallel import in_processes
 from ..utils.progress import progress_bar
 from .chunk_files import (
@@ -75,15 +76,13 @@ def pack(
     out. Raises ValueError for a folder of other chunks, or where no sequence is left.
     """
     poses, videos = load_poses(split.poses), find_videos(split.videos)
-    plan = plan_chunks(poses, folder, frames)
+    names, tasks = poses.videos(), []
+    for chunk in plan_chunks(poses, folder, frames):
+        used = {names[number] for number in chunk.numbers} & videos.keys()
+        tasks.append((chunk, Source(poses.path, {name: videos[name] for name in used}, quality)))
     done = Packed()
-    with progress_bar(len(poses), f"packing {split.name}", " sequences") as bar:
-        names = poses.videos()
-        tasks = [
-            (chunk, Source(poses.path, {v: videos[v] for v in used if v in videos}, quality))
-            for chunk in plan
-            for used in [{names[number] for number in chunk.numbers}]
-        ]
+    bar = progress_bar(len(poses), f"packing {split.name}", " sequences")
+    with lease(folder), bar:
         for (chunk, _), (new, keys, left_out) in in_processes(pack_chunk, tasks, workers):
             done.written += new and bool(keys)
             done.there += not new

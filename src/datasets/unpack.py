@@ -10,6 +10,7 @@ import numpy as np
 
 from ..cameras.realestate10k import VideoPoses, realestate10k_text
 from ..utils.files import atomic_path
+from ..utils.leases import lease
 from ..utils.parallel import in_processes
 from ..utils.progress import progress_bar
 from ..utils.video_writing import encode_timed_h264
@@ -54,7 +55,7 @@ def unpack(folder: Path, split: Split, workers: int = 1) -> Unpacked:
     there = find_videos(split.videos)
     tasks = [(folder, split, video, own, video in there) for video, own in numbers.items()]
     done = Unpacked()
-    with progress_bar(len(tasks), f"unpacking {folder}", " videos") as bar:
+    with lease(split.videos), progress_bar(len(tasks), f"unpacking {folder}", " videos") as bar:
         for (*_, video, _, was_there), (texts, error) in in_processes(unpack_video, tasks, workers):
             done.texts += texts
             done.there += was_there
