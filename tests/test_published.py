@@ -13,9 +13,11 @@ import requests
 import torch
 from test_weights import VQGAN
 
-from photonvs.models import build_first_stage, load_first_stage, published
+from photonvs.commands.download_weights import main
+from photonvs.models import build_first_stage, load_denoiser, load_first_stage, published
 from photonvs.models.published import Published, download_weights
 from photonvs.utils import optional
+from photonvs.utils.checkpoint import FORMAT, save_checkpoint
 
 FORM = """<html><body><form id="download-form" action="https://drive.usercontent.google.com/download"
  method="get"><input type="hidden" name="id" value="{id}"><input type="hidden" name="confirm"
@@ -160,6 +162,24 @@ def test_a_file_put_there_by_hand_is_checked(drive, tmp_path):
     with pytest.raises(ValueError, match="a damaged one"):
         download_weights(FILE, tmp_path / "i", drive.url)
     assert path.exists() and drive.begins == []
+
+
+def test_a_checkpoint_of_ones_own_is_not_replaced(drive, tmp_path):
+    path = tmp_path / "i" / FILE.place
+    path.parent.mkdir(parents=True)
+    save_checkpoint(path, {"format": FORMAT, "total_iterations": 5})
+    with pytest.raises(ValueError, match="a checkpoint of your own training"):
+        download_weights(FILE, tmp_path / "i", drive.url)
+
+
+def test_the_command_fetches_what_it_can(google, tmp_path, monkeypatch, capsys):
+    wrong = FILE._replace(place="other.pth", load=load_denoiser)
+    monkeypatch.setattr(published, "FIRST_STAGE", wrong)
+    monkeypatch.setattr(published, "DENOISER", FILE)
+    with pytest.raises(ValueError, match="other.pth: no denoiser; .* put the file to"):
+        main(["--instance-data", str(tmp_path / "i")])
+    assert "it.ckpt: fetched, its weights are complete" in capsys.readouterr().out
+    assert left(tmp_path / "i") == [FILE.place]
 
 
 def test_without_gdown_the_way_by_hand_is_told(tmp_path, monkeypatch):

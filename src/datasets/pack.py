@@ -31,7 +31,7 @@ from .video import find_videos, reduce_height
 from .video_reader import VideoReader
 
 FRAMES = 1000  # of a chunk, at least: some 100 MB of 360p
-DECODED = 32  # frames in memory at once
+DECODED = 8  # frames in memory at once, perhaps of 4K
 
 
 class Chunk(NamedTuple):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..utils.checkpoint import own_step
 from ..utils.leases import lease
 from ..utils.optional import import_optional
 from .places import PUBLISHED_DENOISER, PUBLISHED_FIRST_STAGE
@@ -46,6 +47,11 @@ def download_weights(
     with what to do by hand.
     """
     path = instance_data / published.place
+    if own_step(path) is not None:
+        raise ValueError(
+            f"{path}: a checkpoint of your own training, which the published file would replace; "
+            "choose another --instance-data"
+        )
     if path.is_file():
         _check(published, path, path)
         return False
