@@ -6,6 +6,7 @@ import torch
 from repository import DATA
 from training_task import settings, write_footage
 
+from photonvs.commands import encode_latents
 from photonvs.commands.pack import main as pack_command
 from photonvs.commands.unpack import main as unpack_command
 from photonvs.config import load_config
@@ -20,7 +21,6 @@ from photonvs.datasets.sources import open_dataset
 from photonvs.datasets.unpack import unpack
 from photonvs.datasets.video import read_frames
 from photonvs.models import build_first_stage
-from photonvs.training.latents import encode_latents
 
 
 @pytest.fixture
@@ -59,7 +59,8 @@ def test_training_from_chunks_takes_the_pairs_of_the_videos_and_of_latents(split
     from_videos = open_dataset(load_config("realestate10k", words), "")
     config = load_config("realestate10k", [*words, f"data.chunks={folder}"])
     from_chunks, first_stage = open_dataset(config, ""), build_first_stage(config.first_stage)
-    encode_latents(config, tmp_path / "latents", first_stage)
+    latents = ["--latents", str(tmp_path / "latents"), "--chunks", str(folder)]
+    encode_latents.main([*words, *latents, "--instance-data", str(tmp_path)])
     config.data.latents = str(tmp_path / "latents")
     from_latents = open_dataset(config, first_stage_fingerprint(first_stage))
     for number in range(12):

@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if options.chunks:
-        options.settings.append(f"data.chunks={options.chunks}")
+        options.settings = [*options.settings, f"data.chunks={options.chunks}"]
     config = load_settings(options)
     folder = from_base(options.latents or config.data.latents)
     if folder is None:
