@@ -43,7 +43,7 @@ class Page:
         self.server, self.host = server, host
         self.work = Work(open_model)
         self.desk = Desk(server, instance_data)
-        self.world = World(server)
+        self.world = World(self.desk)
         self.frames = FramesPanel(self.desk, self.world)
         self.view = RunView(self.desk, self.world, self.frames)
         tabs = gui.add_tab_group()

@@ -81,7 +81,6 @@ class Steer:
         self.history = History(Plan())
         self.spec: SamplingSpec | None = None  # what is previewed
         self.sample: Sample | None = None  # where the previewed path was saved
-        self.changed = lambda: None  # called when the plan or the photo is another one
         gui = desk.server.gui
         gui.add_html(heading("1 · Your photo"))
         self.upload = gui.add_upload_button("Upload a photo", icon="photo", mime_type="image/*")
@@ -186,7 +185,6 @@ class Steer:
     def preview(self) -> None:
         """The path in the scene, its cameras carrying what the photo shows of each view."""
         self.sample = None
-        self.changed()
         if self.photo is None:
             self._summary.content = sentence("First upload a photo.", "soft")
             return

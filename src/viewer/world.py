@@ -14,6 +14,8 @@ from ..cameras.rotations import matrix_of_quaternion, quaternion_of_matrix
 if TYPE_CHECKING:
     import viser
 
+    from .desk import Desk
+
 Colour = tuple[int, int, int]
 GIVEN, CAMERA, CHOSEN, KEYFRAME = (232, 150, 12), (120, 130, 145), (47, 111, 237), (217, 45, 32)
 
@@ -21,7 +23,8 @@ GIVEN, CAMERA, CHOSEN, KEYFRAME = (232, 150, 12), (120, 130, 145), (47, 111, 237
 class World:
     """What the scene shows. Nothing here decides anything."""
 
-    def __init__(self, server: "viser.ViserServer") -> None:
+    def __init__(self, desk: "Desk") -> None:
+        server, self._guarded = desk.server, desk.guarded
         self.server, self.scene = server, server.scene
         self.scene.set_up_direction("+y")
         # From all sides alike, so that colours are those that are meant.
@@ -64,7 +67,7 @@ class World:
             camera = self._frustum(
                 f"/cameras/{index}", pose, field_of_view, self._colours[index], images.get(index)
             )
-            camera.on_click(lambda _, index=index: choose(index))
+            camera.on_click(self._guarded(lambda _, index=index: choose(index)))
             self._cameras.append(camera)
         self.choose(min(self._chosen, len(poses) - 1))
 
@@ -128,17 +131,17 @@ class World:
         for index, pose in enumerate(poses):
             frustum = self._frustum(f"/keyframes/{index}", pose, field_of_view, KEYFRAME)
             frustum.scale = self.size * 2
-            frustum.on_click(lambda _, index=index: choose(index))
+            frustum.on_click(self._guarded(lambda _, index=index: choose(index)))
             text = "photo" if index == 0 else str(index + 1)
             label = self.scene.add_label(f"/keyframes/{index}/label", text)
             self._rest += [label, frustum]
 
     def show_handle(
-        self, pose: np.ndarray | None, moved: Callable[[np.ndarray, bool], object]
+        self, pose: np.ndarray | None, moved: Callable[[np.ndarray], object] | None = None
     ) -> None:
         """Arrows and arcs that move and turn a camera; None: no handle.
 
-        moved: called with the pose (4, 4) while it is dragged, and whether that was the end of it.
+        moved: called with the pose (4, 4) after it was dragged.
         """
         if self._handle is not None:
             self._handle.remove()
@@ -153,10 +156,11 @@ class World:
             position=pose[:3, 3],
         )
 
-        @self._handle.on_update
-        def _(event: "viser.TransformControlsEvent") -> None:
-            if event.phase != "start":
-                moved(pose_of(event.target), event.phase == "end")
+        def update(event: "viser.TransformControlsEvent") -> None:
+            if event.phase == "end":
+                moved(pose_of(event.target))
+
+        self._handle.on_update(self._guarded(update))
 
     def show_pairs(
         self,
@@ -178,7 +182,7 @@ class World:
                 position=place,
                 cast_shadow=False,
             )
-            ball.on_click(lambda event, index=index: clicked(index, event.client))
+            ball.on_click(self._guarded(lambda event, index=index: clicked(index, event.client)))
             self._rest.append(ball)
 
     def clear(self) -> None:
