@@ -165,6 +165,7 @@ NOT_RUN = {
     "docs/training.md": {
         "# needs the videos of RealEstate10K and first-stage weights",
         "# needs eight GPUs, the videos of RealEstate10K and first-stage weights",
+        "# half a day on two CPU cores",
     },
     "docs/viewer.md": {"# needs the extra `view`; serves a page until Ctrl-C"},
     "docs/tsed.md": {"# needs your images and their cameras"},
