@@ -41,6 +41,9 @@ class DataConfig:
     first_stage: str | None = None
     # Folder that encode-latents.py wrote: train from it, not from videos; null: from videos.
     latents: str | None = None
+    # Hold all latents in the device's memory, and draw pairs and noise there, a batch at a time.
+    # Pairs then depend on the number of processes and parts, too.
+    on_device: bool = False
     # Poses between the two frames of a pair at most; null: any distance, as published.
     max_gap: int | None = None
     workers: int = 4  # processes that load frames; 0: none
@@ -54,6 +57,8 @@ class DataConfig:
         check_at_least(0, "data", self, "workers")
         check_at_least(1, "data", self, "max_gap", "validation_sequences", "validation_every")
         check_at_least(2, "data", self, "validation_frames")
+        if self.on_device and self.latents is None:
+            raise ValueError("data.on_device: expected data.latents, which it holds in memory")
 
 
 @dataclass

@@ -25,6 +25,7 @@ COMMANDS = {
     "draw-epipolar": "draw two frames with their matches and epipolar lines",
     "evaluate": "compare frames with true ones, or carry out a protocol",
     "make-protocol": "pin the sequences and frames of an evaluation",
+    "make-model": "make a whole model of made-up rooms",
     "make-rooms": "render video clips of made-up rooms, with their cameras",
     "download-videos": "fetch the videos of RealEstate10K",
     "convert-sequence": "convert posed images or a posed video of your own",
@@ -32,6 +33,7 @@ COMMANDS = {
     "encode-latents": "encode all frames of a data set once",
     "train": "train the denoiser",
     "train-first-stage": "train the image autoencoder",
+    "export-cameras": "write cameras and frames for other programs",
     "export-weights": "export a checkpoint's weights for others",
     "info": "say what a file or a folder holds",
 }

@@ -18,7 +18,7 @@ import hashlib
 import json
 import mmap
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import asdict
 from pathlib import Path
 
@@ -95,9 +95,13 @@ class LatentPairDataset(FramePairs):
             )
         super().__init__(poses, self._cache.index["shard"] >= 0, Path(folder), seed, max_gap)
 
+    def latents(self, number: int, frames: Sequence[int]) -> np.ndarray:
+        """Latents (n, c, L, L) float16 of a sequence's frames; NaN where one is missing."""
+        return self._cache.read(number, list(frames))
+
     def read(self, number: int, sequence: VideoPoses, frames: list[int]) -> Tensor:
         """The frames' latents, (n, c, L, L) float32; raises ValueError if one is missing."""
-        latents = self._cache.read(number, frames)
+        latents = self.latents(number, frames)
         if np.isnan(latents[:, 0, 0, 0]).any():
             raise ValueError(
                 f"{self._cache.folder}: a frame of video {sequence.video} could not be read when "

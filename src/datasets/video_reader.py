@@ -9,6 +9,8 @@ decoder knows which frames are wanted. It leaves out those in between that no ot
 predicted from; in usual H.264 that is about half of them.
 """
 
+from __future__ import annotations
+
 import operator
 import os
 from collections import OrderedDict
@@ -17,10 +19,14 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 
-from .video_shown import shown
+try:
+    import av
+
+    from .video_shown import shown
+except ImportError:  # trainings from chunks and latents go without it
+    av = None
 
 MICROSECONDS = 1_000_000  # a second
 # Microseconds that a timestamp may lie before the first frame or after the last one.
@@ -35,13 +41,15 @@ class VideoReader:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        if av is None:
+            raise ValueError(f"{self.path}: reading videos needs the package av: pip install av")
         if not self.path.is_file():
             raise FileNotFoundError(f"{self.path}: no such video")
         self._container = None
         with self._explained_errors():
             self._open()
 
-    def __enter__(self) -> "VideoReader":
+    def __enter__(self) -> VideoReader:
         return self
 
     def __exit__(self, *_: object) -> None:

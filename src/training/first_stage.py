@@ -202,6 +202,13 @@ class FirstStageTask:
                 ) from error
             self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
 
+    def blank_loss(self) -> Tensor:
+        """The loss of one blank frame, without the discriminator."""
+        side = self.dataset.crop or self.config.first_stage.image_size
+        images = torch.zeros(1, 3, side, side, device=self.process.device)
+        reconstructions, latents, quantized, _ = Autoencoding(self.first_stage)(images)
+        return self._losses(images, reconstructions, latents, quantized, adversarial=False)["loss"]
+
     def pictures(self) -> dict[str, Tensor]:
         """Held-out frames, or else the training's first, and below them their reconstructions.
 

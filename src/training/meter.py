@@ -15,6 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from ..utils.distributed import Process
 from ..utils.files import atomic_path
 from ..utils.reading import MEGABYTE, read_text
+from .pictures import captioned
 
 
 class Meter:
@@ -99,9 +100,14 @@ class Meter:
         self.stats.flush()
 
     def show(self, pictures: dict[str, Tensor]) -> None:
-        """Write pictures (3, height, width) in [0, 1] of the present step to TensorBoard."""
+        """Write pictures (3, height, width) in [0, 1] of the present step to TensorBoard.
+
+        A name such as samples/given_true says the rows from top to bottom, which are written beside
+        them.
+        """
         for name, picture in pictures.items():
-            self.writer.add_image(name, picture, self.step)
+            rows = name.rpartition("/")[2].split("_")
+            self.writer.add_image(name, captioned(picture, rows), self.step)
 
 
 def _purge(path: Path, step: int) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from ..config import Config
+from ..datasets.device_pairs import DevicePairs
 from ..datasets.latents import first_stage_fingerprint
 from ..datasets.sources import open_dataset
 from ..diffusion.sde import (
@@ -105,8 +106,12 @@ class ScoreTask:
         self.network = self.denoiser = denoiser.to(process.device).train()
         self.title = f"a score network on {self.dataset.title}"
         self.motion = self.dataset.motion()
+        if config.data.on_device:
+            self.dataset = DevicePairs(self.dataset, process.device)
         parameters = [one for one in self.denoiser.parameters() if one.requires_grad]
-        self.optimizer = torch.optim.Adam(parameters, lr=config.training.learning_rate)
+        fused = process.device.type == "cuda"
+        rate = config.training.learning_rate
+        self.optimizer = torch.optim.Adam(parameters, lr=rate, fused=fused)
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
         self.consistency = model.diffusion.trained_for == "consistency"
         loss = ConsistencyLoss(denoiser) if self.consistency else PairLoss(denoiser)
@@ -137,7 +142,7 @@ class ScoreTask:
     def _backward(self, step: int, batch: dict[str, Tensor], last: bool) -> dict[str, Tensor]:
         """The gradient of a part of a step's batch; each sample's loss and noise level."""
         target, cond, cameras = self._encode(batch)
-        drawn = self._draw(batch["number"].tolist(), target.shape[1:])
+        drawn = self._draw(batch, target.shape[1:])
         sigma_min = self.config.diffusion.sigma_min
         cond = noised_view(cond, drawn.cond_noise, drawn.sigma_cond, sigma_min)
         inputs = [target, cond, drawn.noise, drawn.sigma, drawn.sigma_cond, cameras]
@@ -164,9 +169,24 @@ class ScoreTask:
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
 
+    def blank_loss(self) -> Tensor:
+        """The loss of one blank pair; frames are encoded as they are in a step."""
+        settings, device = self.config, self.process.device
+        latent = torch.zeros(1, *settings.model.latent_shape, device=device)
+        if settings.data.latents is None:
+            images = torch.zeros(2, 3, *[settings.first_stage.image_size] * 2, device=device)
+            with torch.no_grad():
+                self.first_stage.encode(images)
+        pose, one = torch.eye(4, device=device)[None], torch.ones(1, device=device)
+        cameras = {"target_pose": pose, "cond_pose": pose, "focal_y": one}
+        return PairLoss(self.denoiser)(latent, latent, latent, one, cameras).mean()
+
     def pictures(self) -> dict[str, Tensor]:
         """Given, generated and true frames of the first samples, with the averaged weights."""
-        batch = default_collate([self.dataset[number] for number in range(PICTURES)])
+        if self.config.data.on_device:
+            batch = self.dataset.batch(range(PICTURES))
+        else:
+            batch = default_collate([self.dataset[number] for number in range(PICTURES)])
         seed = self.config.training.seed
         with self.ema.applied_to(self.denoiser):
             grid = sample_grid(self.denoiser, self.first_stage, *self._encode(batch), seed)
@@ -185,27 +205,35 @@ class ScoreTask:
             target, cond = self.first_stage.encode(images).float().chunk(2)
         return target, cond, cameras
 
-    def _draw(self, numbers: list[int], shape: torch.Size) -> Draws:
-        """What is random in samples, each from its own number."""
+    def _draw(self, batch: dict[str, Tensor], shape: torch.Size) -> Draws:
+        """What is random in samples: each from its own number, unless the batch brings it."""
         settings, device = self.config.diffusion, self.process.device
-        sources = [generator(self.config.training.seed, "noise", number) for number in numbers]
-        uniform = torch.tensor([source.random() for source in sources])
-        noise = _normal(sources, shape)
-        cond_uniform, cond_noise = torch.zeros(len(numbers)), torch.zeros_like(noise)
-        if settings.sigma_cond_max is not None:
-            cond_uniform = torch.tensor([source.random() for source in sources])
-            cond_noise = _normal(sources, shape)
-        levels = draw_noise_levels(uniform, settings), draw_cond_levels(cond_uniform, settings)
-        sigma, sigma_cond = (level.to(device) for level in levels)
-        return Draws(noise.to(device), sigma, cond_noise.to(device), sigma_cond)
+        if "noise" in batch:
+            parts = [batch[name] for name in ("uniform", "noise", "cond_uniform", "cond_noise")]
+        else:
+            seed, numbers = self.config.training.seed, batch["number"].tolist()
+            sources = [generator(seed, "noise", number) for number in numbers]
+            parts = _random_numbers(sources, shape)
+            # Of a view without noise they would make no difference.
+            with_noise = settings.sigma_cond_max is not None
+            again = _random_numbers(sources, shape) if with_noise else map(torch.zeros_like, parts)
+            parts = *parts, *again
+        uniform, noise, cond_uniform, cond_noise = (part.to(device) for part in parts)
+        sigma, sigma_cond = (
+            draw_noise_levels(uniform, settings),
+            draw_cond_levels(cond_uniform, settings),
+        )
+        return Draws(noise, sigma, cond_noise, sigma_cond)
 
     def _autocast(self) -> AbstractContextManager:
         return autocast(self.process.device, self.config.training.precision)
 
 
-def _normal(sources: list[np.random.Generator], shape: torch.Size) -> Tensor:
-    drawn = [source.standard_normal(shape, dtype="float32") for source in sources]
-    return torch.from_numpy(np.stack(drawn))
+def _random_numbers(sources: list[np.random.Generator], shape: torch.Size) -> tuple[Tensor, Tensor]:
+    """Of each generator a uniform number, (n,), and then normal ones, (n, *shape)."""
+    uniform = torch.tensor([source.random() for source in sources])
+    normal = [source.standard_normal(shape, dtype="float32") for source in sources]
+    return uniform, torch.from_numpy(np.stack(normal))
 
 
 def _first_denoiser(config: ModelConfig, path: Path | None) -> Denoiser:
@@ -228,8 +256,9 @@ def _by_noise_level(losses: Tensor, sigmas: Tensor) -> dict[str, Tensor]:
     bounds = torch.tensor(NOISE_LEVEL_BOUNDS, device=sigmas.device)
     bins = torch.bucketize(sigmas, bounds)
     names = [*(f"below_{bound:g}" for bound in NOISE_LEVEL_BOUNDS), "above"]
+    # Not losses[bins == number]: a GPU would be waited for.
     return {
-        f"loss_by_noise_level/{name}": losses[bins == number].mean()
+        f"loss_by_noise_level/{name}": losses.where(bins == number, torch.nan).nanmean()
         for number, name in enumerate(names)
     }
 

@@ -1,13 +1,13 @@
 """Steering: a photo, a path by presets or through the user's own cameras, a preview."""
 
-import io
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..cameras.coverage import covered_share
+from ..cameras.coverage import covered_share, poster_corners
 from ..cameras.photo import DEFAULT_FIELD_OF_VIEW, Lens, lens_of_photo
 from ..cameras.plot import path_sizes
 from ..cameras.spec import SamplingSpec
@@ -15,7 +15,7 @@ from ..samples import GIVEN_IMAGES, Sample
 from ..sampling.photo import free_folder, sample_name
 from ..utils.images import IMAGE_SUFFIXES, read_square
 from .own_path import OwnPath
-from .pictures import check_dimensions, data_uri, poster_preview, sentence
+from .pictures import data_uri, poster_preview, sentence
 from .plan import MOST_FRAMES, OWN, History, Plan, preset_options
 from .world import overview
 
@@ -63,9 +63,14 @@ class Photo:
         self.suffix = Path(name).suffix.lower()
         if self.suffix not in IMAGE_SUFFIXES:
             raise ValueError(f"{self.name}: expected a picture, one of {' '.join(IMAGE_SUFFIXES)}")
-        check_dimensions(content)
-        self.square = read_square(io.BytesIO(content), PHOTO_SIZE)
-        self.lens: Lens = lens_of_photo(io.BytesIO(content))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"photo{self.suffix}"
+            path.write_bytes(content)
+            try:
+                self.square = read_square(path, PHOTO_SIZE)
+            except ValueError as error:
+                raise ValueError(str(error).replace(str(path), self.name)) from error
+            self.lens: Lens = lens_of_photo(path)
 
 
 class Steer:
@@ -108,30 +113,34 @@ class Steer:
     def _listen(self) -> None:
         guarded = self.desk.guarded
         self.upload.on_upload(guarded(self._take_upload))
-        self._move.on_update(
-            guarded(lambda _: self.change(self.plan.with_move(MOVES[self._move.value])))
-        )
+        self._move.on_update(guarded(lambda _: self._take_move(MOVES[self._move.value])))
         for name, slider in self._options.items():
-            slider.on_update(
-                guarded(
-                    lambda _, name=name, slider=slider: self.change(
-                        self.plan.with_option(name, float(slider.value))
-                    )
-                )
-            )
-        for slider, field in (
+            slider.on_update(guarded(lambda _, name=name: self._take_option(name)))
+        for slider, name in (
             (self._frames, "frames"),
             (self._distance, "distance"),
             (self._view, "field_of_view"),
         ):
             slider.on_update(
-                guarded(
-                    lambda _, slider=slider, field=field: self.change(
-                        replace(self.plan, **{field: slider.value})
-                    )
-                )
+                guarded(lambda _, slider=slider, name=name: self._take_value(name, slider.value))
             )
         self._undo.on_click(guarded(lambda _: self._take_back()))
+
+    def _take_move(self, move: str) -> None:
+        plan = self.plan.with_move(move)
+        self.own.chosen = len(plan.keyframes) - 1
+        self.change(plan)
+
+    def _take_option(self, name: str) -> None:
+        value = float(self._options[name].value)
+        if {**preset_options(self.plan.move), **self.plan.options}.get(name) != value:
+            self.change(self.plan.with_option(name, value), name)
+
+    def _take_value(self, name: str, value: float) -> None:
+        # While a slider is dragged, calls queue up. The first one takes its newest value, and the
+        # others find it taken.
+        if getattr(self.plan, name) != value:
+            self.change(replace(self.plan, **{name: value}), name)
 
     def _take_upload(self, event: "viser.GuiEvent") -> None:
         file = self.upload.value
@@ -150,7 +159,9 @@ class Steer:
 
     def _step_back(self) -> None:
         """Show everyone the whole path."""
-        position, target = overview(self.world.poses, self.plan.distance)
+        spec = self.plan.spec()
+        poster = poster_corners(np.eye(4), spec.focal_y, self.plan.distance)
+        position, target = overview(np.concatenate([self.world.poses[:, :3, 3], poster]))
         camera = self.desk.server.initial_camera
         camera.position, camera.look_at, camera.up = position, target, (0.0, 1.0, 0.0)
         for client in self.desk.server.get_clients().values():
@@ -158,10 +169,10 @@ class Steer:
                 client.camera.up_direction = (0.0, 1.0, 0.0)
                 client.camera.position, client.camera.look_at = position, target
 
-    def change(self, plan: Plan) -> None:
-        """Take another plan, and show it. Raises ValueError for one that cannot be."""
+    def change(self, plan: Plan, what: str = "") -> None:
+        """Take another plan, and show it; `what` as in `History.change`, raises as that."""
         try:
-            self.history.change(plan)
+            self.history.change(plan, what)
         finally:
             self.show_controls()
         self.preview()

@@ -24,6 +24,10 @@ class World:
     def __init__(self, server: "viser.ViserServer") -> None:
         self.scene = server.scene
         self.scene.set_up_direction("+y")
+        # From all sides alike, so that colours are those that are meant.
+        self.scene.configure_default_lights(enabled=False)
+        self.scene.configure_environment_map(None)
+        self.scene.add_light_ambient("/light", intensity=3.0)
         self.poses = np.zeros((0, 4, 4))  # as shown
         self._cameras: list[viser.CameraFrustumHandle] = []
         self._rest: list[viser.SceneNodeHandle] = []
@@ -51,7 +55,7 @@ class World:
         places = self.poses[:, :3, 3]
         if len(places) > 1:
             line = np.stack([places[:-1], places[1:]], axis=1)
-            added = self.scene.add_line_segments("/path", line, colors=CAMERA, thickness=0.004)
+            added = self.scene.add_line_segments("/path", line, CAMERA, thickness=0.004)
             self._rest.append(added)
         self._colours = [GIVEN if index in given else CAMERA for index in range(len(poses))]
         for index, pose in enumerate(self.poses):
@@ -141,7 +145,7 @@ class World:
             return
         self._handle = self.scene.add_transform_controls(
             "/handle",
-            scale=max(0.35, 4 * self.size),
+            scale=max(0.25, 3 * self.size),
             depth_test=False,
             wxyz=quaternion_of_matrix(pose[:3, :3]),
             position=pose[:3, 3],
@@ -158,7 +162,12 @@ class World:
         clicked: "Callable[[int, viser.ClientHandle], object]",
     ) -> None:
         """A ball between each two cameras in the pair's colour; a click calls `clicked`."""
-        middles = (self.poses[:-1, :3, 3] + self.poses[1:, :3, 3]) / 2
+        places = self.poses[:, :3, 3]
+        middles = (places[:-1] + places[1:]) / 2
+        line = np.stack([places[:-1], places[1:]], axis=1)
+        both_ends = np.repeat(np.array(colours, np.uint8)[:, None], 2, axis=1)
+        width = 0.1 * self.size
+        self._rest.append(self.scene.add_line_segments("/scores", line, both_ends, thickness=width))
         for index, (place, colour) in enumerate(zip(middles, colours, strict=True)):
             ball = self.scene.add_icosphere(
                 f"/pairs/{index}",
@@ -193,12 +202,11 @@ def pose_of(node: "viser.SceneNodeHandle | viser.CameraHandle") -> np.ndarray:
     return pose
 
 
-def overview(poses: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where to stand and what to look at, (3,) each, to see a path and what it looks at."""
-    places = np.concatenate([poses[:, :3, 3], [[0, 0, -0.5 * distance]]])
-    middle = (places.min(axis=0) + places.max(axis=0)) / 2
-    reach = max(float(np.ptp(places, axis=0).max()), 0.5 * distance)
-    return middle + reach * np.array([0.75, 0.8, 1.25]), middle
+def overview(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where to stand and what to look at, (3,) each, to see all points (n, 3)."""
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    reach = float(np.ptp(points, axis=0).max())
+    return middle + reach * np.array([0.55, 0.6, 1.15]), middle
 
 
 def _camera_size(poses: np.ndarray) -> float:

@@ -2,10 +2,6 @@
 
 from typing import NamedTuple
 
-from ...utils.reading import MEGABYTE
-
-MODEL_BYTES = 4000 * MEGABYTE  # of a file of a model: its points are in it, too
-
 
 class LensModel(NamedTuple):
     """A kind of lens in COLMAP's numbering. Its parameters are in pixels.

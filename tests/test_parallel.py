@@ -1,0 +1,33 @@
+"""Work in processes that tell how far they are."""
+
+import pytest
+
+from photonvs.utils.parallel import in_processes, report
+
+
+def task(number: int) -> int:
+    for step in range(3):
+        report((number, step))
+    if number == 9:
+        raise ValueError("nine")
+    return number * number
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_all_is_done_and_all_news_come(workers):
+    news = []
+    results = dict(in_processes(task, [(1,), (2,), (3,)], workers, news.append))
+    assert results == {(1,): 1, (2,): 4, (3,): 9}
+    assert sorted(news) == [(number, step) for number in (1, 2, 3) for step in range(3)]
+    report("nobody listens any more")
+    assert len(news) == 9
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_comes_through(workers):
+    with pytest.raises(ValueError, match="nine"):
+        list(in_processes(task, [(9,), (1,)], workers, lambda news: None))
+
+
+def test_nobody_needs_to_listen():
+    assert [made for _, made in in_processes(task, [(4,)], 1)] == [16]
