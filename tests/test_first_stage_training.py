@@ -70,7 +70,11 @@ class Shapes:
             colours[0, :, None, None],
             x * colours[1, :, None, None] + (1 - x) * colours[2, :, None, None],
         )
-        return {"image": torch.from_numpy(image.astype(np.uint8))}
+        place = {"sequence": torch.tensor(number), "frame": torch.tensor(0)}
+        return {"image": torch.from_numpy(image.astype(np.uint8)), **place}
+
+    def name(self, number: int, frames: list[int]) -> str:
+        return f"shape {number}"
 
 
 @pytest.fixture(autouse=True)
@@ -427,9 +431,10 @@ def test_gradients_that_are_not_finite_stop_the_training():
     with torch.no_grad():
         task.first_stage.decoder.conv_in.bias[0] = math.nan
     with pytest.raises(
-        ValueError, match="the gradient of step 1 is not finite: lower .*learning_rate_per_image"
+        ValueError,
+        match="10 steps in a row, up to step 10, are not finite: lower .*learning_rate_per_image",
     ):
-        train(task, 0, 1)
+        train(task, 0, 20)
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,12 @@ class FramePairs(Dataset):
             "cond_frame": torch.tensor(pair.cond),
         }
 
+    def name(self, number: int, frames: list[int]) -> str:
+        """Poses of the sequence with a number in the poses file, for messages."""
+        video = self.poses.sequence(number).video
+        poses = " and ".join(f"pose {frame}" for frame in frames)
+        return f"{poses} of sequence {self.poses.id_of(number)} (video {video})"
+
     def read(self, number: int, sequence: VideoPoses, frames: list[int]) -> Tensor:
         """The frames of a sequence, (n, ...); number: the sequence's in the poses file.
 

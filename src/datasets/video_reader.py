@@ -12,7 +12,7 @@ predicted from; in usual H.264 that is about half of them.
 import operator
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -51,8 +51,14 @@ class VideoReader:
             self._container.close()
             self._container = None
 
-    def read(self, timestamps: Iterable[int]) -> np.ndarray:
-        """The frames nearest to `timestamps`; see `video.read_frames`."""
+    def read(
+        self, timestamps: Iterable[int], prepare: Callable[[np.ndarray], np.ndarray] | None = None
+    ) -> np.ndarray:
+        """The frames nearest to `timestamps`; see `video.read_frames`.
+
+        prepare: what to make of each frame (height, width, 3) uint8, at once when it is decoded.
+        So as many frames as are asked for need not be in memory.
+        """
         targets = [operator.index(timestamp) for timestamp in timestamps]
         if not targets:
             return np.empty((0, self._stream.height, self._stream.width, 3), np.uint8)
@@ -68,7 +74,7 @@ class VideoReader:
                 runs[keyframe] = max(runs.get(keyframe, []), packets, key=len)
                 wanted.setdefault(keyframe, set()).add(chosen[target])
             for keyframe, packets in runs.items():
-                frames |= self._decode(packets, wanted[keyframe])
+                frames |= self._decode(packets, wanted[keyframe], prepare)
         return np.stack([frames[chosen[target]] for target in targets])
 
     def _open(self) -> None:
@@ -153,7 +159,9 @@ class VideoReader:
                 break
         return packets
 
-    def _decode(self, packets: list[av.Packet], wanted: set[int]) -> dict[int, np.ndarray]:
+    def _decode(
+        self, packets: list[av.Packet], wanted: set[int], prepare: Callable | None
+    ) -> dict[int, np.ndarray]:
         """Decode packets from a keyframe on; the wanted frames by their timestamp in the file."""
         context = self._stream.codec_context
         context.flush_buffers()
@@ -164,12 +172,14 @@ class VideoReader:
             for frame in context.decode(packet):
                 complete |= frame.key_frame and frame.pts == packets[0].pts
                 if frame.pts in wanted and not frame.is_corrupt:
-                    frames[frame.pts] = frame.to_ndarray(format="rgb24")
+                    frames[frame.pts] = _pixels(frame, prepare)
         if complete and frames.keys() == wanted:
             return frames
-        return self._decode_from_start(wanted)
+        return self._decode_from_start(wanted, prepare)
 
-    def _decode_from_start(self, wanted: set[int]) -> dict[int, np.ndarray]:
+    def _decode_from_start(
+        self, wanted: set[int], prepare: Callable | None
+    ) -> dict[int, np.ndarray]:
         """Decode every frame from the start.
 
         This is slow, and for the rare file where seeking or skipping gives no whole frame.
@@ -178,7 +188,7 @@ class VideoReader:
         frames: dict[int, np.ndarray] = {}
         for frame in self._container.decode(self._stream):
             if frame.pts in wanted and not frame.is_corrupt:
-                frames[frame.pts] = frame.to_ndarray(format="rgb24")
+                frames[frame.pts] = _pixels(frame, prepare)
             if frames.keys() == wanted:
                 return frames
         missing = self._seconds(min(wanted - frames.keys()))
@@ -255,6 +265,11 @@ class VideoCache:
         """Close a video if it is open."""
         if path in self._readers:
             self._readers.pop(path).close()
+
+
+def _pixels(frame: av.VideoFrame, prepare: Callable | None) -> np.ndarray:
+    pixels = frame.to_ndarray(format="rgb24")
+    return pixels if prepare is None else prepare(pixels)
 
 
 def _is_shown(packet: av.Packet, start: int | None) -> bool:

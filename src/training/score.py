@@ -1,8 +1,9 @@
 """Training the denoiser on frame pairs: `train(config, instance_data)`."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,7 +26,7 @@ from ..utils.precision import autocast
 from ..utils.random import generator
 from .needs import check_needs
 from .pictures import sample_grid
-from .steps import Scalars, accumulate, check_finite, rate_factor
+from .steps import Scalars, Skips, accumulate, rate_factor
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 # The loss is logged by noise level, between these.
 NOISE_LEVEL_BOUNDS = 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0
 PICTURES = 4  # pairs in a sample picture
+NAMES = "sequence", "target_frame", "cond_frame"  # what tells which sample it is
 
 
 class PairLoss(nn.Module):
@@ -80,10 +82,11 @@ class ScoreTask:
         parameters = [one for one in self.denoiser.parameters() if one.requires_grad]
         self.optimizer = torch.optim.Adam(parameters, lr=config.training.learning_rate)
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
+        self.skips = Skips(process, "training.learning_rate")
         loss = PairLoss(self.denoiser)
         self.loss = process.parallel(torch.compile(loss) if config.training.compile else loss)
 
-    def update(self, batches: Iterator[dict[str, Tensor]], step: int) -> Scalars:
+    def update(self, batches: list[dict[str, Tensor]], step: int) -> Scalars:
         """One optimizer step: encode, noise, loss, gradient, clipping, warm-up, averages."""
         settings = self.config.training
         rate = settings.learning_rate * rate_factor(settings, step)
@@ -92,10 +95,12 @@ class ScoreTask:
         self.optimizer.zero_grad(set_to_none=True)
         samples = accumulate(batches, settings.accumulation, self._backward)
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), settings.gradient_norm)
-        check_finite(norm, step, "training.learning_rate")
-        self.optimizer.step()
-        self.ema.update(self.denoiser)
+        skipped = self.skips.skips(norm, step, samples["loss"], partial(self._name, samples))
+        if not skipped:
+            self.optimizer.step()
+            self.ema.update(self.denoiser)
         return {
+            "skipped_steps": torch.tensor(float(skipped)),
             "loss": samples["loss"].mean(),
             "gradient_norm": norm,
             "learning_rate": torch.tensor(rate),
@@ -112,7 +117,13 @@ class ScoreTask:
             with self._autocast():
                 loss = self.loss(target, cond, noise, sigma, cameras)
             (loss.mean() / self.config.training.accumulation).backward()
-        return {"loss": loss.detach(), "sigma": sigma, "replaced": batch["replaced"]}
+        row = {name: batch[name] for name in ("replaced", *NAMES)}
+        return row | {"loss": loss.detach(), "sigma": sigma}
+
+    def _name(self, samples: dict[str, Tensor], index: int) -> str:
+        """What to call one of a step's samples."""
+        sequence, *frames = (int(samples[name][index]) for name in NAMES)
+        return self.dataset.name(sequence, frames)
 
     def state_dict(self) -> dict:
         """The published checkpoint's keys."""
