@@ -13,10 +13,11 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from .model_config import DenoiserConfig, DiffusionConfig, FirstStageConfig, ModelConfig
-from .utils.checks import check_above_zero, check_at_least, check_one_of
+from .utils.checks import check_above_zero, check_at_least, check_between, check_one_of
 
 PRESETS = Path(__file__).parent / "configs"
 PERCEPTUAL = "lpips", "stlpips", "none"
+MOST_WORKERS = 1024  # processes; more are a slip of the hand, and bring a machine to its knees
 
 Settings = TypeVar("Settings")
 
@@ -44,7 +45,7 @@ class DataConfig:
     validation_every: int = 5  # poses from frame to frame
 
     def __post_init__(self) -> None:
-        check_at_least(0, "data", self, "workers")
+        check_between(0, MOST_WORKERS, "data", self, "workers")
         check_at_least(1, "data", self, "max_gap", "validation_sequences", "validation_every")
         check_at_least(2, "data", self, "validation_frames")
 
@@ -84,8 +85,10 @@ class TrainingConfig:
         names = "batch_size", "accumulation", "steps", "log_every", "keep_checkpoints"
         check_at_least(1, "training", self, *names)
         names = "warmup_steps", "decay_steps", "sample_every", "validate_every"
-        check_at_least(0, "training", self, *names, "checkpoint_every", "keep_every", "seed")
-        check_above_zero("training", self, "gradient_norm")
+        check_at_least(0, "training", self, *names, "checkpoint_every", "keep_every")
+        check_above_zero("training", self, "gradient_norm", "minutes", "checkpoint_minutes")
+        check_between(0, 1, "training", self, "learning_rate")  # Adam moves weights by up to it
+        check_between(0, 2**63 - 1, "training", self, "seed")
         check_one_of("training", self, "precision", ("float32", "bfloat16"))
         if not 0 <= self.ema_decay < 1:
             raise ValueError(
@@ -123,10 +126,10 @@ class FirstStageTrainingConfig:
         section = "first_stage_training"
         names = "discriminator_channels", "discriminator_layers", "validation_frames"
         check_at_least(1, section, self, *names)
-        names = "learning_rate_per_image", "discriminator_start", "restart_after"
-        check_at_least(0, section, self, *names)
+        check_at_least(0, section, self, "discriminator_start", "restart_after")
+        check_between(0, 1, section, self, "learning_rate_per_image")
         names = "codebook_weight", "commitment", "perceptual_weight", "discriminator_weight"
-        check_at_least(0, section, self, *names)
+        check_between(0, 1e6, section, self, *names)
         check_one_of(section, self, "perceptual", PERCEPTUAL)
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..cameras.geometry import check_training_cameras
 from ..cameras.realestate10k import VideoPoses
 from ..utils.random import generator
 from .poses import PoseFile, load_poses
@@ -146,6 +147,12 @@ class FramePairs(Dataset):
         sequence = self.poses.sequence(pair.sequence)
         frames = [pair.target, pair.cond]
         target, cond = self.read(pair.sequence, sequence, frames)
+        try:  # files of earlier versions may have cameras that extraction refuses today
+            check_training_cameras(sequence.focal_y[frames], sequence.poses[frames])
+        except ValueError as error:
+            raise ValueError(
+                f"{self.poses.path}: {self.name(pair.sequence, frames)}: {error}"
+            ) from None
         target_pose, cond_pose = torch.eye(4).repeat(2, 1, 1)
         # In float64: far from the world's origin, float32 would round the step away.
         poses = np.array(sequence.poses[frames], dtype=np.float64)

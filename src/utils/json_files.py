@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+ITEMS = 20  # of a list that a message names
+
 
 def read_json(path: Path) -> object:
     """The content of a JSON file.
@@ -54,5 +56,7 @@ def shown(value: object) -> str:
 
 
 def joined(items: Iterable) -> str:
-    """Items for a message."""
-    return ", ".join(str(item) for item in items)
+    """Items for a message; the first ITEMS of many."""
+    names = [str(item) for item in items]
+    more = f" and {len(names) - ITEMS} more" if len(names) > ITEMS else ""
+    return ", ".join(names[:ITEMS]) + more
