@@ -10,9 +10,10 @@ import time
 import pytest
 import torch
 import training_task
+from full_disks import on_small_disk, small_disks_can_be_made
 from torch.utils.data import Dataset
 
-from photonvs.training.loading import in_shared_memory, numbered_batches
+from photonvs.training.loading import SHARED_MEMORY, in_shared_memory, numbered_batches
 
 
 class Numbers(Dataset):
@@ -100,10 +101,9 @@ def unreadable(tmp_path_factory):
     return train
 
 
-def end_of(instance_data, arguments: list[str], processes: int, **environment: str):
-    """Run scripts/train.py. Returns its status, its lines, and the seconds from error to end."""
-    line = training_task.command(instance_data, arguments, processes)
-    environment = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+def end_of(line: list[str]) -> tuple[int, list[str], float]:
+    """Run a training. Returns its status, its lines, and the seconds from error to end."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
     lines, said = [], None
     for text in process.stderr:
@@ -115,7 +115,8 @@ def end_of(instance_data, arguments: list[str], processes: int, **environment: s
 @pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_training_whose_videos_cannot_be_read_says_so_and_ends(unreadable, tmp_path, processes):
     settings = training_task.settings(unreadable, "data.workers=2")
-    status, lines, seconds = end_of(tmp_path, settings, processes)
+    line = training_task.command(tmp_path, settings, processes)
+    status, lines, seconds = end_of(line)
     assert status == 1
     errors = [line for line in lines if line.startswith("train.py: error: ")]
     assert len(errors) == 1
@@ -126,3 +127,16 @@ def test_a_training_whose_videos_cannot_be_read_says_so_and_ends(unreadable, tmp
     )
     assert not any("DataLoader" in line or "worker process" in line for line in lines)
     assert seconds < 20  # 3 on a machine with nothing else to do
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not small_disks_can_be_made(), reason="needs a mount namespace of its own")
+def test_a_container_with_little_shared_memory_gets_advice(tmp_path):
+    footage = training_task.write_footage(tmp_path)
+    larger = "first_stage.image_size=128", "denoiser.latent_size=64", "training.batch_size=16"
+    larger += "denoiser.attention_resolutions=[32]", "data.workers=2"
+    line = training_task.command(tmp_path, training_task.settings(footage, *larger))
+    status, lines, _ = end_of(on_small_disk(SHARED_MEMORY, "1m", line))
+    assert status == 1
+    assert lines[-1].startswith("train.py: error: there is no room left for a batch: the 1 MB of ")
+    assert "docker run --shm-size=8g, or lower data.workers" in lines[-1]
