@@ -93,7 +93,7 @@ def open_chunks(folder: Path, paths: Mapping[str, VideoPoses]) -> FramePairs:
         poses = np.broadcast_to(np.eye(4), (len(path), 4, 4))
         frames = read_frames(folder / "videos" / f"{path.video}.mp4", path.timestamps)
         url = f"https://x.invalid/watch?v={path.video}"
-        record = make_record(key, url, path.timestamps, poses, (9 / 16, 1.0), frames)
+        record = make_record(key, url, path.timestamps, poses, (9 / 16, 1.0, 0.5, 0.5), frames)
         save_chunk(folder / "chunks" / f"{key}.torch", [record])
     return ChunkPairDataset(folder / "chunks", Config().first_stage.image_size)
 

@@ -5,6 +5,7 @@ it is made, as in `model_config`.
 """
 
 from dataclasses import dataclass, field, fields
+from io import StringIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,10 +15,16 @@ from yaml import YAMLError
 
 from .model_config import DenoiserConfig, DiffusionConfig, FirstStageConfig, ModelConfig
 from .utils.checks import check_above_zero, check_at_least, check_between, check_one_of
+from .utils.reading import MEGABYTE
+from .utils.yaml_files import read_yaml
 
 PRESETS = Path(__file__).parent / "configs"
 PERCEPTUAL = "lpips", "stlpips", "none"
 MOST_WORKERS = 1024  # processes; more are a slip of the hand, and bring a machine to its knees
+
+SETTINGS_BYTES = MEGABYTE // 10  # of a YAML file
+# What settings raise that have another shape, type or size than expected.
+SENSELESS = (OmegaConfBaseException, ValueError, TypeError, ArithmeticError, RecursionError)
 
 Settings = TypeVar("Settings")
 
@@ -35,6 +42,9 @@ class DataConfig:
     first_stage: str | None = None
     # Folder that encode-latents.py wrote: train from it, not from videos; null: from videos.
     latents: str | None = None
+    # Hold all latents in the device's memory, and draw pairs and noise there, a batch at a time.
+    # Pairs then depend on the number of processes and parts, too.
+    on_device: bool = False
     # Poses between the two frames of a pair at most; null: any distance, as published.
     max_gap: int | None = None
     workers: int = 4  # processes that load frames; 0: none
@@ -48,6 +58,8 @@ class DataConfig:
         check_between(0, MOST_WORKERS, "data", self, "workers")
         check_at_least(1, "data", self, "max_gap", "validation_sequences", "validation_every")
         check_at_least(2, "data", self, "validation_frames")
+        if self.on_device and self.latents is None:
+            raise ValueError("data.on_device: expected data.latents, which it holds in memory")
 
 
 @dataclass
@@ -134,6 +146,28 @@ class FirstStageTrainingConfig:
 
 
 @dataclass
+class ConsistencyConfig:
+    """Consistency tuning, for `diffusion.objective=consistency`; `diffusion.consistency` uses it.
+
+    The defaults are those of Geng et al. 2024 (arXiv 2406.14548), with larger and fewer stages.
+    """
+
+    # Equal parts of training.steps. The distance between the two noise levels of a pair shrinks
+    # from stage to stage by `shrinkage`.
+    stages: int = 4
+    shrinkage: float = 4.0
+    # Low levels are farther apart by the factor 1 + wide * sigmoid(-wide_slope * sigma).
+    wide: float = 8.0
+    wide_slope: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_at_least(1, "consistency", self, "stages")
+        check_at_least(0, "consistency", self, "wide", "wide_slope")
+        if not self.shrinkage > 1:
+            raise ValueError(f"consistency.shrinkage {self.shrinkage}: expected more than 1")
+
+
+@dataclass
 class Config:
     """All settings of a run. It is saved beside the run and inside each checkpoint."""
 
@@ -143,6 +177,7 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     first_stage_training: FirstStageTrainingConfig = field(default_factory=FirstStageTrainingConfig)
+    consistency: ConsistencyConfig = field(default_factory=ConsistencyConfig)
 
     @property
     def model(self) -> ModelConfig:
@@ -172,8 +207,8 @@ def load_config(name: str = "realestate10k", overrides: list[str] | None = None)
             f"setting {malformed[0]!r}: expected key=value, for example training.batch_size=8"
         )
     try:
-        return _merge(Config, OmegaConf.load(path), OmegaConf.from_dotlist(overrides))
-    except (OmegaConfBaseException, YAMLError, TypeError, ValueError, OSError) as error:
+        return _merge(Config, _load(path), OmegaConf.from_dotlist(overrides))
+    except (*SENSELESS, YAMLError, OSError) as error:
         where = " ".join(["settings", str(path), *overrides])
         raise ValueError(f"{where}: {_one_line(error)}") from error
 
@@ -185,7 +220,7 @@ def chosen_settings(name: str, overrides: list[str] | None = None) -> set[str]:
     """
     parts = [OmegaConf.from_dotlist(overrides or [])]
     if Path(name).suffix in (".yaml", ".yml"):
-        parts.append(OmegaConf.load(name))
+        parts.append(_load(Path(name)))
     sections = OmegaConf.to_container(OmegaConf.merge(*parts))
     return {f"{section}.{key}" for section, values in sections.items() for key in values or ()}
 
@@ -199,7 +234,7 @@ def settings_from_dict(kind: type[Settings], settings: object) -> Settings:
         raise ValueError(f"settings: expected a dict, found {type(settings).__name__}")
     try:
         return _merge(kind, OmegaConf.create(settings))
-    except (OmegaConfBaseException, ValueError) as error:
+    except SENSELESS as error:
         raise ValueError(f"settings: {_one_line(error)}") from error
 
 
@@ -212,6 +247,11 @@ def without_training(settings: object) -> object:
         return settings
     sections = {one.name for one in fields(Config)} - {one.name for one in fields(ModelConfig)}
     return {key: value for key, value in settings.items() if key not in sections}
+
+
+def _load(path: Path) -> object:
+    _, text = read_yaml(path, SETTINGS_BYTES)
+    return OmegaConf.load(StringIO(text))
 
 
 def _merge(kind: type[Settings], *parts: object) -> Settings:

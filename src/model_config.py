@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from .utils.checks import check_above_zero, check_between, check_one_of
 
+LARGEST = 8192  # pixels, of a frame's side: what a file of weights can make a computer hold
 GROUPS = 32  # of every group normalization of the first stage
 # How training weights the loss, by how it draws noise levels, where nothing else is said.
 LOSS_WEIGHTINGS = {"uniform": "published", "lognormal": "edm"}
+OBJECTIVES = "score", "consistency"
 
 
 @dataclass
@@ -39,10 +41,10 @@ class FirstStageConfig:
                     f"first_stage.channels {self.channels} times first_stage.channel_multipliers "
                     f"{self.channel_multipliers}: expected multiples of {GROUPS}"
                 )
-        if self.image_size < 1 or self.image_size % self.shrinkage:
+        if not 1 <= self.image_size <= LARGEST or self.image_size % self.shrinkage:
             raise ValueError(
                 f"first_stage.image_size {self.image_size}: expected a multiple of "
-                f"{self.shrinkage}, a latent pixel's side"
+                f"{self.shrinkage}, a latent pixel's side, up to {LARGEST}"
             )
 
     @property
@@ -141,6 +143,14 @@ class DiffusionConfig:
     log_sigma_std: float = 1.2  # only for lognormal
     # Of each noise level's loss, published or edm; null: published for uniform, edm for lognormal.
     loss_weighting: str | None = None
+    # What the network learns: the score, or to be consistent (`diffusion.consistency`), so that
+    # few evaluations make a frame; null: score.
+    objective: str | None = None
+    # Training adds noise up to this level to the conditioning latent, and the network is told the
+    # level; null: none, as published.
+    sigma_cond_max: float | None = None
+    # The level at which sampling uses generated views; null: sigma_min, without added noise.
+    sigma_cond: float | None = None
 
     def __post_init__(self) -> None:
         check_between(1e-6, 1e6, "diffusion", self, "sigma_min", "sigma_max")
@@ -158,11 +168,31 @@ class DiffusionConfig:
         # What is said though it is the default becomes null: settings that mean the same are equal.
         if self.loss_weighting == LOSS_WEIGHTINGS[self.noise_levels]:
             self.loss_weighting = None
+        if self.objective is not None:
+            check_one_of("diffusion", self, "objective", OBJECTIVES)
+        if self.objective == "score":
+            self.objective = None
+        self._check_conditioning()
+
+    def _check_conditioning(self) -> None:
+        most = self.sigma_max
+        for name in ("sigma_cond_max", "sigma_cond"):
+            level = getattr(self, name)
+            if level is not None and not self.sigma_min <= level <= most:
+                raise ValueError(
+                    f"diffusion.{name} {level}: expected {self.sigma_min:g} to {most:g}"
+                )
+            most = level or self.sigma_min  # what sampling uses, training has to know
 
     @property
     def weighting(self) -> str:
         """The loss's weighting, published or edm."""
         return self.loss_weighting or LOSS_WEIGHTINGS[self.noise_levels]
+
+    @property
+    def trained_for(self) -> str:
+        """One of OBJECTIVES."""
+        return self.objective or "score"
 
 
 @dataclass

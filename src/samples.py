@@ -18,12 +18,16 @@ from pathlib import Path
 
 from .cameras.spec import SamplingSpec, read_spec, spec_differs, write_spec
 from .utils.files import atomic_path, refuse_overwriting
+from .utils.images import IMAGE_SUFFIXES, numbered_images, read_frame
 from .utils.json_files import joined
-from .utils.pictures import IMAGE_SUFFIXES, numbered_images, read_frame
+from .utils.leases import lease
+from .utils.reading import MEGABYTE, read_bytes
 
 SPEC = "sampling-spec.json"
 GIVEN_IMAGES = Path("init-ims")
 TRUE_IMAGES = Path("true-ims")
+PHOTO_BYTES = 500 * MEGABYTE
+LONGEST_WRITE = 30.0  # seconds that another process is waited for while it writes a sample
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Sample:
 
     def free_run_number(self) -> int:
         """One more than the highest run number."""
-        names = [path.name for path in (self.directory / "samples").iterdir()]
+        names = [path.name for path in self.directory.glob("samples/*")]
         return 1 + max((int(name) for name in names if name.isdecimal()), default=-1)
 
     def given_images(self, spec: SamplingSpec) -> dict[int, Path]:
@@ -110,6 +114,10 @@ class Sample:
 
         Without `force` a file with another content is a ValueError, before anything is lost.
         """
+        with lease(self.directory, wait=LONGEST_WRITE):
+            self._write(spec, images, force)
+
+    def _write(self, spec: SamplingSpec, images: dict[Path, bytes], force: bool) -> None:
         replaced = [path for path in self._same_frames(images) if self._differs(path, images)]
         spec_in_the_way = [self.spec_file] if spec_differs(self.spec_file, spec) else []
         refuse_overwriting(spec_in_the_way + sorted(replaced), force)
@@ -128,7 +136,9 @@ class Sample:
         return {path for image in images for path in there[image.parent].get(int(image.stem), [])}
 
     def _differs(self, path: Path, images: dict[Path, bytes]) -> bool:
-        return path.read_bytes() != images.get(path.relative_to(self.directory))
+        return read_bytes(path, "an image", PHOTO_BYTES) != images.get(
+            path.relative_to(self.directory)
+        )
 
 
 @dataclass(frozen=True)
@@ -286,5 +296,5 @@ def given_photos(photos: list[Path], given: tuple[int, ...]) -> dict[Path, bytes
         if suffix not in IMAGE_SUFFIXES:
             raise ValueError(f"{photo}: expected an image file ({' '.join(IMAGE_SUFFIXES)})")
         read_frame(photo)
-        places[GIVEN_IMAGES / f"{index:04d}{suffix}"] = photo.read_bytes()
+        places[GIVEN_IMAGES / f"{index:04d}{suffix}"] = read_bytes(photo, "an image", PHOTO_BYTES)
     return places

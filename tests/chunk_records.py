@@ -26,4 +26,4 @@ def record(key: str, **changes: object) -> dict[str, object]:
     images = [picture(key, frame) for frame in range(count)]
     url, times = f"https://x.invalid/watch?v=video-{key}", 1000 * np.arange(count)
     poses = poses_of(count, "abc".index(key))
-    return make_record(key, url, times, poses, (0.9, 0.9), images) | changes
+    return make_record(key, url, times, poses, (0.9, 0.9, 0.5, 0.5), images) | changes

@@ -8,7 +8,7 @@ import pytest
 from scenes import random_poses, write_realestate10k_text
 
 from photonvs.cameras.files.camera import Camera
-from photonvs.cameras.files.matching import images_of_cameras
+from photonvs.cameras.files.matching import images_of_cameras, match_images
 from photonvs.cameras.files.reading import read_cameras
 from photonvs.cameras.geometry import OPENCV_TO_BLENDER
 from photonvs.cameras.spec import SamplingSpec, write_spec
@@ -87,62 +87,6 @@ def test_realestate10k_text(poses, tmp_path):
     assert cameras[2].image_name == "2000"
 
 
-def test_colmap_text_in_order_of_names(poses, tmp_path):
-    write_colmap_text(tmp_path / "sparse", poses)
-    cameras = read_cameras(tmp_path / "sparse")
-    assert_cameras(cameras, poses)
-    assert [camera.image_name for camera in cameras] == [
-        f"frame_{index}.png" for index in range(COUNT)
-    ]
-    assert len(read_cameras(tmp_path / "sparse" / "images.txt")) == COUNT
-
-
-def test_colmap_own_files_text_and_binary(poses, tmp_path):
-    colmap = pytest.importorskip("pycolmap")
-    write_colmap_text(tmp_path / "text", poses, "SIMPLE_PINHOLE 200 100 90 80 45")
-    (tmp_path / "text" / "points3D.txt").touch()
-    model = colmap.Reconstruction(str(tmp_path / "text"))
-    for name, write in (("binary", model.write_binary), ("rewritten", model.write_text)):
-        (tmp_path / name).mkdir()
-        write(str(tmp_path / name))
-        assert_cameras(read_cameras(tmp_path / name), poses, principal=(0.4, 0.45))
-
-
-def test_transforms_of_nerfstudio(poses, tmp_path):
-    path = tmp_path / "transforms.json"
-    intrinsics = {
-        "w": 200,
-        "h": 100,
-        "fl_x": 90,
-        "fl_y": 90,
-        "cx": 80,
-        "cy": 45,
-        "k1": 0.0,
-        "camera_model": "OPENCV",
-    }
-    path.write_text(json.dumps(transforms(poses, **intrinsics)))
-    cameras = read_cameras(path)
-    assert_cameras(cameras, poses, principal=(0.4, 0.45))
-    content = transforms(poses, w=200, h=100)
-    for frame in content["frames"]:
-        frame |= {"fl_x": 90, "cx": 100, "cy": 50}
-    path.write_text(json.dumps(content))
-    assert_cameras(read_cameras(path), poses)
-
-
-def test_transforms_of_blender(poses, tmp_path):
-    path = tmp_path / "transforms_test.json"
-    path.write_text(json.dumps(transforms(poses, camera_angle_x=2 * np.arctan(0.5 / 0.45))))
-    cameras = read_cameras(path)
-    assert_cameras(cameras, poses)  # of an image twice as wide as high
-    assert_cameras(cameras, poses, focal_y=0.45, focal_x=0.45, size=(80, 80))
-    assert [camera.image_name for camera in cameras][9:] == [
-        "./train/r_9",
-        "./train/r_10",
-        "./train/r_11",
-    ]
-
-
 def bad_file(tmp_path, name, content):
     path = tmp_path / name
     path.write_text(content if isinstance(content, str) else json.dumps(content))
@@ -154,53 +98,18 @@ def bad_file(tmp_path, name, content):
     [
         ("a.json", "{", "a.json: not JSON"),
         ("a.json", {"frames": []}, "a.json: no cameras"),
-        ("a.json", {"frames": 3}, "frames: expected a list"),
-        ("a.json", {"frames": ["x"]}, "frame 0: "),
-        ("a.json", transforms([np.eye(4)], fl_x=90, w=0, h=0), "frame 0: division by zero"),
-        ("a.json", {"frames": [{"file_path": "x"}]}, "frame 0: no key 'transform_matrix'"),
-        ("a.json", transforms([np.eye(4)]), "frame 0: no focal length"),
-        ("a.json", transforms([np.eye(4)], fl_x=90), "frame 0: fl_x without w and h"),
-        (
-            "a.json",
-            transforms([np.eye(4)], camera_angle_x=1, k1=0.1),
-            "with k1; expected a pinhole",
-        ),
-        (
-            "a.json",
-            transforms([np.eye(4)], camera_angle_x=1, camera_model="OPENCV_FISHEYE"),
-            "OPENCV_FISHEYE",
-        ),
-        ("a.json", transforms([2 * np.eye(4)], camera_angle_x=1), "pose 0"),
-        ("a.json", transforms([np.eye(3)], camera_angle_x=1), r"shape (3, 3)"),
-        ("a.npy", "", "expected a COLMAP model's folder"),
+        ("a.json", None, "found null; expected an object with the keys"),
+        ("a.csv", "1,2,3", "expected a COLMAP model's folder, transforms.json"),
+        ("a.npy", "", "a.npy: not a .npy file, or cut off at its beginning"),
+        ("a.npz", "PK", "a.npz: "),
+        ("a.txt", "", "line 1: found '', expected the URL of a video"),
     ],
 )
 def test_bad_files_are_named(name, content, message, tmp_path):
+    path = bad_file(tmp_path, name, content)
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
-        read_cameras(bad_file(tmp_path, name, content))
-    assert name in str(caught.value)
-
-
-def test_bad_colmap_models_are_named(poses, tmp_path):
-    with pytest.raises(FileNotFoundError, match="no COLMAP model"):
-        read_cameras(tmp_path)
-    with pytest.raises(FileNotFoundError, match="none: no such file"):
-        read_cameras(tmp_path / "none")
-    write_colmap_text(tmp_path / "lens", poses, "SIMPLE_RADIAL 200 100 90 100 50 0.1")
-    with pytest.raises(ValueError, match=r"cameras.txt: camera SIMPLE_RADIAL .*image_undistorter"):
-        read_cameras(tmp_path / "lens")
-    write_colmap_text(tmp_path / "straight", poses, "SIMPLE_RADIAL 200 100 90 100 50 0")
-    assert_cameras(read_cameras(tmp_path / "straight"), poses)
-    write_colmap_text(tmp_path / "cut", poses)
-    text = (tmp_path / "cut" / "images.txt").read_text()
-    (tmp_path / "cut" / "images.txt").write_text(text[: len(text) // 2 - 20])
-    with pytest.raises(ValueError, match="images.txt"):
-        read_cameras(tmp_path / "cut")
-    (tmp_path / "binary").mkdir()
-    for name in ("cameras.bin", "images.bin"):
-        (tmp_path / "binary" / name).write_bytes(b"\2" + b"\0" * 20)
-    with pytest.raises(ValueError, match=r"cameras.bin: damaged"):
-        read_cameras(tmp_path / "binary")
+        read_cameras(path)
+    assert str(caught.value).startswith(str(path))
 
 
 def cameras_named(*names):
@@ -231,6 +140,43 @@ def test_images_with_other_names_are_taken_in_order(tmp_path):
     assert [path.name for path in images] == ["f_9.png", "f_10.png", "f_100.png"] and rest == []
     with pytest.raises(ValueError, match="3 images for 2 poses"):
         images_of_cameras(cameras_named("0", "1000"), folder)
+
+
+def test_times_are_no_names_of_images_unless_all_are(tmp_path):
+    timed = [Camera(np.eye(4), str(time), 1.0, timestamp=time) for time in (0, 1, 100)]
+    images, _ = images_of_cameras(timed, touch(tmp_path / "numbers", "0.png", "1.png", "2.png"))
+    assert [path.name for path in images] == ["0.png", "1.png", "2.png"]
+    images, rest = images_of_cameras(
+        timed, touch(tmp_path / "times", "0.png", "1.png", "100.png", "200.png")
+    )
+    assert [path.name for path in images] == ["0.png", "1.png", "100.png"] and len(rest) == 1
+
+
+def test_names_never_lead_out_of_the_folder(tmp_path):
+    touch(tmp_path, "a.png", "b.png")
+    folder = touch(tmp_path / "images", "a.png", "c.png")
+    names = "../a.png", "../b.png", str(tmp_path / "b.png"), "C:/data/c.png", "x/../../a.png"
+    for name, expected in zip(names, ["a.png", None, None, "c.png", "a.png"], strict=True):
+        images, _ = images_of_cameras(
+            cameras_named("c" if expected != "c.png" else "z", name), folder
+        )
+        assert images[1].parent == folder
+        assert images[1].is_file() == (expected is not None)
+        assert images[1].name == (expected or "b.png")
+
+
+def test_counts_are_said(tmp_path):
+    folder = touch(tmp_path / "images", "a.png", "b.png", "d.png")
+    touch(folder / "left", "a.png", "e.png")
+    matching = match_images(cameras_named("a", "b", "c", "left/a.png"), folder)
+    assert str(matching) == "4 cameras read, 3 of 5 images matched"
+    assert matching.fault == (
+        "no image for 1 camera, the first c and no camera for 2 images, the first d.png"
+    )
+    found = matching.without_missing()
+    assert [camera.image_name for camera in found.cameras] == ["a", "b", "left/a.png"]
+    assert [path.name for path in found.images] == ["a.png", "b.png", "a.png"]
+    assert found.fault is None and str(found) == "3 cameras read, 3 of 3 images matched"
 
 
 def test_ambiguous_images_are_named(tmp_path):

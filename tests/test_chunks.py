@@ -94,7 +94,10 @@ def test_wide_frames_give_their_centre_square(tmp_path):
     wide[:, 14:50], wide[:18, 14:50] = (200, 90, 20), (20, 90, 200)  # all that is in the square
     images, poses = [wide] * 4, poses_of(4, 0)
     url = "https://x.invalid/watch?v=wide"
-    save_chunk(tmp_path / "0.torch", [make_record("w", url, range(4), poses, (9 / 16, 1), images)])
+    save_chunk(
+        tmp_path / "0.torch",
+        [make_record("w", url, range(4), poses, (9 / 16, 1, 0.5, 0.5), images)],
+    )
     image = ChunkPairDataset(tmp_path, SIZE)[0]["target_image"].float()
     assert image.shape == (3, SIZE, SIZE)
     upper, lower = image[:, 1:7, 1:-1].mean((1, 2)), image[:, 9:-1, 1:-1].mean((1, 2))

@@ -26,6 +26,7 @@ from photonvs.datasets.video import crop_and_resize, find_videos, read_frames
 from photonvs.models import build_first_stage
 from photonvs.training import latents as module
 from photonvs.training.latents import encode_latents, first_stage_fingerprint
+from photonvs.utils.files import temporary_beside
 
 SIZE = 16  # pixels
 # name: (video, first frame, poses, frames between poses); of one video partly at the same times
@@ -219,7 +220,8 @@ def test_resumes_after_an_interruption(config, pixels, whole, tmp_path, monkeypa
     absent = cache.absent_shards()
     assert absent  # of the last one at least a chunk was left
     times = {path: path.stat().st_mtime_ns for path in folder.glob("[0-9]*")}
-    (folder / f".{absent[0]:04d}-abcdefgh.npy").write_bytes(b"left by a process that was killed")
+    left = temporary_beside(cache.path(absent[0]))
+    left.write_bytes(b"of a process that was killed")
     resumed = encode_latents(config, folder, pixels, shard_bytes=SHARD_BYTES)
     assert resumed.skipped == cache.shards - len(absent)
     assert shards_of(folder) == shards_of(whole)

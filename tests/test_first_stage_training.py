@@ -73,7 +73,7 @@ class Shapes:
         place = {"sequence": torch.tensor(number), "frame": torch.tensor(0)}
         return {"image": torch.from_numpy(image.astype(np.uint8)), **place}
 
-    def name(self, number: int, frames: list[int]) -> str:
+    def name(self, number: int, *frames: int) -> str:
         return f"shape {number}"
 
 
@@ -116,7 +116,7 @@ def batches(task: FirstStageTask, step: int, parts: int = 1) -> list[dict[str, t
 
 
 def train(task: FirstStageTask, first: int, stop: int) -> list[dict[str, torch.Tensor]]:
-    return [task.update(iter(batches(task, step)), step) for step in range(first, stop)]
+    return [task.update(batches(task, step), step) for step in range(first, stop)]
 
 
 def test_gradients_pass_quantization_unchanged():
@@ -239,7 +239,7 @@ def test_perceptual_distance_enters_the_loss(monkeypatch):
         first_stage, "load_perceptual", lambda *_: lambda x, y: torch.full((len(x),), 2.0)
     )
     task = FirstStageTask(settings(perceptual="lpips", perceptual_weight=1.5), HERE)
-    scalars = task.update(iter(batches(task, 0)), 0)
+    scalars = task.update(batches(task, 0), 0)
     torch.testing.assert_close(scalars["perceptual"], torch.tensor(2.0))
     torch.testing.assert_close(scalars["loss"], scalars["absolute_error"] + scalars["codebook"] + 3)
 
@@ -251,8 +251,8 @@ def test_parts_of_a_batch_make_the_whole():
     whole, parts = (FirstStageTask(settings(), HERE) for _ in range(2))
     parts.config.training.accumulation = 4
     scalars = [
-        whole.update(iter(batches(whole, 0)), 0),
-        parts.update(iter(batches(parts, 0, parts=4)), 0),
+        whole.update(batches(whole, 0), 0),
+        parts.update(batches(parts, 0, parts=4), 0),
     ]
     torch.testing.assert_close(*scalars, rtol=1e-4, atol=1e-6, equal_nan=True)
     pairs = zip(whole.first_stage.parameters(), parts.first_stage.parameters(), strict=True)

@@ -1,15 +1,22 @@
 """Nothing that a hostile checkpoint names is run, imported or changed."""
 
+import argparse
+import enum
+import functools
+import logging
+import random
 import sys
 import tarfile
 import warnings
 from collections import OrderedDict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hostile_files import CARRIERS, calling, in_a_zip, persistent, setting_attributes_of, tensor_of
+from omegaconf import OmegaConf
 from seeded import passing_class
 
 from photonvs.models import load_denoiser, load_first_stage
@@ -52,18 +59,28 @@ HARMFUL = [
     ("__builtin__", "eval"),
     ("importlib", "import_module"),
     ("operator", "attrgetter"),
-    ("functools", "partial"),
-    ("copyreg", "_reconstructor"),
-    ("copy_reg", "_reconstructor"),
+    ("operator", "methodcaller"),
+    ("builtins", "compile"),
+    ("types", "FunctionType"),
+    ("types", "CodeType"),
+    ("shutil", "rmtree"),
+    ("logging.config", "listen"),
     ("pickle", "loads"),
     ("torch", "load"),
     ("torch.hub", "load"),
     ("torch.serialization", "os.system"),
     ("torch._utils", "_import_dotted_name"),
+    ("torch.storage", "_load_from_bytes"),
+    ("torch.fx.graph_module", "reduce_graph_module"),
+    ("torch.distributed.rpc", "rpc_sync"),
     ("numpy", "load"),
     ("numpy", "f2py.os.system"),
     ("collections", "OrderedDict.__init__"),
     ("collections", "_sys.modules"),
+    ("functools", "recursive_repr.__globals__"),
+    ("random", "_os.system"),
+    ("pathlib", "Path.unlink"),
+    ("pathlib", "os.system"),
 ]
 
 
@@ -103,6 +120,65 @@ def test_names_of_other_packages_are_inert(tmp_path, canary, carrier, name):
         content = read_checkpoint(path)
         assert type(content["state_dict"]) is inert_pickle.Ignored
         refused(load_first_stage, path, "expected names and tensors, found something else")
+
+
+LEFT_OVER = [
+    ("pathlib._local", "PosixPath"),  # Python 3.13's
+    ("typing", "Any"),
+    ("builtins", "dict"),
+    ("__builtin__", "unicode"),
+    ("functools", "partial"),
+    ("copyreg", "_reconstructor"),
+    ("torch.optim.lr_scheduler", "LambdaLR"),
+    ("torch.torch_version", "TorchVersion"),
+    ("numpy.random._pickle", "__generator_ctor"),
+    ("datetime", "timezone"),
+    ("enum", "Outer.Inner"),
+]
+
+
+@pytest.mark.parametrize(("module", "name"), LEFT_OVER)
+def test_what_trainings_leave_behind_is_inert(tmp_path, canary, module, name):
+    for carrier in CARRIERS[:2]:
+        path = carrier(tmp_path / "x.ckpt", calling(module, name, f"touch {canary}", 4))
+        assert type(read_checkpoint(path)["state_dict"]) is inert_pickle.Ignored
+
+
+class Mood(enum.Enum):
+    CALM = 1
+
+
+@pytest.mark.parametrize("new_format", [True, False])
+def test_a_training_state_with_everything_in_it_loads(tmp_path, new_format):
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU())
+    optimizer = torch.optim.AdamW(module.parameters())
+    leftovers = [
+        OmegaConf.create({"model": {"widths": [1, 2], "path": "x"}, "any": None}),
+        functools.partial(max, 3),
+        argparse.Namespace(path=Path("runs"), seeds={1, 2}, when=datetime.now(UTC)),
+        np.random.default_rng(1),
+        random.Random(2).getstate(),
+        Mood.CALM,
+        torch.__version__,
+        torch.optim.lr_scheduler.LambdaLR(optimizer, functools.partial(max, 1)),
+        optimizer,
+        *([module] if new_format else []),  # the old format keeps its source code too
+        logging.getLogger("training"),
+        torch.bfloat16,
+    ]
+    path = saved(
+        tmp_path / "x.ckpt",
+        {
+            "leftovers": leftovers,
+            "state_dict": module.state_dict(),
+            "optimizer": optimizer.state_dict(),
+        },
+        _use_new_zipfile_serialization=new_format,
+    )
+    content = read_checkpoint(path)
+    assert content["optimizer"]["param_groups"][0]["lr"] == 1e-3
+    for name, tensor in module.state_dict().items():
+        torch.testing.assert_close(content["state_dict"][name], tensor, rtol=0, atol=0)
 
 
 def test_nothing_is_imported(tmp_path, monkeypatch):

@@ -5,7 +5,9 @@ import pytest
 import torch
 import training_task
 from sampling_task import CONFIG, write_task
+from test_camera_files import write_colmap_text
 
+from photonvs.cameras.paths import truck
 from photonvs.commands import encode_latents, run_main
 from photonvs.commands.info import main
 from photonvs.commands.sample_trajectory import main as sample
@@ -54,6 +56,28 @@ def test_first_stages(told, tmp_path):
     assert f"{sum(one.numel() for one in state.values()) / 1e6:.3g} million parameters" in said
 
 
+def test_cameras(told, tmp_path):
+    write_colmap_text(
+        tmp_path / "mine" / "sparse" / "0", truck(5), "OPENCV 200 100 90 90 90 50 .1 0 0 0"
+    )
+    said = told(tmp_path / "mine")
+    assert said == told(tmp_path / "mine" / "sparse" / "0" / "images.txt")
+    assert "5 cameras, read as a COLMAP model's folder\nframes frame_0.png to frame_4.png" in said
+    assert "images of 200x100, focal_y 0.9000 (58.1 degrees high), principal point at" in said
+    assert "lens distortion 0.1 0 0 0\npath length 1, largest step 0.25 and 0 degrees" in said
+    np.save(tmp_path / "poses.npy", truck(3))
+    assert "3 cameras, read as matrices" in (said := told(tmp_path / "poses.npy"))
+    assert "no focal length" in said
+
+
+@pytest.mark.parametrize("key", ["state_dict", "first_stage", "score_sde_model"])
+def test_weights_of_another_project_are_not_taken_for_ours(tmp_path, key):
+    foreign = {"encoder.conv_in.weight": torch.zeros(4), "logit_scale": torch.zeros(1)}
+    save_checkpoint(tmp_path / "its.ckpt", {key: foreign, "epoch": 3})
+    with pytest.raises(ValueError, match="its.ckpt: a checkpoint, but without weights of photonvs"):
+        main([str(tmp_path / "its.ckpt")])
+
+
 def test_training_and_its_data(told, tmp_path):
     footage = training_task.write_footage(tmp_path / "data")
     words = training_task.settings(footage)
@@ -75,7 +99,9 @@ def test_training_and_its_data(told, tmp_path):
 def test_chunks(told, tmp_path):
     times, poses = np.arange(4) * 100_000, np.tile(np.eye(4), (4, 1, 1))
     images = np.zeros((4, 24, 32, 3), np.uint8)
-    record = make_record("a" * 16, "https://x/watch?v=v", times, poses, (0.675, 0.9), images)
+    record = make_record(
+        "a" * 16, "https://x/watch?v=v", times, poses, (0.675, 0.9, 0.5, 0.5), images
+    )
     save_chunk(tmp_path / "chunks" / "000000.torch", [record])
     said = told(tmp_path / "chunks")
     assert "1 files" in said and "frames of 32 x 24" in said and "poses: 4, from 4 to 4" in said

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from photonvs.cameras.geometry import check_poses
-from photonvs.cameras.joining import DISTANCE_LOOKED_AT, join, parse_move
-from photonvs.cameras.paths import PRESETS, orbit
+from photonvs.cameras.joining import join, moves_path, parse_move
+from photonvs.cameras.paths import DISTANCE_LOOKED_AT, PRESETS, orbit
 from photonvs.cameras.spec import read_spec
 from photonvs.commands.make_trajectory import main
 
@@ -80,3 +80,21 @@ def test_the_command_joins_moves(tmp_path):
         np.testing.assert_array_equal(read_spec(tmp_path / "spec.json").poses, expected)
     main(["dolly", "--distance", "1", "--json", str(tmp_path / "one.json")])
     assert read_spec(tmp_path / "one.json").poses[-1, 2, 3] == -1
+
+
+def test_one_move_alone_is_the_preset_itself():
+    np.testing.assert_array_equal(moves_path(["hop:radius=0.2"], 7), PRESETS["hop"](7, radius=0.2))
+    np.testing.assert_array_equal(
+        moves_path(["dolly:1", "pan:40"], 7), join([parse_move("dolly:1"), parse_move("pan:40")], 7)
+    )
+
+
+def test_an_orbit_that_rises_still_looks_at_its_middle():
+    poses = orbit(5, radius=3, height=1.5)
+    heights = poses[:, 1, 3]
+    np.testing.assert_allclose(heights, np.linspace(0, 1.5, 5), atol=1e-11)
+    places = poses[:, :3, 3]
+    np.testing.assert_allclose(
+        poses[:, :3, 2], places / np.linalg.norm(places, axis=1, keepdims=True), atol=1e-11
+    )
+    check_poses(poses)

@@ -200,7 +200,7 @@ def test_mismatches(tmp_path):
         LatentPairDataset(poses.path, folder, "stage")
     cache.path(1).write_bytes(b"nothing")
     sequence = int(np.flatnonzero(cache.index["shard"] == 1)[0])
-    with pytest.raises(ValueError, match=r"0001\.npy: not a complete shard"):
+    with pytest.raises(ValueError, match=r"0001\.npy: not a .npy file"):
         LatentCache(folder).read(sequence, [0])
     with pytest.raises(FileNotFoundError, match="no latents"):
         LatentCache(tmp_path / "nowhere")

@@ -92,7 +92,8 @@ def test_a_training_says_what_it_trains_and_what_it_left(tmp_path, caplog, monke
     lines = "\n".join(shown(caplog)).splitlines()
     first = next(line for line in lines if line.startswith("training "))
     assert f"a score network on 3 sequences of videos in {footage}/videos; " in first
-    assert first.endswith(" parameters; cpu, float32, batch 8")
+    assert " parameters; cpu, float32, batch 8; " in first
+    assert first.endswith(" floating-point operations a step")
     assert [line.split()[1] for line in lines if line.startswith("step ")] == ["1/6", "6/6"]
     assert "validation of step 6: psnr 12.5" in lines
     end = lines.index(

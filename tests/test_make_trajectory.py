@@ -16,7 +16,8 @@ from photonvs.cameras.spec import read_spec
 from photonvs.commands.make_trajectory import main
 from photonvs.datasets.video import crop_and_resize, read_frames
 from photonvs.samples import Sample
-from photonvs.utils.pictures import png_bytes, read_frame
+from photonvs.utils.images import read_frame
+from photonvs.utils.pictures import png_bytes
 
 CUSTOM = ROOT / "custom-trajectories"
 
@@ -182,7 +183,7 @@ def test_without_an_image_the_command_says_where_it_belongs(tmp_path, capsys):
         (["--focal-y", "0"], "focal_y is 0"),
         (["--frames", "0"], "0 frames; expected at least 2"),
         (["--angle", "nan"], "--angle nan: expected a finite number"),
-        (["--image", "text.png"], "image text.png cannot be read"),
+        (["--image", "text.png"], "text.png: cannot be read"),
     ],
 )
 def test_bad_arguments_leave_nothing_behind(tmp_path, monkeypatch, arguments, expected):

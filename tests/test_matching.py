@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from clips import clip_of
+from PIL import Image
 from scenes import picture_of_plane, sideways_poses
 
 from photonvs.cameras.files.camera import Camera
@@ -76,6 +77,24 @@ def test_matches_of_a_shifted_picture_are_shifted(matcher_class, tmp_path):
     moved = points_1 - points_2 - [5, 7]
     assert np.median(np.linalg.norm(moved, axis=1)) < 0.02
     assert np.mean(np.linalg.norm(moved, axis=1) < 0.5) > 0.95
+
+
+@pytest.mark.parametrize("matcher_class", MATCHER_CLASSES)
+def test_the_same_picture_gives_the_same_features_however_it_is_stored(matcher_class, tmp_path):
+    picture = picture_of_plane(sideways_poses(1)[0], 1.0, (96, 120))
+    expected = matcher_class().features(open_frame(write(tmp_path / "plain.png", picture)))
+    write(tmp_path / "deep.png", picture.astype(np.uint16) * 257)
+    turned = Image.Exif()
+    turned[0x0112] = 3
+    Image.fromarray(picture[::-1, ::-1]).save(tmp_path / "turned.png", exif=turned)
+    for name in ("deep.png", "turned.png"):
+        found = matcher_class().features(open_frame(tmp_path / name))
+        for values, others in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(values, others)
+    stored = Camera(np.eye(4), "turned.png", 0.9, size=(96, 120))
+    as_stored, _ = matcher_class().features(open_frame(tmp_path / "turned.png", stored))
+    nearest = [np.linalg.norm([120, 96] - expected[0] - point, axis=1).min() for point in as_stored]
+    assert len(nearest) > 50 and np.median(nearest) < 0.05
 
 
 @pytest.mark.parametrize("matcher_class", MATCHER_CLASSES)

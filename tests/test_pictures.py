@@ -1,113 +1,16 @@
-"""Reading photos of any kind as square frames; PNG, video and contact sheet."""
+"""Frames as tensors, PNG, video and contact sheet."""
 
 import av
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from photonvs.utils.pictures import (
-    read_frame,
-    read_square,
-    to_frame,
-    to_tensor,
-    write_contact_sheet,
-    write_png,
-    write_video,
-)
+from photonvs.utils.images import read_frame
+from photonvs.utils.pictures import to_frame, to_tensor, write_contact_sheet, write_video
 
 
 def noise_frame(height, width, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def test_right_size_is_untouched(tmp_path):
-    frame = noise_frame(16, 16)
-    write_png(tmp_path / "a.png", frame)
-    np.testing.assert_array_equal(read_square(tmp_path / "a.png", 16), frame)
-
-
-@pytest.mark.parametrize("shape", [(16, 31), (40, 16)])
-def test_centre_square_is_cut_out(tmp_path, shape):
-    frame = noise_frame(*shape)
-    write_png(tmp_path / "a.png", frame)
-    top, left = (shape[0] - 16) // 2, (shape[1] - 16) // 2
-    np.testing.assert_array_equal(
-        read_square(tmp_path / "a.png", 16), frame[top : top + 16, left : left + 16]
-    )
-
-
-def test_reduction_is_antialiased(tmp_path):
-    stripes = np.zeros((64, 64, 3), np.uint8)
-    stripes[:, ::2] = 255
-    write_png(tmp_path / "a.png", stripes)
-    reduced = read_square(tmp_path / "a.png", 16)[:, 2:-2]
-    # Without a wider filter, stripes stay black or white.
-    assert abs(reduced.astype(float) - 127.5).max() < 8
-
-
-def test_enlargement_keeps_a_ramp(tmp_path):
-    ramp = np.repeat(np.linspace(0, 248, 32).astype(np.uint8)[None, :, None], 32, axis=0).repeat(
-        3, axis=2
-    )
-    write_png(tmp_path / "a.png", ramp)
-    enlarged = read_square(tmp_path / "a.png", 64)[32, 4:-4, 0].astype(float)
-    expected = (np.arange(64)[4:-4] + 0.5) / 2 * 8 - 4
-    assert abs(enlarged - expected).max() < 1.5
-
-
-def test_camera_orientation_is_applied(tmp_path):
-    upright = np.zeros((16, 16, 3), np.uint8)
-    upright[:8] = 255  # bright sky
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned 90 degrees clockwise for viewing
-    Image.fromarray(np.rot90(upright)).save(tmp_path / "a.png", exif=exif)
-    np.testing.assert_array_equal(read_square(tmp_path / "a.png", 16), upright)
-
-
-def test_grey_palette_and_transparent_pictures(tmp_path):
-    grey = noise_frame(16, 16)[..., 0]
-    Image.fromarray(grey).save(tmp_path / "grey.png")
-    np.testing.assert_array_equal(
-        read_square(tmp_path / "grey.png", 16), np.stack([grey] * 3, axis=-1)
-    )
-    colours = np.random.default_rng(1).integers(0, 256, (256, 3), dtype=np.uint8)
-    palette = Image.fromarray(grey).convert("P")
-    palette.putpalette(colours.tobytes())
-    palette.save(tmp_path / "palette.png")
-    np.testing.assert_array_equal(read_square(tmp_path / "palette.png", 16), colours[grey])
-    half = np.zeros((16, 16, 4), np.uint8)
-    half[:8, :, 3] = 255  # opaque black above, transparent below
-    Image.fromarray(half).save(tmp_path / "alpha.png")
-    frame = read_square(tmp_path / "alpha.png", 16)
-    assert (frame[:8] == 0).all() and (frame[8:] == 255).all()
-
-
-def test_sixteen_bits_are_scaled(tmp_path):
-    values = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
-    Image.fromarray(values).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(
-        read_square(tmp_path / "a.png", 16)[..., 0].ravel(), np.arange(256)
-    )
-
-
-@pytest.mark.parametrize("content", [b"", b"not a picture", "cut"])
-def test_bad_files_are_named(tmp_path, content):
-    path = tmp_path / "a.png"
-    if content == "cut":
-        write_png(path, noise_frame(64, 64))
-        content = path.read_bytes()[:2000]
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"a\.png cannot be read .* expected a whole PNG or JPEG"):
-        read_square(path, 16)
-
-
-def test_floating_point_and_missing_pictures(tmp_path):
-    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "a.tiff")
-    with pytest.raises(ValueError, match="floating-point"):
-        read_square(tmp_path / "a.tiff", 4)
-    with pytest.raises(FileNotFoundError):
-        read_square(tmp_path / "none.png", 4)
 
 
 def test_tensor_and_back():

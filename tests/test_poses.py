@@ -218,12 +218,12 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match="not a poses.npy with the fields"):
         load_poses(path)
     np.save(path, np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="not a complete poses.npy"):
+    with pytest.raises(ValueError, match="make poses.npy again"):
         load_poses(path)
     save_poses(path, {"a": random_sequence(np.random.default_rng(0), 4, "v")})
     for size in (path.stat().st_size - 100, 0):
         path.write_bytes(path.read_bytes()[:size])
-        with pytest.raises(ValueError, match="not a complete poses.npy"):
+        with pytest.raises(ValueError, match="make poses.npy again"):
             load_poses(path)
 
 

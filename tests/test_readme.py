@@ -62,7 +62,7 @@ PROMISES = {
         ),
         "photonvs make-trajectory dolly:0.5 pan:20 --smooth --image my-photo.jpg "
         "-o samples/walk": drawn("walk", 20),
-        "photonvs make-trajectory matrices custom-trajectories/pan.json --image my-photo.jpg "
+        "photonvs make-trajectory cameras custom-trajectories/pan.json --image my-photo.jpg "
         "-o samples/pan": drawn("pan", 10),
         "photonvs compute-tsed -o samples/my-room": scored(f"{MY_ROOM}/evaluation/00000000"),
         f"photonvs compute-tsed --images {DEMO}/samples/walk/samples/00000000/images \\": scored(
@@ -92,7 +92,18 @@ PROMISES = {
             says="SSIM"
         ),
     },
+    "docs/own-data.md": {
+        "photonvs export-cameras instance-data/splat/my-room -o samples/my-room --format "
+        "transforms": Promise(
+            (
+                "instance-data/splat/my-room/transforms.json",
+                "instance-data/splat/*/images/0019.png",
+            ),
+            "20 cameras with images",
+        ),
+    },
     "docs/sampling.md": {
+        "photonvs run my-photo.jpg --path orbit -o samples/my-room": drawn("my-room", 20),
         "photonvs make-trajectory orbit --image my-photo.jpg -o samples/my-room": drawn(
             "my-room", 20
         ),
@@ -116,6 +127,9 @@ PROMISES = {
         "photonvs export-weights instance-data/small/model.safetensors --instance-data "
         "instance-data/small": Promise(("instance-data/small/model.safetensors",)),
     },
+    "docs/viewer.md": {
+        "photonvs gallery": Promise(("instance-data/gallery.html",), "gallery.html"),
+    },
     "docs/tsed.md": {
         "photonvs compute-tsed -o samples/my-room                          "
         "# a sequence, every run": Promise(
@@ -130,10 +144,14 @@ NOT_RUN = {
         "# instead of make",
         "# instead of make, needs conda",
         "# needs the videos of RealEstate10K and first-stage weights; eight GPUs or Slurm",
+        "# needs the network, and some GB on the disk",
     },
     "docs/data.md": {
         "# some minutes on two CPU cores",
         "# needs the text files of RealEstate10K, and the network",
+        "# needs a folder of chunks, and first-stage weights",
+        "# needs the videos of dataset-data/data/train, and their poses.npy",
+        "# needs a folder of chunks, datasets/re10k/train or datasets/re10k",
         "# needs your images or video, and their cameras",
     },
     "docs/evaluation.md": {
@@ -145,12 +163,15 @@ NOT_RUN = {
         "# needs the clips and the protocol above",
         "# needs frames of another system",
     },
+    "docs/own-data.md": {"# in Blender's Python"},
     "docs/model-card.md": {"# many hours on two CPU cores", "# some minutes on two CPU cores"},
     "docs/slurm.md": {"# needs Slurm and GPUs"},
     "docs/training.md": {
         "# needs the videos of RealEstate10K and first-stage weights",
         "# needs eight GPUs, the videos of RealEstate10K and first-stage weights",
+        "# half a day on two CPU cores",
     },
+    "docs/viewer.md": {"# needs the extra `view`; serves a page until Ctrl-C"},
     "docs/tsed.md": {"# needs your images and their cameras"},
 }
 

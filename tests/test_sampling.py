@@ -25,7 +25,7 @@ from photonvs.sampling import runs
 from photonvs.sampling.drawing import Drawing, Frame
 from photonvs.sampling.method import Method
 from photonvs.sampling.views import gather_views
-from photonvs.utils.pictures import read_frame
+from photonvs.utils.images import read_frame
 
 
 def test_layout(make_task):

@@ -34,7 +34,8 @@ def test_several_views_are_averaged(batch_size):
     x, latents = torch.randn(3, *LATENT), torch.randn(6, *LATENT)
     rays = tuple(torch.randn(6, 6, 8, 8) for _ in range(3))
     sigma = torch.tensor(0.7)
-    together = mean_score(denoiser, x, sigma, Views(counts, latents, rays), method, batch_size)
+    views = Views(counts, latents, torch.full((6,), 0.01), rays)
+    together = mean_score(denoiser, x, sigma, views, method, batch_size)
     assert sum(denoiser.batches) == 6 and max(denoiser.batches) <= batch_size
     view = 0
     for frame, count in enumerate(counts):

@@ -39,13 +39,13 @@ def test_frames_of_unknown_origin_are_refused(make_task):
     with pytest.raises(ValueError, match=r"frames but no run\.json"):
         sample(directory)
     (folder / "run.json").write_text("{")
-    with pytest.raises(ValueError, match=r"run\.json: cannot be read"):
+    with pytest.raises(ValueError, match=r"run\.json: not JSON"):
         sample(directory)
 
 
 def test_numbers_that_are_not_finite_are_never_saved(make_task):
     class Broken(GaussianDenoiser):
-        def score(self, x, x_cond, sigma, rays):
+        def score(self, x, x_cond, sigma, rays, sigma_cond):
             return super().score(x, x_cond, sigma, rays) * (
                 float("nan") if len(self.batches) > 8 else 1
             )
@@ -95,7 +95,7 @@ def test_bad_tasks(make_task, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere.*sampling-spec\.json"):
         sample(tmp_path / "nowhere")
     (directory / "init-ims/0000.png").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"0000\.png cannot be read"):
+    with pytest.raises(ValueError, match=r"0000\.png: cannot be read"):
         sample(directory)
     (directory / "init-ims/0000.png").unlink()
     with pytest.raises(FileNotFoundError, match=r"0000\.png"):

@@ -28,7 +28,7 @@ from photonvs.utils.checkpoint import (
     save_checkpoint,
 )
 from photonvs.utils.distributed import Process
-from photonvs.utils.pictures import read_frame, read_square
+from photonvs.utils.images import read_frame, read_square
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
-"""Camera paths: presets, RealEstate10K sequences, matrices from files."""
+"""Camera paths: presets and RealEstate10K sequences."""
 
 import inspect
-import json
 import math
 
 import numpy as np
@@ -11,11 +10,8 @@ from hypothesis import strategies as st
 from scenes import write_realestate10k_text
 
 from photonvs.cameras import paths as presets
-from photonvs.cameras.conditioning import conditioning
-from photonvs.cameras.files.matrices import matrices
-from photonvs.cameras.geometry import OPENCV_TO_BLENDER, check_poses
+from photonvs.cameras.geometry import check_poses
 from photonvs.cameras.realestate10k import read_realestate10k_text, sequence_path
-from photonvs.cameras.spec import SamplingSpec, write_spec
 from photonvs.datasets.poses import find_sequence, save_poses
 
 
@@ -115,7 +111,7 @@ def sequence_text(tmp_path):
 
 def test_a_realestate10k_text_gives_its_poses_and_focal_length(sequence_text):
     found = read_realestate10k_text(sequence_text)
-    poses, focal_y, timestamps = sequence_path(found, "text", frames=10, every=3, start=2)
+    poses, focal_y, timestamps, _ = sequence_path(found, "text", frames=10, every=3, start=2)
     assert timestamps.tolist() == found.timestamps[2::3].tolist()
     np.testing.assert_allclose(poses, presets.truck(30, distance=2.9)[2::3], atol=1e-6)
     assert focal_y == pytest.approx(1.2)
@@ -141,38 +137,3 @@ def test_a_sequence_of_poses_npy_is_found_by_its_id(sequence_text, tmp_path):
     assert from_archive.focal_y == pytest.approx(1.2)
     with pytest.raises(ValueError, match="no sequence fedcba9876543210 among its 1"):
         find_sequence("fedcba9876543210", archive)
-
-
-@pytest.mark.parametrize("suffix", [".npy", ".json"])
-def test_plain_matrices_are_a_path_too(tmp_path, suffix):
-    poses, path = presets.hop(5), tmp_path / f"poses{suffix}"
-    if suffix == ".npy":
-        np.save(path, poses @ OPENCV_TO_BLENDER)
-    else:
-        path.write_text(json.dumps((poses @ OPENCV_TO_BLENDER).tolist()))
-    read, focal_y, _ = matrices(path, axes="opencv")
-    np.testing.assert_allclose(read, poses, atol=1e-14)
-    np.testing.assert_allclose(matrices(path)[0], poses @ OPENCV_TO_BLENDER, atol=1e-14)
-    assert focal_y is None
-
-
-def test_another_specification_gives_its_poses_and_focal_length(tmp_path):
-    write_spec(tmp_path / "other.json", SamplingSpec(0.8, presets.hop(10), *conditioning(10)))
-    poses, focal_y, _ = matrices(tmp_path / "other.json")
-    assert np.array_equal(poses, presets.hop(10)) and focal_y == 0.8
-
-
-def test_files_without_rigid_matrices_are_refused(tmp_path):
-    path = tmp_path / "poses.npy"
-    for array, expected in [
-        (np.zeros((2, 3, 4)), r"shape \(2, 3, 4\)"),
-        (np.array(["a"]), "real numbers"),
-        (np.array([{}]), "allow_pickle"),
-        (np.zeros((2, 4, 4)), "last row"),
-    ]:
-        np.save(path, array)
-        with pytest.raises(ValueError, match=f"poses.npy: .*{expected}"):
-            matrices(path)
-    path.write_bytes(b"")
-    with pytest.raises(ValueError, match=r"poses.npy: "):
-        matrices(path)

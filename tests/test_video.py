@@ -263,13 +263,10 @@ def test_what_is_not_a_video(tmp_path):
 
 
 def test_find_videos(tmp_path):
-    for name in ("a.mp4", "b.mkv", "c.webm", "d.part", "e.txt"):
+    names = ("a.mp4", "b.mkv", "c.webm", "d.mov", "e.MP4")
+    for name in (*names, "._a.mp4", "d.part", "e.txt"):
         (tmp_path / name).touch()
-    assert find_videos(tmp_path) == {
-        "a": tmp_path / "a.mp4",
-        "b": tmp_path / "b.mkv",
-        "c": tmp_path / "c.webm",
-    }
+    assert find_videos(tmp_path) == {name[0]: tmp_path / name for name in names}
     with pytest.raises(FileNotFoundError, match="no such folder"):
         find_videos(tmp_path / "none")
 

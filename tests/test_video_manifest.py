@@ -54,7 +54,7 @@ def test_damaged_manifest(tmp_path, line):
 def test_one_process_at_a_time(tmp_path):
     with (
         open_manifest(tmp_path),
-        pytest.raises(ValueError, match="another process is downloading there"),
+        pytest.raises(ValueError, match="in use by"),
         open_manifest(tmp_path),
     ):
         pass

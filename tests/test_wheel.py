@@ -13,7 +13,8 @@ from environments import add_tested_packages
 from repository import ROOT
 
 from photonvs.commands import COMMANDS
-from photonvs.utils.pictures import read_frame, write_png
+from photonvs.utils.images import read_frame
+from photonvs.utils.pictures import write_png
 
 pytestmark = pytest.mark.slow
 

@@ -9,6 +9,8 @@ height. Pixels are square and the principal point is at 0.5 unless stated.
 `rays`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 # Camera axes: OpenCV's (x right, y down, z forward) <-> Blender's (x right, y up, z backward).
@@ -102,38 +104,46 @@ def check_training_cameras(focal_lengths: np.ndarray, numbers: np.ndarray) -> No
         )
 
 
-def check_poses(poses: np.ndarray) -> None:
-    """Raise ValueError, naming the pose, unless `poses` are rigid (n, 4, 4) with n > 0."""
+def check_poses(poses: np.ndarray, names: Sequence[str] | None = None) -> None:
+    """Raise ValueError, naming the pose, unless `poses` are rigid (n, 4, 4) with n > 0.
+
+    names: of the poses' frames, for the message.
+    """
     if poses.ndim != 3 or poses.shape[1:] != (4, 4) or len(poses) == 0:
         raise ValueError(f"poses have the shape {poses.shape}; expected (n, 4, 4), n at least 1")
-    finite = np.isfinite(poses).all(axis=(1, 2))
-    if not finite.all():
-        raise ValueError(f"pose {finite.argmin()} holds NaN or infinity; expected finite numbers")
-    last_row = np.abs(poses[:, 3] - [0, 0, 0, 1]).max(axis=1) <= 1e-6
-    if not last_row.all():
-        index = last_row.argmin()
-        row = " ".join(f"{value:g}" for value in poses[index, 3])
-        raise ValueError(
-            f"pose {index}: the last row is {row}; expected 0 0 0 1 (camera-to-world, translation "
-            "in the last column)"
+    for index, pose in enumerate(poses):
+        fault = _fault(pose)
+        if fault:
+            name = "" if names is None else f" ({names[index]})"
+            raise ValueError(f"pose {index}{name}{fault}")
+
+
+def _fault(pose: np.ndarray) -> str | None:
+    """What keeps a matrix (4, 4) from being rigid, or None."""
+    if not np.isfinite(pose).all():
+        return " holds NaN or infinity; expected finite numbers"
+    if np.abs(pose[3] - [0, 0, 0, 1]).max() > 1e-6:
+        row = " ".join(f"{value:g}" for value in pose[3])
+        return (
+            f": the last row is {row}; expected 0 0 0 1 (camera-to-world, translation in the last "
+            "column)"
         )
-    _check_rotations(poses[:, :3, :3])
-
-
-def _check_rotations(rotation: np.ndarray) -> None:
-    """Raise ValueError unless the matrices (n, 3, 3) are rotations."""
+    rotation = pose[:3, :3]
     with np.errstate(over="ignore", invalid="ignore"):
-        deviation = np.abs(rotation.transpose(0, 2, 1) @ rotation - np.eye(3)).max(axis=(1, 2))
-    orthogonal = deviation <= ROTATION_TOLERANCE
-    if not orthogonal.all():
-        index = orthogonal.argmin()
-        raise ValueError(
-            f"pose {index}: its 3x3 part R is not a rotation: R^T R differs from the identity by "
-            f"{deviation[index]:.3g}; expected at most {ROTATION_TOLERANCE:g} (no scale, no shear)"
+        product = rotation.T @ rotation
+        deviation = np.abs(product - np.eye(3)).max()
+    if deviation <= ROTATION_TOLERANCE:
+        mirrors = np.linalg.det(rotation) < 0
+        return ": its 3x3 part mirrors (determinant -1); expected a rotation" if mirrors else None
+    scale = np.sqrt(product[0, 0])
+    if np.isfinite(scale) and np.abs(product - scale**2 * np.eye(3)).max() <= (
+        ROTATION_TOLERANCE * scale**2
+    ):
+        return (
+            f": its 3x3 part is scaled by {scale:g}; expected a rotation. Divide the part by "
+            "that, or apply the camera's scale where the file comes from"
         )
-    mirrored = np.linalg.det(rotation) < 0
-    if mirrored.any():
-        raise ValueError(
-            f"pose {mirrored.argmax()}: its 3x3 part mirrors (determinant -1); expected a rotation "
-            "(determinant +1)"
-        )
+    return (
+        f": its 3x3 part R is not a rotation: R^T R differs from the identity by {deviation:.3g}; "
+        f"expected at most {ROTATION_TOLERANCE:g} (no scale, no shear)"
+    )

@@ -1,42 +1,55 @@
-"""Camera paths joined to one: each begins where the one before ends, and steps are even."""
+"""Camera paths in words, and several joined to one.
 
-import inspect
+Each begins where the one before ends, and steps are even.
+"""
+
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from .paths import PRESETS
+from .paths import DISTANCE_LOOKED_AT, PRESETS, default_sizes
+from .rotations import matrix_of_vector
 
 SAMPLES = 200  # poses of a path before it is resampled
-# A turn of one radian counts as a step of so many units: as much as it moves what is so far away.
-DISTANCE_LOOKED_AT = 2.0
 SMOOTHING = 5  # frames that a smoothed corner takes
 
 
-def parse_move(text: str) -> np.ndarray:
-    """A preset's path, finely sampled (n, 4, 4), from text.
+def moves_path(moves: Sequence[str], frames: int, smooth: bool = False) -> np.ndarray:
+    """The path (frames, 4, 4) of moves in words, such as `orbit` or `dolly:1` and `pan:40`.
+
+    One move is the preset's path itself; several are joined. Raises ValueError as `parse_move`.
+    """
+    if len(moves) == 1 and not smooth:
+        return parse_move(moves[0], frames)
+    return join([parse_move(move) for move in moves], frames, smooth)
+
+
+def parse_move(text: str, frames: int = SAMPLES, unit: float = 1.0) -> np.ndarray:
+    """A preset's path (frames, 4, 4) from text; by default it is finely sampled.
 
     The text is for example `dolly`, `pan:40` or `orbit:radius=2,angle=30`.
 
-    A number alone is the distance to travel, or the angle of paths that have no such distance.
-    Raises ValueError for another name or number.
+    A number alone is the angle, or the distance of paths that do not turn. unit: how many units of
+    the poses are a metre, the unit of the presets' own lengths. Raises ValueError for another name
+    or number.
     """
     name, _, values = text.partition(":")
     if name not in PRESETS:
         raise ValueError(f"path {text!r}: expected one of {', '.join(PRESETS)}, as in pan:40")
-    known = [option for option in inspect.signature(PRESETS[name]).parameters if option != "frames"]
-    arguments = {}
+    arguments = default_sizes(name, unit) | {"frames": frames}
+    known = [option for option in arguments if option != "frames"]
+    alone = "angle" if "angle" in known else "distance"
     for part in filter(None, values.split(",")):
         option, equals, number = part.rpartition("=")
-        option = option if equals else known[-1]
+        option = option if equals else alone
         try:
             arguments[option] = float(number)
         except ValueError:
             raise ValueError(f"path {text!r}: found {number!r}, expected a number") from None
         if option not in known or not math.isfinite(arguments[option]):
             raise ValueError(f"path {text!r}: expected finite numbers for {', '.join(known)}")
-    return PRESETS[name](SAMPLES, **arguments)
+    return PRESETS[name](**arguments)
 
 
 def join(paths: Sequence[np.ndarray], frames: int, smooth: bool = False) -> np.ndarray:
@@ -53,8 +66,8 @@ def join(paths: Sequence[np.ndarray], frames: int, smooth: bool = False) -> np.n
     if smooth:
         motions = _smoothed(motions, window=SAMPLES * SMOOTHING + 1)
     poses = [np.eye(4)]
-    for motion in motions:
-        poses.append(poses[-1] @ _pose_of(motion))
+    for step in _poses_of(motions):
+        poses.append(poses[-1] @ step)
     chosen = np.linspace(0, len(poses) - 1, frames).round().astype(int)
     return np.round(np.stack(poses)[chosen], 12) + 0.0
 
@@ -69,12 +82,13 @@ def _motions(path: np.ndarray) -> np.ndarray:
     skew = (steps[:, :3, :3] - steps[:, :3, :3].transpose(0, 2, 1)) / 2
     # For small turns: the rotation vector is sin(angle) times the axis, to third order.
     turns = np.stack([skew[:, 2, 1], skew[:, 0, 2], skew[:, 1, 0]], axis=1)
-    moves = [_rotation(-turn / 2) @ step[:3, 3] for turn, step in zip(turns, steps, strict=True)]
-    return np.concatenate([np.stack(moves), turns], axis=1)
+    moves = matrix_of_vector(-turns / 2) @ steps[:, :3, 3:]
+    return np.concatenate([moves[..., 0], turns], axis=1)
 
 
 def _evened(motions: np.ndarray, count: int) -> np.ndarray:
     """The same way in `count` motions of one size."""
+    # A turn counts as a step as long as it moves what is looked at.
     weights = np.repeat([1.0, DISTANCE_LOOKED_AT], 3)
     sizes = np.linalg.norm(motions * weights, axis=1)
     reached = np.concatenate([[0], np.cumsum(sizes)])
@@ -92,18 +106,10 @@ def _smoothed(motions: np.ndarray, window: int) -> np.ndarray:
     return np.stack([np.convolve(part, kernel, mode="full") for part in motions.T], axis=1)
 
 
-def _pose_of(motion: np.ndarray) -> np.ndarray:
-    """The pose (4, 4) after a motion of `_motions`."""
-    move, turn = motion[:3], motion[3:]
-    pose = np.eye(4)
-    pose[:3, :3] = _rotation(turn)
-    pose[:3, 3] = _rotation(turn / 2) @ move
-    return pose
-
-
-def _rotation(turn: np.ndarray) -> np.ndarray:
-    """The matrix (3, 3) of a rotation vector, radians; Rodrigues' formula."""
-    angle = np.linalg.norm(turn)
-    x, y, z = turn / angle if angle else turn
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
+def _poses_of(motions: np.ndarray) -> np.ndarray:
+    """The pose (n, 4, 4) after each motion of `_motions`."""
+    moves, turns = motions[:, :3, None], motions[:, 3:]
+    poses = np.tile(np.eye(4), (len(motions), 1, 1))
+    poses[:, :3, :3] = matrix_of_vector(turns)
+    poses[:, :3, 3:] = matrix_of_vector(turns / 2) @ moves
+    return poses

@@ -13,12 +13,16 @@ also small models can follow. `custom-trajectories/` has the paper's three paths
 wider.
 """
 
+import inspect
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 RIGHT, UP = np.array([1.0, 0, 0]), np.array([0, 1.0, 0])
+LENGTHS = "radius", "distance", "height"  # of the presets' options
+DISTANCE_LOOKED_AT = 2.0  # metres: the presets' sizes suit a photo of what is so far away
 PAPER_FOCAL_Y = 0.9727365374565125  # of the paper's three custom trajectories
 
 
@@ -28,21 +32,37 @@ class CameraPath(NamedTuple):
     poses: np.ndarray  # (n, 4, 4) float64 camera-to-world
     focal_y: float | None = None  # fraction of the frame's height
     timestamps: np.ndarray | None = None  # (n,) int64, microseconds of a video's time
+    notes: tuple[str, ...] = ()  # lines for people
 
     def there_and_back(self) -> "CameraPath":
         """The same path, then back along it: 2n - 1 frames, the last one where the first is."""
         order = [*range(len(self.poses)), *range(len(self.poses) - 2, -1, -1)]
         timestamps = None if self.timestamps is None else self.timestamps[order]
-        return CameraPath(self.poses[order], self.focal_y, timestamps)
+        return self._replace(poses=self.poses[order], timestamps=timestamps)
 
 
-def orbit(frames: int = 20, radius: float = 2.0, angle: float = 30.0) -> np.ndarray:
+def at_distance(poses: np.ndarray, distance: float) -> np.ndarray:
+    """A path made for things DISTANCE_LOOKED_AT away, for things `distance` away; both (n, 4, 4).
+
+    All lengths grow alike, so the picture changes as much. Raises ValueError unless above 0.
+    """
+    if not 0 < distance < math.inf:
+        raise ValueError(f"distance {distance:g}: expected a finite length above 0")
+    scaled = poses.copy()
+    scaled[:, :3, 3] *= distance / DISTANCE_LOOKED_AT
+    return scaled
+
+
+def orbit(
+    frames: int = 20, radius: float = 2.0, angle: float = 30.0, height: float = 0.0
+) -> np.ndarray:
     """Around a point straight ahead, `radius` away, kept in the middle.
 
-    It goes to the right, with a negative angle to the left.
+    It goes to the right, with a negative angle to the left, and rises by `height` on the way.
     """
     theta = _sweep(frames, angle)
-    return _looking_at_origin(radius * np.sin(theta), 0 * theta, radius * np.cos(theta))
+    rise = _steps(frames) * height
+    return _looking_at_origin(radius * np.sin(theta), rise, radius * np.cos(theta))
 
 
 def spin(
@@ -113,6 +133,18 @@ PRESETS: dict[str, Callable[..., np.ndarray]] = {
     preset.__name__: preset
     for preset in (orbit, spin, hop, dolly, truck, pedestal, spiral, pan, tilt)
 }
+
+
+def default_sizes(name: str, unit: float = 1.0) -> dict[str, float]:
+    """The options of a preset and their values where nobody says others.
+
+    unit: how many units of the poses are a metre.
+    """
+    parameters = inspect.signature(PRESETS[name]).parameters
+    return {
+        option: parameter.default * (unit if option in LENGTHS else 1)
+        for option, parameter in parameters.items()
+    }
 
 
 def _steps(frames: int) -> np.ndarray:

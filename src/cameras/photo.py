@@ -4,8 +4,9 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
 from PIL.ExifTags import IFD, Base
+
+from ..utils.images import decoding, open_file
 
 DEFAULT_FIELD_OF_VIEW = 55.0  # degrees, of the square: between a phone's main lens and its portrait
 FILM_DIAGONAL = math.hypot(36.0, 24.0)  # millimetres, of the film that "35 mm" lengths refer to
@@ -33,6 +34,11 @@ def focal_y_of(field_of_view: float) -> float:
     return 0.5 / math.tan(math.radians(field_of_view) / 2)
 
 
+def chosen_lens(field_of_view: float) -> Lens:
+    """The lens of a field of view in degrees that somebody chose; raises as `focal_y_of`."""
+    return Lens(focal_y_of(field_of_view), "chosen")
+
+
 def lens_of_photo(photo: str | Path) -> Lens:
     """The focal length that a photo's EXIF tells, or else DEFAULT_FIELD_OF_VIEW.
 
@@ -40,9 +46,9 @@ def lens_of_photo(photo: str | Path) -> Lens:
     or the focal length with the sensor's resolution. A file that is no picture has neither.
     """
     try:
-        with Image.open(photo) as image:
+        with open_file(photo) as file, decoding(file) as image:
             size, exif = image.size, image.getexif().get_ifd(IFD.Exif)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (FileNotFoundError, ValueError):
         size, exif = (1, 1), {}
     side = min(size)
     on_film = _number(exif.get(Base.FocalLengthIn35mmFilm))

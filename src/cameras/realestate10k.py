@@ -13,10 +13,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
+from ..utils.identifiers import check_identifier
+from ..utils.reading import read_text
 from .geometry import check_training_cameras, from_realestate10k, to_realestate10k
 from .paths import CameraPath
 
-VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm")
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".mov")
 NUMBERS_A_LINE = 19
 ROTATION_TOLERANCE = 1e-3  # on R R^T - I; the files print nine decimals
 
@@ -46,26 +48,34 @@ class VideoPoses:
 def video_name(url: str) -> str:
     """The video's name from its URL: YouTube's id, elsewhere the last part of the path.
 
-    A video's suffix is taken off. Raises ValueError if there is no name.
+    A video's suffix is taken off. Raises ValueError for another address, and for a name that
+    cannot be a file's.
     """
-    parts = urlsplit(url.strip())
+    url = url.strip()
+    parts = urlsplit(url if "://" in url else f"https://{url}")  # youtu.be/ID, as browsers show it
     name = parse_qs(parts.query).get("v", [""])[0] or parts.path.rstrip("/").rpartition("/")[2]
-    if Path(name).suffix in VIDEO_SUFFIXES:
+    if Path(name).suffix.lower() in VIDEO_SUFFIXES:
         name = Path(name).stem
-    if not parts.netloc or not name or "/" in name:
-        raise ValueError(f"found {url.strip()[:80]!r}, expected the URL of a video")
-    return name
+    if parts.scheme not in ("http", "https") or not parts.netloc or not name:
+        raise ValueError(f"found {url[:80]!r}, expected the URL of a video")
+    return check_identifier(name, "video")
 
 
 def read_realestate10k_text(path: str | Path) -> VideoPoses:
-    """Read one text file. Poses come back in time order. Raises ValueError naming file and line."""
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
-    url, *lines = text.rstrip().splitlines() or [""]
+    """Read one text file. Poses come back in time order. Raises ValueError naming file and line.
+
+    Blank lines, a byte order mark and Windows' line ends are fine.
+    """
+    text = read_text(Path(path), "a text file of RealEstate10K", errors="replace")
+    lines = [
+        (number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()
+    ]
+    number, url = lines[0] if lines else (1, "")
     try:
         video = video_name(url)
     except ValueError as error:
-        raise ValueError(f"{path}, line 1: {error}") from None
-    numbers = _parse_file(path, lines)
+        raise ValueError(f"{path}, line {number}: {error}") from None
+    numbers = _parse_file(path, lines[1:])
     numbers = numbers[np.argsort(numbers[:, 0], kind="stable")]
     extrinsics = numbers[:, 7:].reshape(-1, 3, 4)
     return VideoPoses(
@@ -76,12 +86,15 @@ def read_realestate10k_text(path: str | Path) -> VideoPoses:
     )
 
 
-def _parse_file(path: str | os.PathLike, lines: list[str]) -> np.ndarray:
-    """The numbers (n, 19) of a text file's lines from the second on; an error names its line."""
+def _parse_file(path: str | os.PathLike, lines: list[tuple[int, str]]) -> np.ndarray:
+    """The numbers (n, 19) of a text file's poses; an error names its line.
+
+    lines: number and text of each.
+    """
     try:
-        return _parse(lines)
+        return _parse([line for _, line in lines])
     except ValueError:
-        for number, line in enumerate(lines, start=2):
+        for number, line in lines:
             try:
                 _parse([line])
             except ValueError as error:

@@ -28,6 +28,7 @@ from ..utils.json_files import (
     read_json,
     shown,
 )
+from ..utils.reading import read_bytes
 from .conditioning import Dependencies, Order
 from .geometry import check_focal_y, check_poses
 
@@ -101,7 +102,8 @@ def spec_text(spec: SamplingSpec) -> str:
 
 def spec_differs(path: Path, spec: SamplingSpec) -> bool:
     """Whether there is a file that writing the specification would change."""
-    return path.exists() and path.read_bytes() != spec_text(spec).encode()
+    there = path.exists()
+    return there and read_bytes(path, "a sampling specification") != spec_text(spec).encode()
 
 
 def _check_generation(frames: int, order: Order, dependencies: Dependencies) -> None:
@@ -158,9 +160,8 @@ def _check_indices(indices: tuple[int, ...], frames: int, where: str) -> None:
         raise ValueError(
             f"{where}: {outside[0]} is not a pose; expected indices from 0 to {frames - 1}"
         )
-    counts = Counter(indices)
-    if len(counts) < len(indices):
-        repeated = next(index for index, count in counts.items() if count > 1)
+    if len(set(indices)) < len(indices):
+        repeated = next(index for index, count in Counter(indices).items() if count > 1)
         raise ValueError(f"{where}: pose {repeated} is listed more than once; expected once")
 
 
@@ -170,11 +171,11 @@ def poses_from_json(value: object) -> np.ndarray:
     Whether they are rigid is for `check_poses`.
     """
     matrices = list_from_json(value, "poses", "4x4 matrices")
-    poses = [_matrix_from_json(matrix, f"pose {index}") for index, matrix in enumerate(matrices)]
+    poses = [matrix_from_json(matrix, f"pose {index}") for index, matrix in enumerate(matrices)]
     return np.array(poses, dtype=np.float64).reshape(-1, 4, 4)
 
 
-def _matrix_from_json(value: object, where: str) -> list[list[float]]:
+def matrix_from_json(value: object, where: str) -> list[list[float]]:
     expected = "4 rows of 4 numbers"
     rows = [list_from_json(row, where, expected) for row in list_from_json(value, where, expected)]
     lengths = [len(row) for row in rows]

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from ..evaluation.registry import MATCHERS, open_matcher
 from ..utils.files import atomic_path
-from .options import add_instance_data
+from .options import add_axes, add_instance_data, add_shape
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Draw one pair of frames and say where the picture is."""
     options = parse(arguments)
-    from ..cameras.files.matching import images_of_cameras
+    from ..cameras.files.matching import match_images
     from ..cameras.files.reading import read_cameras
     from ..evaluation.epipolar import draw_pair
     from ..samples import Sample
@@ -21,8 +21,11 @@ def main(arguments: list[str] | None = None) -> None:
         poses, images, results = run.spec_file, run.images, run.results.folder
     else:
         poses, images, results = options.poses, options.images, Path()
-    cameras = read_cameras(poses)
-    paths, _ = images_of_cameras(cameras, images)
+    cameras = read_cameras(poses, images, options.axes, distorted=True)
+    matching = match_images(cameras, images)
+    if options.images:  # our own frames are those of their cameras
+        print(matching)
+    paths = matching.images
     first, second = options.frames
     if not {first, second} <= set(range(len(cameras))) or first == second:
         raise ValueError(
@@ -34,6 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
         (cameras[first], cameras[second]),
         open_matcher(options.matcher),
         options.lines,
+        options.shape,
     )
     target = options.figure or results / f"epipolar-{first:04d}-{second:04d}.png"
     with atomic_path(target) as temporary:
@@ -54,6 +58,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--images", type=Path, metavar="DIR", help=text)
     text = "the cameras of --images, as for compute-tsed.py"
     add("--poses", type=Path, metavar="FILE", help=text)
+    add_shape(parser)
+    add_axes(parser)
     text = "positions on the path (default: 0 1)"
     add("--frames", type=int, nargs=2, default=(0, 1), metavar="N", help=text)
     text = "as for compute-tsed.py (default: sift)"

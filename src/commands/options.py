@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..diffusion.registry import SAMPLERS
+from ..diffusion.registry import DEFAULT_SAMPLER, SAMPLERS
 from ..sampling.method import VIEWS, Method
 from ..utils.files import BASE
 from ..utils.precision import PRECISIONS
@@ -15,6 +15,7 @@ from ..utils.precision import PRECISIONS
 if TYPE_CHECKING:
     from ..config import Config
     from ..models.model import Model
+    from ..sampling.runs import Run
 
 
 def add_instance_data(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,30 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of all data (default: %(default)s)",
     )
+
+
+def add_shape(parser: argparse.ArgumentParser) -> None:
+    """--shape, of frames with another shape than their cameras' images."""
+    text = (
+        "what frames show that have another shape than their cameras' images. "
+        "cropped: the centre. squashed: all of it (default: such frames are refused)"
+    )
+    parser.add_argument("--shape", choices=("cropped", "squashed"), help=text)
+
+
+def add_axes(parser: argparse.ArgumentParser) -> None:
+    """--axes, of the commands that read cameras."""
+    text = (
+        "of the cameras of plain matrices. blender: x right, y up, looking along -z. opencv: x "
+        "right, y down, looking along +z (default: %(default)s)"
+    )
+    parser.add_argument("--axes", choices=("blender", "opencv"), default="blender", help=text)
+
+
+def add_unmatched(parser: argparse.ArgumentParser) -> None:
+    """--allow-unmatched, of the commands that find the images of cameras."""
+    text = "go on without cameras that have no image, and without images that have no camera"
+    parser.add_argument("--allow-unmatched", action="store_true", help=text)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -124,12 +149,22 @@ def open_chosen(options: argparse.Namespace, instance_data: Path) -> "Model":
     return model
 
 
+def warn_of_wide_paths(model: "Model", runs: list["Run"]) -> None:
+    """Print a line for each sample whose path goes beyond what the model learnt."""
+    from ..cameras.motion import warning
+
+    specs = {run.place.sample.directory: run.spec for run in runs if not run.complete()}
+    for folder, spec in specs.items():
+        if model.motion and (text := warning(model.motion, spec)):
+            print(f"{folder}: {text}", file=sys.stderr, flush=True)
+
+
 def add_method(parser: argparse.ArgumentParser, seed: bool = True) -> None:
     """How frames are drawn; `method_of` makes a `Method` of the options."""
     group = parser.add_argument_group("method")
     defaults = {field.name: field.default for field in fields(Method)}
-    text = "default: %(default)s; published: predictor-corrector"
-    group.add_argument("--sampler", choices=SAMPLERS, default=defaults["sampler"], help=text)
+    text = f"default: {DEFAULT_SAMPLER}, or what the weights need; published: predictor-corrector"
+    group.add_argument("--sampler", choices=SAMPLERS, help=text)
     steps = ", ".join(f"{name} {sampler.steps}" for name, sampler in SAMPLERS.items())
     text = f"noise levels of the sampler (default: {steps})"
     group.add_argument("-s", "--steps", type=int, metavar="N", help=text)
@@ -153,6 +188,11 @@ def add_method(parser: argparse.ArgumentParser, seed: bool = True) -> None:
         "(default: %(default)s)"
     )
     group.add_argument("--views", choices=VIEWS, default=defaults["views"], help=text)
+    text = (
+        "noise level at which generated frames are used as views, for weights trained with such "
+        "noise (default: what the weights say)"
+    )
+    group.add_argument("--sigma-cond", type=float, metavar="SIGMA", help=text)
     text = "pairs of frame and conditioning frame at once (default: %(default)s)"
     group.add_argument("--batch-size", type=int, default=8, metavar="N", help=text)
 
@@ -166,6 +206,7 @@ def method_of(options: argparse.Namespace, seed: int | None = None) -> Method:
         options.precision,
         options.views,
         dict(options.sampler_option),
+        options.sigma_cond,
     )
 
 

@@ -2,7 +2,15 @@
 
 import argparse
 
-from .options import add_device, add_instance_data, add_method, add_model, method_of, open_chosen
+from .options import (
+    add_device,
+    add_instance_data,
+    add_method,
+    add_model,
+    method_of,
+    open_chosen,
+    warn_of_wide_paths,
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -21,6 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"{run.folder}: video.mp4, contact-sheet.png of the frames that are there")
         return
     model = open_chosen(options, options.instance_data)
+    warn_of_wide_paths(model, opened)
     runs = sample_trajectory(
         directories,
         model.denoiser,

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import numpy as np
-
+from ..utils.arrays import read_array
 from .chunk_files import chunk_paths
 from .chunks import ChunkIndex
 from .latents import LatentCache
@@ -28,7 +27,7 @@ def latents_lines(folder: Path) -> list[str]:
         f"{cache.shards} shards, {state}",
     ]
     if there:
-        shape = np.load(cache.path(there[0]), mmap_mode="r", allow_pickle=False).shape[1:]
+        shape = read_array(cache.path(there[0]), mapped=True).shape[1:]
         lines.append(f"latents of {' x '.join(map(str, shape))} numbers, half precision")
     made_with = str(cache.manifest.get("first_stage"))[:16]
     lines.append(f"first stage {made_with}…, precision {cache.manifest.get('precision')}")

@@ -5,21 +5,28 @@ A chunk is a file of torch.save: a list of dicts with `key` (the sequence's id),
 and `images`, n uint8 tensors, each a JPEG.
 """
 
-from collections.abc import Iterable
+import io
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ..cameras.geometry import check_training_cameras, from_realestate10k, to_realestate10k
 from ..cameras.realestate10k import VideoPoses, video_name
 from ..utils.files import atomic_path
+from ..utils.identifiers import check_identifier
+from ..utils.reading import check_file
 from ..utils.tensor_places import TensorPlace, locate_tensors
 
 SQUARE = 0.02  # how far a pixel's width may be from its height, relative
+MOST_PIXELS = 1 << 26  # of an image, before it is decoded
+CANNOT_BE_DECODED = "an image cannot be decoded"
 QUALITY = 95  # of the JPEGs that are written
 
 
@@ -34,9 +41,12 @@ class Record(NamedTuple):
 # --- Writing ---
 
 
-def encode_jpeg(image: np.ndarray) -> Tensor:
-    """An image (height, width, 3) uint8 RGB as a JPEG with full colour resolution, uint8 (n,)."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+def encode_jpeg(image: np.ndarray, quality: int = QUALITY) -> Tensor:
+    """An image (height, width, 3) uint8 RGB as a JPEG with full colour resolution, uint8 (n,).
+
+    quality: from 1 to 100.
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     _, encoded = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), options)
     return torch.from_numpy(encoded.reshape(-1).copy())
@@ -47,29 +57,38 @@ def make_record(
     url: str,
     timestamps: np.ndarray,
     poses: np.ndarray,
-    focal: tuple[float, float],
+    lens: Sequence[float] | np.ndarray,
     images: Iterable[np.ndarray],
+    quality: int = QUALITY,
 ) -> dict[str, object]:
     """One entry of a chunk.
 
-    timestamps: (n,) microseconds; poses: (n, 4, 4) camera-to-world; focal: (x, y) fractions.
+    timestamps: (n,) microseconds. poses: (n, 4, 4) camera-to-world. lens: focal_x, focal_y,
+    principal_x, principal_y as fractions of the frame, (4,) or (n, 4). quality: of the JPEGs.
     """
     cameras = np.zeros((len(poses), 18))
-    cameras[:, :4] = *focal, 0.5, 0.5
+    cameras[:, :4] = lens
     cameras[:, 6:] = to_realestate10k(poses).reshape(-1, 12)
     return {
         "url": url,
-        "timestamps": torch.from_numpy(np.asarray(timestamps, np.int64)),
+        "timestamps": torch.from_numpy(np.array(timestamps, np.int64)),
         "cameras": torch.from_numpy(cameras.astype(np.float32)),
-        "images": [encode_jpeg(image) for image in images],
+        "images": [encode_jpeg(image, quality) for image in images],
         "key": key,
     }
 
 
 def save_chunk(path: Path, records: list[dict[str, object]]) -> None:
-    """Write a chunk, whole or not at all."""
-    with atomic_path(path) as temporary:
-        torch.save(records, temporary)
+    """Write a chunk, whole or not at all; the same records give the same bytes."""
+    # A file's name would become that of a folder in the archive.
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        torch.save(records, file)
+
+
+def save_table(folder: Path, places: dict[str, str]) -> None:
+    """Write index.json, in which others' loaders look up the chunk of a sequence, by its id."""
+    with atomic_path(folder / "index.json") as temporary:
+        temporary.write_text(json.dumps(places))
 
 
 # --- Reading ---
@@ -94,6 +113,7 @@ def read_chunk(path: Path) -> list[Record]:
 
     Raises ValueError naming file and sequence.
     """
+    check_file(path, "a chunk")
     content = locate_tensors(path)
     if not isinstance(content, list):
         raise ValueError(f"{path}: not a chunk: expected a list of sequences")
@@ -111,8 +131,7 @@ def read_chunk(path: Path) -> list[Record]:
 
 def _record(entry: dict[str, object], file: BinaryIO) -> Record:
     key, images = entry["key"], list(entry["images"])
-    if not isinstance(key, str):
-        raise ValueError(f"its key is {key!r}, expected text")
+    check_identifier(key, "key")
     timestamps, cameras = (entry[name].read(file) for name in ("timestamps", "cameras"))
     count = len(timestamps)
     if timestamps.shape != (count,) or cameras.shape != (count, 18) or len(images) != count:
@@ -134,12 +153,17 @@ def _record(entry: dict[str, object], file: BinaryIO) -> Record:
     sequence = VideoPoses(video_name(str(entry["url"])), times, *cameras[order, :4].T, poses)
     if count:
         _check_shape(images[0], sequence, file)
-    return Record(key, sequence, [images[number] for number in order])
+    return Record(key, sequence, [images[number].summed(file) for number in order])
 
 
 def _check_shape(image: TensorPlace, sequence: VideoPoses, file: BinaryIO) -> None:
-    """Raise ValueError for frames that were squashed: their pixels are not square by the camera."""
+    """`check_square_pixels` of a sequence, by its first frame."""
     height, width = decode(image.read(file)).shape[:2]
+    check_square_pixels(width, height, sequence)
+
+
+def check_square_pixels(width: int, height: int, sequence: VideoPoses) -> None:
+    """Raise ValueError for frames that were squashed: their pixels are not square by the camera."""
     ratio = sequence.focal_x[0] * width / (sequence.focal_y[0] * height)
     if abs(ratio - 1) > SQUARE:
         raise ValueError(
@@ -151,13 +175,20 @@ def _check_shape(image: TensorPlace, sequence: VideoPoses, file: BinaryIO) -> No
 def decode(encoded: np.ndarray) -> np.ndarray:
     """The bytes of an image file as (height, width, 3) uint8 RGB, the pixels as stored.
 
-    ValueError if they are none.
+    ValueError if they are none, or one of more than `MOST_PIXELS`.
     """
+    try:
+        with Image.open(io.BytesIO(encoded)) as header:
+            pixels = header.width * header.height
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(CANNOT_BE_DECODED) from error
+    if pixels > MOST_PIXELS:
+        raise ValueError(f"an image of {pixels} pixels; expected {MOST_PIXELS} at most")
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(encoded, flags) if encoded.size else None
-    except cv2.error:  # sizes that no memory holds
+        image = cv2.imdecode(encoded, flags)
+    except cv2.error:
         image = None
     if image is None:
-        raise ValueError("an image cannot be decoded")
+        raise ValueError(CANNOT_BE_DECODED)
     return np.ascontiguousarray(image[..., ::-1])

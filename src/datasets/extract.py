@@ -72,7 +72,7 @@ def _find_texts(folder: Path) -> list[Path]:
     """The text files of a folder, by name."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; {LAYOUT}")
-    texts = sorted(folder.glob("*.txt"))
+    texts = sorted(folder.glob("[!.]*.txt"))
     if not texts:
         raise FileNotFoundError(f"{folder}: holds no .txt file; {LAYOUT}")
     return texts

@@ -19,7 +19,7 @@ import json
 import math
 import mmap
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,7 +28,10 @@ import torch
 from torch import Tensor, nn
 
 from ..cameras.realestate10k import VideoPoses
+from ..utils.arrays import read_array
 from ..utils.files import atomic_path
+from ..utils.json_files import indices_from_json, read_json, shown
+from ..utils.leases import lease
 from .pairs import FramePairs
 from .poses import PoseFile, load_poses
 
@@ -37,6 +40,7 @@ SHARD_BYTES = 2**30  # about; a shard ends with the video that fills it
 SAMPLED = 2000  # frames that a standard deviation is measured on
 INDEX_TYPE = np.dtype([("shard", "<i4"), ("start", "<i8")])
 MANIFEST = "manifest.json"
+LONGEST_BEGINNING = 60.0  # seconds that another process is waited for while it begins a cache
 
 
 def first_stage_fingerprint(first_stage: nn.Module) -> str:
@@ -82,6 +86,7 @@ class LatentPairDataset(FramePairs):
         poses = load_poses(poses_path)
         self._cache = LatentCache(folder)
         self._cache.check(describe(poses.path, fingerprint))
+        self._cache.check_rows(poses.lengths())
         absent = self._cache.absent_shards()
         if absent:
             raise ValueError(
@@ -91,9 +96,13 @@ class LatentPairDataset(FramePairs):
             )
         super().__init__(poses, self._cache.index["shard"] >= 0, Path(folder), seed, max_gap)
 
+    def latents(self, number: int, frames: Sequence[int]) -> np.ndarray:
+        """Latents (n, c, L, L) float16 of a sequence's frames; NaN where one is missing."""
+        return self._cache.read(number, list(frames))
+
     def read(self, number: int, sequence: VideoPoses, frames: list[int]) -> Tensor:
         """The frames' latents, (n, c, L, L) float32; raises ValueError if one is missing."""
-        latents = self._cache.read(number, frames)
+        latents = self.latents(number, frames)
         if np.isnan(latents[:, 0, 0, 0]).any():
             raise ValueError(
                 f"{self._cache.folder}: a frame of video {sequence.video} could not be read when "
@@ -116,10 +125,10 @@ class LatentCache:
                 f"{self.folder}: no latents ({MANIFEST}) there; encode-latents.py writes them"
             )
         try:
-            self.manifest = json.loads((self.folder / MANIFEST).read_text())
-            self.shards = int(self.manifest["shards"])
-            self.index = np.load(self.folder / "index.npy", allow_pickle=False)
-            if self.index.dtype != INDEX_TYPE or self.index["shard"].max() >= self.shards:
+            self.manifest = read_json(self.folder / MANIFEST)
+            self.shards = indices_from_json([self.manifest["shards"]], MANIFEST)[0]
+            self.index = read_array(self.folder / "index.npy", mapped=True)
+            if self.index.dtype != INDEX_TYPE or self.index["shard"].max() != self.shards - 1:
                 raise ValueError(
                     f"index.npy does not hold {INDEX_TYPE.names} of {self.shards} shards"
                 )
@@ -143,6 +152,22 @@ class LatentCache:
                     "another folder"
                 )
 
+    def check_rows(self, lengths: np.ndarray) -> None:
+        """Raises ValueError unless the sequences of a shard have its rows, one after the other.
+
+        lengths: poses of every sequence.
+        """
+        shards, starts = self.index["shard"], self.index["start"]
+        cached = np.flatnonzero(shards >= 0)
+        order = cached[np.lexsort((starts[cached], shards[cached]))]
+        before = np.cumsum(lengths[order]) - lengths[order] if len(shards) == len(lengths) else []
+        first = np.searchsorted(shards[order], shards[order])
+        if len(before) != len(order) or np.any(starts[order] != before - before[first]):
+            raise ValueError(
+                f"{self.folder}: index.npy is damaged; delete the folder and run encode-latents.py "
+                "again"
+            )
+
     def path(self, shard: int) -> Path:
         """The file of a shard."""
         return self.folder / f"{shard:04d}.npy"
@@ -153,7 +178,12 @@ class LatentCache:
 
     def missing(self, shard: int) -> Counter[str]:
         """How many frames of a shard could not be read, by video."""
-        return Counter(json.loads(self._missing_path(shard).read_text()))
+        path = self._missing_path(shard)
+        counts = read_json(path)
+        if not isinstance(counts, dict):
+            raise ValueError(f"{path}: expected counts by video, found {shown(counts)}")
+        indices_from_json(list(counts.values()), str(path))
+        return Counter(counts)
 
     def frames(self, lengths: np.ndarray) -> np.ndarray:
         """Rows of every shard, (shards,) int64; lengths: poses of every sequence."""
@@ -169,7 +199,13 @@ class LatentCache:
         shard, start = self.index[sequence]
         if shard not in self._open:
             self._open[shard] = self._map(self.path(shard))
-        return self._open[shard][[int(start) + frame for frame in frames]]
+        try:
+            return self._open[shard][[int(start) + frame for frame in frames]]
+        except IndexError as error:
+            raise ValueError(
+                f"{self.path(shard)}: too short ({error}); delete it and run encode-latents.py "
+                "again"
+            ) from error
 
     def deviation(self) -> float:
         """Standard deviation of the latents, of SAMPLED frames spread over all shards."""
@@ -196,11 +232,14 @@ class LatentCache:
 
     def _map(self, path: Path) -> np.ndarray:
         try:
-            rows = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError) as error:
+            rows = read_array(path, mapped=True)
+        except ValueError as error:
+            raise ValueError(f"{error}; delete it and run encode-latents.py again") from error
+        if rows.ndim != 4 or rows.dtype != np.float16:
             raise ValueError(
-                f"{path}: not a complete shard ({error}); delete it and run encode-latents.py again"
-            ) from error
+                f"{path}: holds {rows.dtype} {rows.shape}, no shard of latents; delete it and run "
+                "encode-latents.py again"
+            )
         # Without it the system reads 128 kB for a latent of 8 kB. Windows has no such thing.
         if hasattr(mmap, "MADV_RANDOM"):
             rows.base.madvise(mmap.MADV_RANDOM)
@@ -216,15 +255,20 @@ def create_cache(
     beginning. Raises ValueError if the cache that is there is made of something else.
     """
     if not (folder / MANIFEST).is_file():
-        index, shards = lay_out(poses, videos, shard_frames)
-        with atomic_path(folder / "index.npy") as temporary:
-            np.save(temporary, index)
-        # Last: from now on the folder is a cache.
-        with atomic_path(folder / MANIFEST) as temporary:
-            temporary.write_text(json.dumps(made_of | {"shards": shards}, indent=1))
+        with lease(folder / MANIFEST, wait=LONGEST_BEGINNING):
+            if not (folder / MANIFEST).is_file():  # else another process was quicker
+                _begin(folder, *lay_out(poses, videos, shard_frames), made_of)
     cache = LatentCache(folder)
     cache.check(made_of)
     return cache
+
+
+def _begin(folder: Path, index: np.ndarray, shards: int, made_of: dict[str, object]) -> None:
+    with atomic_path(folder / "index.npy") as temporary:
+        np.save(temporary, index)
+    # Last: from now on the folder is a cache.
+    with atomic_path(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(made_of | {"shards": shards}, indent=1))
 
 
 def lay_out(poses: PoseFile, videos: Set[str], shard_frames: int) -> tuple[np.ndarray, int]:

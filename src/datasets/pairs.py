@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..cameras.geometry import check_training_cameras
+from ..cameras.motion import Motion
 from ..cameras.realestate10k import VideoPoses
 from ..utils.random import generator
 from .poses import PoseFile, load_poses
@@ -27,6 +28,7 @@ OPEN_VIDEOS = 8  # a process keeps so many files open
 MINIMUM_POSES = 3  # a pair, and the last frame, which is never used
 # Pairs drawn for a sample before giving up: so many unreadable ones in a row mean that all are.
 ATTEMPTS = 100
+MEASURED_PAIRS = 2000
 
 
 class Pair(NamedTuple):
@@ -139,6 +141,16 @@ class FramePairs(Dataset):
             number = int(self._order[1][position])
         return Pair(number, *choose_pair(source, int(self._lengths[number]) - 1, self.max_gap))
 
+    def motion(self) -> Motion:
+        """How far apart the cameras of its pairs are, by the first MEASURED_PAIRS."""
+        cameras = []
+        for index in range(MEASURED_PAIRS):
+            pair = self.choose(index)
+            poses = self.poses.sequence(pair.sequence).poses
+            cameras.append(poses[[pair.cond, pair.target]])
+        cond, target = np.stack(cameras, axis=1)
+        return Motion.of_pairs(cond, target)
+
     def load(self, pair: Pair) -> dict[str, Tensor]:
         """The sample of a pair, but for `replaced`.
 
@@ -151,7 +163,7 @@ class FramePairs(Dataset):
             check_training_cameras(sequence.focal_y[frames], sequence.poses[frames])
         except ValueError as error:
             raise ValueError(
-                f"{self.poses.path}: {self.name(pair.sequence, frames)}: {error}"
+                f"{self.poses.path}: {self.name(pair.sequence, *frames)}: {error}"
             ) from None
         target_pose, cond_pose = torch.eye(4).repeat(2, 1, 1)
         # In float64: far from the world's origin, float32 would round the step away.
@@ -169,7 +181,7 @@ class FramePairs(Dataset):
             "cond_frame": torch.tensor(pair.cond),
         }
 
-    def name(self, number: int, frames: list[int]) -> str:
+    def name(self, number: int, *frames: int) -> str:
         """Poses of the sequence with a number in the poses file, for messages."""
         video = self.poses.sequence(number).video
         poses = " and ".join(f"pose {frame}" for frame in frames)

@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from ..cameras.realestate10k import VideoPoses
-from ..utils.files import atomic_path
+from ..utils.arrays import read_array
+from ..utils.files import atomic_path, claim_space
+from ..utils.identifiers import check_identifier
 
 INTRINSICS = ("focal_x", "focal_y", "principal_x", "principal_y")
 FIELDS = (
@@ -48,6 +50,8 @@ def save_poses(path: str | Path, sequences: Mapping[str, VideoPoses]) -> None:
     video_bytes = max(len(sequence.video.encode()) for sequence in sequences.values())
     row_type = _row_type(id_bytes, video_bytes)
     with atomic_path(path) as temporary:
+        with temporary.open("wb") as file:
+            claim_space(file, int(starts[-1]) * row_type.itemsize)
         rows = np.lib.format.open_memmap(
             temporary, mode="w+", dtype=row_type, shape=(int(starts[-1]),)
         )
@@ -113,13 +117,14 @@ class PoseFile(Mapping[str, VideoPoses]):
 
     def id_of(self, number: int) -> str:
         """The id of the sequence with this number, 0 <= number < len(self)."""
-        return self._rows["sequence"][self._starts[number]].decode()
+        return self._name(self._rows["sequence"][self._starts[number]], "sequence")
 
     def sequence(self, number: int) -> VideoPoses:
         """The sequence with this number, 0 <= number < len(self)."""
         rows = self._rows[self._starts[number] : self._starts[number + 1]]
         intrinsics = (rows[name] for name in INTRINSICS)
-        return VideoPoses(rows["video"][0].decode(), rows["timestamp"], *intrinsics, rows["pose"])
+        video = self._name(rows["video"][0], "video")
+        return VideoPoses(video, rows["timestamp"], *intrinsics, rows["pose"])
 
     def lengths(self) -> np.ndarray:
         """Number of poses of every sequence, (len(self),)."""
@@ -127,7 +132,15 @@ class PoseFile(Mapping[str, VideoPoses]):
 
     def videos(self) -> list[str]:
         """The video of every sequence."""
-        return [video.decode() for video in self._rows["sequence_video"][: len(self)].tolist()]
+        names = self._rows["sequence_video"][: len(self)].tolist()
+        return [self._name(video, "video") for video in names]
+
+    def _name(self, name: bytes, what: str) -> str:
+        """A name as text; ValueError, which names the file, for one that cannot be a file's."""
+        try:
+            return check_identifier(name.decode(), what)
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {error}") from error
 
 
 def _row_type(id_bytes: int, video_bytes: int) -> np.dtype:
@@ -153,12 +166,11 @@ def _open_rows(path: Path) -> np.ndarray:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; extract-poses.py in dataset-data writes it")
     try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(
-            f"{path}: not a complete poses.npy ({error}); make it again with extract-poses.py"
-        ) from error
-    if getattr(getattr(rows, "dtype", None), "names", None) != FIELDS or not len(rows):
+        rows = read_array(path, mapped=True)
+    except ValueError as error:
+        raise ValueError(f"{error}; make poses.npy again with extract-poses.py") from error
+    sizes = (rows.dtype[name].itemsize for name in FIELDS[:2] if rows.dtype.names == FIELDS)
+    if rows.dtype.names != FIELDS or rows.dtype != _row_type(*sizes) or not len(rows):
         raise ValueError(
             f"{path}: not a poses.npy with the fields {', '.join(FIELDS)}; make it with "
             "extract-poses.py"

@@ -25,14 +25,19 @@ def find_videos(folder: str | Path) -> dict[str, Path]:
         raise FileNotFoundError(
             f"{folder}: no such folder; expected one with videos ({', '.join(VIDEO_SUFFIXES)})"
         )
-    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in VIDEO_SUFFIXES}
+    return {
+        path.stem: path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
+    }
 
 
 def read_frames(path: str | Path, timestamps: Iterable[int]) -> np.ndarray:
-    """The frames nearest to `timestamps`, (n, height, width, 3) uint8 RGB, as in the file.
+    """The frames nearest to `timestamps`, (n, height, width, 3) uint8 RGB, as players turn them.
 
     timestamps: microseconds, in any order. Raises FileNotFoundError. Raises ValueError for a file
-    that cannot be decoded, and for a time more than a second outside it.
+    that cannot be decoded, and for a time more than a second outside it. Frames of high dynamic
+    range and interlaced ones are refused, with a command that mends the video.
     """
     with VideoReader(path) as reader:
         return reader.read(timestamps)
@@ -59,6 +64,19 @@ def crop_and_resize(frames: np.ndarray, size: int = 256) -> np.ndarray:
     left = round((scaled_width - CROP) / 2)
     images = _resize(images[..., left : left + CROP], (size, size))
     return images.permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def reduce_height(frames: np.ndarray) -> np.ndarray:
+    """Frames (n, height, width, 3) uint8 of at most 360 pixels high, as `crop_and_resize` begins.
+
+    Lower ones stay as they are.
+    """
+    height, width = frames.shape[1:3]
+    if height <= CROP:
+        return frames
+    images = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+    reduced = _resize(images, (CROP, round(width * CROP / height)))
+    return reduced.permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def _resize(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

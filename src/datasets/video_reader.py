@@ -9,6 +9,8 @@ decoder knows which frames are wanted. It leaves out those in between that no ot
 predicted from; in usual H.264 that is about half of them.
 """
 
+from __future__ import annotations
+
 import operator
 import os
 from collections import OrderedDict
@@ -17,8 +19,14 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
+
+try:
+    import av
+
+    from .video_shown import shown
+except ImportError:  # trainings from chunks and latents go without it
+    av = None
 
 MICROSECONDS = 1_000_000  # a second
 # Microseconds that a timestamp may lie before the first frame or after the last one.
@@ -33,13 +41,15 @@ class VideoReader:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        if av is None:
+            raise ValueError(f"{self.path}: reading videos needs the package av: pip install av")
         if not self.path.is_file():
             raise FileNotFoundError(f"{self.path}: no such video")
         self._container = None
         with self._explained_errors():
             self._open()
 
-    def __enter__(self) -> "VideoReader":
+    def __enter__(self) -> VideoReader:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -51,17 +61,15 @@ class VideoReader:
             self._container.close()
             self._container = None
 
-    def read(
-        self, timestamps: Iterable[int], prepare: Callable[[np.ndarray], np.ndarray] | None = None
-    ) -> np.ndarray:
+    def read(self, timestamps: Iterable[int], prepare: Callable = np.asarray) -> np.ndarray:
         """The frames nearest to `timestamps`; see `video.read_frames`.
 
-        prepare: what to make of each frame (height, width, 3) uint8, at once when it is decoded.
-        So as many frames as are asked for need not be in memory.
+        prepare: what to make of each frame as soon as it is decoded, so that not all are in memory.
         """
         targets = [operator.index(timestamp) for timestamp in timestamps]
         if not targets:
-            return np.empty((0, self._stream.height, self._stream.width, 3), np.uint8)
+            start = (self._stream.start_time or 0) * self._stream.time_base
+            return self.read([round(start * MICROSECONDS)])[:0]
         chosen: dict[int, int] = {}  # target -> its frame's timestamp in the file
         # By keyframe, so that each group of pictures is decoded once.
         runs: dict[int | None, list[av.Packet]] = {}
@@ -160,7 +168,7 @@ class VideoReader:
         return packets
 
     def _decode(
-        self, packets: list[av.Packet], wanted: set[int], prepare: Callable | None
+        self, packets: list[av.Packet], wanted: set[int], prepare: Callable
     ) -> dict[int, np.ndarray]:
         """Decode packets from a keyframe on; the wanted frames by their timestamp in the file."""
         context = self._stream.codec_context
@@ -172,14 +180,12 @@ class VideoReader:
             for frame in context.decode(packet):
                 complete |= frame.key_frame and frame.pts == packets[0].pts
                 if frame.pts in wanted and not frame.is_corrupt:
-                    frames[frame.pts] = _pixels(frame, prepare)
+                    frames[frame.pts] = prepare(shown(frame, self.path))
         if complete and frames.keys() == wanted:
             return frames
         return self._decode_from_start(wanted, prepare)
 
-    def _decode_from_start(
-        self, wanted: set[int], prepare: Callable | None
-    ) -> dict[int, np.ndarray]:
+    def _decode_from_start(self, wanted: set[int], prepare: Callable) -> dict[int, np.ndarray]:
         """Decode every frame from the start.
 
         This is slow, and for the rare file where seeking or skipping gives no whole frame.
@@ -188,7 +194,7 @@ class VideoReader:
         frames: dict[int, np.ndarray] = {}
         for frame in self._container.decode(self._stream):
             if frame.pts in wanted and not frame.is_corrupt:
-                frames[frame.pts] = _pixels(frame, prepare)
+                frames[frame.pts] = prepare(shown(frame, self.path))
             if frames.keys() == wanted:
                 return frames
         missing = self._seconds(min(wanted - frames.keys()))
@@ -265,11 +271,6 @@ class VideoCache:
         """Close a video if it is open."""
         if path in self._readers:
             self._readers.pop(path).close()
-
-
-def _pixels(frame: av.VideoFrame, prepare: Callable | None) -> np.ndarray:
-    pixels = frame.to_ndarray(format="rgb24")
-    return pixels if prepare is None else prepare(pixels)
 
 
 def _is_shown(packet: av.Packet, start: int | None) -> bool:

@@ -62,6 +62,11 @@ def at_numbers(score: Score) -> ScoreAt:
     return lambda x, sigma: score(x, x.new_tensor(sigma)).to(x.dtype)
 
 
+def denoised(x: Tensor, sigma: float, score_at: ScoreAt) -> Tensor:
+    """The expected clean sample given `x` at noise level `sigma` (Tweedie's formula)."""
+    return x + sigma**2 * score_at(x, sigma)
+
+
 def check_steps(steps: int) -> None:
     """Raise ValueError for less than one step."""
     if steps < 1:

@@ -16,6 +16,7 @@ class Sampler:
     place: str  # of its function: module of this package, colon, name
     steps: int  # by default
     evaluations: Callable[[int], int]  # of the score, for that many steps
+    trained_for: str = "score"  # what the weights must be trained for, of OBJECTIVES
 
     @property
     def function(self) -> Callable:
@@ -35,10 +36,17 @@ SAMPLERS = {
     "churn": Sampler("samplers:churn", 64, lambda steps: 2 * steps - 1),
     "ancestral": Sampler("samplers:ancestral", 50, lambda steps: steps),
     "dpm-solver": Sampler("samplers:dpm_solver", 24, lambda steps: steps),
+    "consistency": Sampler("few_steps:consistency", 2, lambda steps: steps, "consistency"),
 }
 # docs/samplers.md: at 24 evaluations in no measure worse than the published sampler at 4,000,
 # and no path runs away.
 DEFAULT_SAMPLER = "dpm-solver"
+DEFAULT_SAMPLERS = {"score": DEFAULT_SAMPLER, "consistency": "consistency"}
+
+
+def default_sampler(trained_for: str) -> str:
+    """The default for weights trained for one of OBJECTIVES."""
+    return DEFAULT_SAMPLERS[trained_for]
 
 
 def find_sampler(name: str) -> Sampler:

@@ -25,7 +25,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from .levels import Callback, Score, ScoreAt, Step, at_numbers, check_steps, start
+from .levels import Callback, Score, ScoreAt, Step, at_numbers, check_steps, denoised, start
 from .sde import T_MIN, VarianceExploding
 
 Noise = Callable[[torch.Size], Tensor]
@@ -208,11 +208,6 @@ def dpm_solver(
             x = x + added * noise(x.shape).to(x)
         previous, width_previous = clean, width
     raise AssertionError("a schedule ends at 0")
-
-
-def denoised(x: Tensor, sigma: float, score_at: ScoreAt) -> Tensor:
-    """The expected clean sample given `x` at noise level `sigma` (Tweedie's formula)."""
-    return x + sigma**2 * score_at(x, sigma)
 
 
 def _slope(x: Tensor, sigma: float, score_at: ScoreAt) -> Tensor:

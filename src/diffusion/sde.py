@@ -67,6 +67,30 @@ def draw_noise_levels(uniform: Tensor, config: DiffusionConfig) -> Tensor:
     return sigma.clamp(sde.sigma_min, sde.sigma_max)
 
 
+def draw_cond_levels(uniform: Tensor, config: DiffusionConfig) -> Tensor:
+    """Noise levels of conditioning latents for training, (n,), from uniform numbers in [0, 1).
+
+    Their logarithm is uniform from sigma_min to `config.sigma_cond_max`.
+    """
+    most = config.sigma_cond_max or config.sigma_min
+    return config.sigma_min * (most / config.sigma_min) ** uniform
+
+
+def noised_view(clean: Tensor, noise: Tensor, sigma_cond: Tensor, sigma_min: float) -> Tensor:
+    """Conditioning latents at noise levels sigma_cond (n,) >= sigma_min; the others (n, ...).
+
+    A clean latent counts as level sigma_min, as published. So at that level nothing is added, and
+    above it noise of variance sigma_cond^2 - sigma_min^2.
+    """
+    added = (sigma_cond.square() - sigma_min**2).clamp(min=0).sqrt()
+    return clean + column(added, clean) * noise
+
+
+def column(values: Tensor, like: Tensor) -> Tensor:
+    """One value a sample, (n,), shaped to multiply `like`: (n, 1, ...)."""
+    return values.reshape(-1, *[1] * (like.ndim - 1))
+
+
 def score_matching_loss(
     score: Callable[[Tensor, Tensor], Tensor],
     clean: Tensor,
@@ -81,7 +105,7 @@ def score_matching_loss(
     "published", 1/2 ||sigma * score + noise||^2, or "edm" (arXiv 2206.00364, table 1),
     (sigma^2 + sigma_data^2) / (sigma * sigma_data)^2 * ||denoised - clean||^2.
     """
-    sigma_column = sigma.reshape(-1, *[1] * (clean.ndim - 1))  # (n, 1, ...)
+    sigma_column = column(sigma, clean)
     # denoised - clean = sigma * (sigma * score + noise): both losses are this error, weighted.
     error = sigma_column * score(clean + sigma_column * noise, sigma) + noise
     squared = error.square().flatten(1).sum(1)

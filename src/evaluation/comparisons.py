@@ -10,9 +10,8 @@ import numpy as np
 
 from ..cameras.spec import spec_text
 from ..samples import Results, RunFolder, find_samples
-from ..utils.files import natural_order
-from ..utils.json_files import joined
-from ..utils.pictures import IMAGE_SUFFIXES, numbered_images, read_frame, read_square
+from ..utils.images import find_images, numbered_images, read_frame, read_square
+from ..utils.json_files import joined, read_json
 from .image_metrics import psnr
 
 BASELINE = "psnr_of_copying"  # of the given photo as it is; a generated frame must beat it
@@ -227,6 +226,17 @@ def value_names(rows: list[dict]) -> list[str]:
     return [name for name in (rows[0] if rows else {}) if name not in ("frame", "number")]
 
 
+def read_rows(path: Path) -> list[dict]:
+    """The rows of a metrics.json; none if it is missing or damaged: `evaluate` makes it again."""
+    try:
+        rows = read_json(path)["frames"]
+        whole = all(row.keys() >= {"frame", *value_names(rows)} for row in rows)
+        numbers = [number for row in rows for number in row.values() if number is not None]
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return []
+    return rows if whole and all(type(number) in (int, float) for number in numbers) else []
+
+
 def score_run(run: RunFolder) -> list[dict]:
     """PSNR of a run's frames whose true frame is known, and that of copying the photo (`compare`).
 
@@ -248,8 +258,7 @@ def images_by_stem(folder: Path) -> dict[str, Path]:
     """The images of a folder by name without suffix, numbers in it by value; FileNotFoundError."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; expected images")
-    images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
-    return {path.stem: path for path in sorted(images, key=natural_order)}
+    return {path.stem: path for path in find_images(folder)}
 
 
 def _read_as(path: Path, shape: tuple[int, ...]) -> np.ndarray:

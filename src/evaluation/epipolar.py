@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..cameras.files.camera import Camera
 from .matching import Matcher, open_frame
-from .scoring import PairScore, score_pair
+from .scoring import PairScore, fitted, picture_of, score_pair
 from .statistics import spread
 from .tsed import median_distance, scaled_t_error
 
@@ -17,15 +17,20 @@ COLORS = "RdYlGn_r"
 
 
 def draw_pair(
-    images: tuple[Path, Path], cameras: tuple[Camera, Camera], matcher: Matcher, lines: int = 30
+    images: tuple[Path, Path],
+    cameras: tuple[Camera, Camera],
+    matcher: Matcher,
+    lines: int = 30,
+    shape: str | None = None,
 ) -> Figure:
-    """Two frames with all matches as points, and the epipolar lines of some.
+    """Two frames with all matches as points, and the epipolar lines of some; the lens is undone.
 
-    lines: how many at most, from the best match to the worst. ValueError: no baseline, or an image
-    that cannot be read.
+    lines: how many at most, from the best match to the worst. shape: as for `score_sequence`.
+    ValueError: no baseline, or an image that cannot be read.
     """
-    frames = [open_frame(path) for path in images]
+    frames = [open_frame(*both) for both in zip(images, cameras, strict=True)]
     sizes = frames[0].size, frames[1].size
+    cameras = tuple(fitted(*both, shape) for both in zip(frames, cameras, strict=True))
     score = score_pair((0, 1), matcher.match_frames(*frames), cameras, sizes)
     if score.distances is None:
         raise ValueError(
@@ -35,7 +40,8 @@ def draw_pair(
     figure = Figure(figsize=(12, 6), layout="constrained")
     axes = figure.subplots(1, 2)
     for k, drawn in enumerate(_lines_of(score)):
-        points = _draw_frame(axes[k], frames[k].grey, score.points[k], drawn, score, lines)
+        grey = np.asarray(picture_of(frames[k], cameras[k]).convert("L"))
+        points = _draw_frame(axes[k], grey, score.points[k], drawn, score, lines)
         axes[k].set_title(images[k].name)
     figure.colorbar(points, ax=axes, extend="max", label="symmetric epipolar distance (pixels)")
     median = median_distance(score.distances)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..utils.pictures import IMAGE_SUFFIXES
+from ..utils.images import is_image
 
 
 def shortest_names(folders: Sequence[Path]) -> list[str]:
@@ -53,7 +53,7 @@ def without_results(
 
 def _holds_results(folder: Path) -> bool:
     """Whether there are results some levels down, and no image right here."""
-    if not folder.is_dir() or any(one.suffix.lower() in IMAGE_SUFFIXES for one in folder.iterdir()):
+    if not folder.is_dir() or any(map(is_image, folder.iterdir())):
         return False
     levels = (f"{'*/' * depth}{name}" for depth in (1, 2) for name in ("tsed.json", "metrics.json"))
     return any(next(folder.glob(pattern), None) is not None for pattern in levels)

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
-from PIL import Image
 
 from .. import __version__
 from ..utils.files import atomic_path
+from ..utils.images import image_size
+from ..utils.words import plural
 from .comparisons import Comparison, FramePair, compare, read_pair
 from .registry import METRICS, SHORT_TERM, PairMetric, SetMetric
 from .statistics import mean_over_sequences
-from .tables import plural
 
 HORIZONS = ("all", "short-term", "long-term")
 Member = tuple[Comparison, FramePair]  # a frame of a set, and where it belongs
@@ -88,9 +88,10 @@ def _resizing(comparisons: Sequence[Comparison]) -> list[str]:
     changes: Counter[str] = Counter()
     for pair in (pair for comparison in comparisons for pair in comparison.pairs):
         # `compare` says what cannot be read.
-        with suppress(OSError), Image.open(pair.true) as true, Image.open(pair.generated) as made:
-            if made.width == made.height and true.size != made.size:
-                before, after = (f"{one.width}x{one.height}" for one in (true, made))
+        with suppress(OSError, ValueError):
+            true, made = image_size(pair.true), image_size(pair.generated)
+            if made[0] == made[1] and true != made:
+                before, after = (f"{width}x{height}" for height, width in (true, made))
                 changes[f"of {before} to {after}"] += 1
     if not changes:
         return []

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from ..utils.arrays import read_arrays
 from ..utils.files import atomic_path
 from .matching import Frame, Matcher, Matches
 
@@ -45,7 +45,11 @@ class MatchCache:
 def _read(path: Path) -> dict[str, Matches]:
     """Stored matches by key; none if the file is missing or damaged, as matching repairs that."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {key: (arrays[key][0], arrays[key][1]) for key in arrays.files}
-    except (OSError, ValueError, EOFError, IndexError, KeyError, zipfile.BadZipFile):
+        stored = read_arrays(path)
+    except (OSError, ValueError):
         return {}
+    return {
+        key: (both[0], both[1])
+        for key, both in stored.items()
+        if both.ndim == 3 and both.shape[::2] == (2, 2) and both.dtype.kind == "f"
+    }

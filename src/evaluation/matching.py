@@ -6,7 +6,6 @@ test and a mutual check, but no geometric verification, which would hide what TS
 """
 
 import hashlib
-import io
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -15,7 +14,11 @@ from types import ModuleType
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+
+from ..cameras.files.camera import Camera
+from ..cameras.files.fitting import is_upright
+from ..utils.images import decoding, is_plain, open_file, orientation, sizes_of, to_rgb
 
 # (n, 2) points in the one image and (n, 2) in the other, float32 pixels
 Matches = tuple[np.ndarray, np.ndarray]
@@ -28,8 +31,10 @@ class Frame:
     """An image file, read and decoded once."""
 
     path: Path
-    digest: str  # SHA-256 of the file's bytes
-    image: Image.Image
+    digest: str  # SHA-256: of the file's bytes where `plain`, else of the pixels
+    image: Image.Image  # 8-bit RGB
+    plain: bool  # whether COLMAP reads the same pixels from the file
+    unturned: bool  # whether EXIF would turn the picture, and its camera does not want that
 
     @property
     def size(self) -> tuple[int, int]:
@@ -42,21 +47,21 @@ class Frame:
         return np.array(self.image.convert("L"))
 
 
-def open_frame(path: Path) -> Frame:
-    """The frame in a file; raises ValueError or FileNotFoundError naming the file."""
-    try:
-        content = path.read_bytes()
-        image = Image.open(io.BytesIO(content))
-        image.load()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such image") from None
-    # What Pillow raises for a bad file.
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = "no known format" if isinstance(error, UnidentifiedImageError) else error
-        raise ValueError(
-            f"{path}: cannot be read as an image ({reason}); expected a whole PNG or JPEG file"
-        ) from error
-    return Frame(path, hashlib.sha256(content).hexdigest(), image)
+def open_frame(path: Path, camera: Camera | None = None) -> Frame:
+    """The frame in a file, turned as its EXIF says if its camera belongs to it so (`is_upright`).
+
+    Raises FileNotFoundError, or ValueError, naming the file (`read_image`).
+    """
+    with open_file(path) as file, decoding(file) as stored:
+        upright = camera is None or is_upright(camera, *sizes_of(stored))
+        turned = orientation(stored) != 1
+        plain, image = is_plain(stored) and not (turned and upright), to_rgb(stored, upright)
+        if plain:
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256")
+        else:
+            digest = hashlib.sha256(image.tobytes())
+    return Frame(path, digest.hexdigest(), image, plain, turned and not upright)
 
 
 @dataclass(frozen=True)
@@ -140,8 +145,11 @@ class ColmapMatcher(Matcher):
 
     def features(self, frame: Frame) -> Features:
         colmap = _import_pycolmap()
-        # Decoded anew by COLMAP, since its JPEG decoder and its grey values are others.
-        bitmap = colmap.Bitmap.read(str(frame.path), False)
+        if frame.plain:
+            # Decoded anew by COLMAP, since its JPEG decoder and its grey values are others.
+            bitmap = colmap.Bitmap.read(str(frame.path), False)
+        else:
+            bitmap = colmap.Bitmap.from_array(frame.grey)
         if bitmap is None:
             raise ValueError(
                 f"{frame.path}: COLMAP cannot read it as an image; expected a PNG or JPEG file"

@@ -9,6 +9,7 @@ import html
 import io
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from ..utils.files import atomic_path
-from ..utils.pictures import read_frame, read_square, to_rgb
+from ..utils.images import read_frame, read_square
 from .comparisons import BASELINE, value_names
 from .image_table import label
 from .scoring import PairScore
@@ -25,6 +26,7 @@ from .statistics import spread
 from .tables import number_text
 
 TEMPLATE = Path(__file__).with_name("page.html")
+STYLE = Path(__file__).with_name("style.css")  # of all our pages
 PICTURE_SIZE = 384  # pixels of an embedded picture's longer side
 MATCHES = 150  # points drawn in a pair, from the best to the worst
 
@@ -79,9 +81,16 @@ def write_page(
     }
     data = json.dumps(content, allow_nan=False, separators=(",", ":"))
     data = data.replace("<", "\\u003c")  # cannot end the script element
-    text = TEMPLATE.read_text(encoding="utf-8").replace("{{title}}", html.escape(title))
+    text = page_text(TEMPLATE, title=html.escape(title), data=data)
     with atomic_path(path) as temporary:
-        temporary.write_text(text.replace("{{data}}", data), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
+
+
+def page_text(template: Path, **parts: str) -> str:
+    """A page's template with its {{parts}} and our style filled in; parts are HTML."""
+    parts["style"] = STYLE.read_text(encoding="utf-8")
+    pieces = re.split(r"\{\{(\w+)\}\}", template.read_text(encoding="utf-8"))
+    return "".join(parts[piece] if k % 2 else piece for k, piece in enumerate(pieces))
 
 
 def _subtitle(report: dict, about: str) -> str:
@@ -158,12 +167,9 @@ def embedded(path: Path, square: bool = False) -> str | None:
     return picture(Image.fromarray(frame))
 
 
-def picture(image: Image.Image) -> str | None:
-    """An image as a small data URI; None if its values have no known range."""
-    try:
-        image = to_rgb(image)
-    except ValueError:
-        return None
+def picture(image: Image.Image) -> str:
+    """An RGB image as a small data URI."""
+    image = image.copy()
     image.thumbnail((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=88)

@@ -18,6 +18,8 @@ from ..cameras.paths import CameraPath
 from ..cameras.realestate10k import VideoPoses
 from ..datasets.poses import PoseFile
 from ..utils.files import atomic_path
+from ..utils.identifiers import check_identifier
+from ..utils.yaml_files import read_yaml
 from .registry import EVERY, FIRST_FRAMES, FRAMES, MATCHERS, METRICS, SHORT_TERM, T_ERROR, T_MATCHES
 
 FORMAT = 1
@@ -228,8 +230,8 @@ def find_protocol(name: str) -> Path:
 
 def read_protocol(path: Path) -> Protocol:
     """Read a protocol's file, checked; ValueError naming the file and what is wrong in it."""
+    content, _ = read_yaml(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
             raise ValueError(f"expected a protocol of format {FORMAT}")
         entries = _as_list(content.get("sequences"), "sequences")
@@ -238,7 +240,7 @@ def read_protocol(path: Path) -> Protocol:
         content["made_by"] = tuple(map(str, _as_list(content.get("made_by", []), "made_by")))
         _check_keys(content, Protocol)
         return Protocol(**content)
-    except (ValueError, TypeError, yaml.YAMLError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
 
 
@@ -246,8 +248,8 @@ def _read_sequence(entry: object) -> PinnedSequence:
     _check_keys(entry, PinnedSequence)
     timestamps = tuple(int(value) for value in _as_list(entry["timestamps"], "timestamps"))
     return PinnedSequence(
-        str(entry["id"]),
-        str(entry["video"]),
+        check_identifier(str(entry["id"]), "sequence"),
+        check_identifier(str(entry["video"]), "video"),
         float(entry["focal_y"]),
         float(entry["path_length"]),
         timestamps,

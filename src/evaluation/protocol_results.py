@@ -1,6 +1,5 @@
 """What a protocol's results.json, results.md and report.html hold."""
 
-import json
 import math
 import platform
 import re
@@ -9,7 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from .. import __version__
+from ..sampling.runs import read_run_settings
 from ..utils.files import fingerprint
+from ..utils.words import plural
 from .comparisons import value_names
 from .efficientnet_lite import weights_path
 from .image_results import ImageResults
@@ -21,7 +22,7 @@ from .published_metrics import ALEXNET_URL, INCEPTION_URL, weight_file
 from .report import SCORES, summarize
 from .sequences import Outcome, page_sequence
 from .statistics import spread
-from .tables import markdown, number_text, plural, sequences_text
+from .tables import markdown, number_text, sequences_text
 
 LABELS = {
     "tsed": "TSED",
@@ -76,7 +77,7 @@ def _run_of(outcome: Outcome, rows: list[dict]) -> dict:
     sampling = None
     record = outcome.job.run.settings_file
     if record.is_file():
-        settings = json.loads(record.read_text(encoding="utf-8"))
+        settings = read_run_settings(record)
         sampling = {key: settings[key] for key in settings if key not in ("config", "inputs")}
     means = {name: _mean([row[name] for row in rows]) for name in value_names(rows)}
     return {key: outcome.report[key] for key in SCORES} | means | {"sampling": sampling}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..cameras.conditioning import conditioning
-from ..cameras.spec import SamplingSpec, spec_text
+from ..cameras.spec import SamplingSpec, spec_differs
 from ..datasets.poses import PoseFile, load_poses
 from ..datasets.video import find_videos, sample_images
 from ..models.model import Model
@@ -162,7 +162,7 @@ def _make_sample(
     spec = SamplingSpec(path.focal_y, path.poses, order, dependencies)
     sample = Sample(directory)
     whole = len(sample.true_images()) == len(path.poses) and sample.spec_file.is_file()
-    if not (whole and sample.spec_file.read_text(encoding="utf-8") == spec_text(spec)):
+    if not whole or spec_differs(sample.spec_file, spec):
         sample.write(spec, sample_images(videos[pinned.video], path.timestamps))
 
 

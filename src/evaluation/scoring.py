@@ -4,19 +4,24 @@ Each image is read once, and two frames are in memory at a time, however long th
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from ..cameras.files.camera import Camera
-from ..cameras.geometry import fundamental_matrix, intrinsic_matrix
+from ..cameras.files.fitting import fit_camera
+from ..cameras.geometry import fundamental_matrix
+from ..cameras.lens import is_distorted, matrix_of, pinhole, undistort, undistort_frame
 from .match_cache import MatchCache
 from .matching import Features, Frame, Matcher, Matches, open_frame
 from .registry import T_ERROR
 from .tsed import has_baseline, scaled_t_error, symmetric_epipolar_distance
 
+UNDISTORTED = "lens distortion undone, at the matched points"
+UNTURNED = "frames not turned by their EXIF, as the cameras belong to the pixels as stored"
 NO_BASELINE = "no baseline: both cameras are at the same place"
 
 Size = tuple[int, int]  # (height, width), pixels
@@ -33,6 +38,7 @@ class PairScore:
     points: Matches | None  # pixels
     distances: np.ndarray | None  # (matches,) pixels
     problems: tuple[str, ...] = ()  # why something is None, or why there are no matches
+    notes: tuple[str, ...] = ()  # what was done to the frames
     cameras: tuple[Camera, ...] = ()  # where there are images
     sizes: tuple[Size, ...] = ()
 
@@ -51,10 +57,7 @@ class PairScore:
         """The matrix F (3, 3) with x2 F x1 = 0 for homogeneous pixels; None without distances."""
         if self.distances is None:
             return None
-        intrinsics = []
-        for camera, size in zip(self.cameras, self.sizes, strict=True):
-            focal_y, focal_x = camera.focal_lengths(size)
-            intrinsics.append(intrinsic_matrix(focal_y, size, focal_x, camera.principal))
+        intrinsics = map(matrix_of, self.cameras, self.sizes)
         poses = (camera.pose for camera in self.cameras)
         return fundamental_matrix(*poses, *intrinsics)
 
@@ -64,24 +67,26 @@ def score_sequence(
     cameras: Sequence[Camera],
     matcher: Matcher,
     cache: Path | None = None,
-    look: Callable[[int, Frame], None] | None = None,
+    look: Callable[[int, Image.Image], None] | None = None,
+    shape: str | None = None,
 ) -> list[PairScore]:
     """Match all neighbouring frames and measure the distances.
 
     images, cameras: in the order of the path, as many of both; an image may be missing. cache:
     file of matches, read and written (`MatchCache`). look: is called with the position of each
-    frame that can be read, and the frame. Returns a score for each two consecutive cameras.
+    frame that can be read, and its picture, the lens undone. shape: of frames that have another
+    shape than their camera's image (`fit_camera`), else ValueError. Returns a score for each two
+    consecutive cameras.
     """
     matches = MatchCache(cache, matcher)
     scores: list[PairScore] = []
     before = None
-    for position, path in enumerate(images):
-        now = _see(path, matcher)
+    for position, (path, camera) in enumerate(zip(images, cameras, strict=True)):
+        now = _see(path, camera, matcher, shape)
         if now.frame is not None and look is not None:
-            look(position, now.frame)
+            look(position, picture_of(now.frame, now.camera))
         if before is not None:
-            pair = (position - 1, position)
-            scores.append(_score(pair, before, now, cameras, matches))
+            scores.append(_score((position - 1, position), before, now, matches))
         before = now
     matches.save()
     return scores
@@ -93,6 +98,7 @@ class _Seen:
 
     matcher: Matcher
     frame: Frame | None
+    camera: Camera | None = None  # of the frame as it is
     problem: str | None = None
 
     @cached_property
@@ -100,18 +106,33 @@ class _Seen:
         return self.matcher.features(self.frame)
 
 
-def _see(path: Path, matcher: Matcher) -> _Seen:
+def _see(path: Path, camera: Camera, matcher: Matcher, shape: str | None) -> _Seen:
     try:
-        return _Seen(matcher, open_frame(path))
+        frame = open_frame(path, camera)
     except (ValueError, OSError) as error:
-        return _Seen(matcher, None, str(error))
+        return _Seen(matcher, None, problem=str(error))
+    return _Seen(matcher, frame, fitted(frame, camera, shape))
+
+
+def fitted(frame: Frame, camera: Camera, shape: str | None = None) -> Camera:
+    """The camera of a frame as it is (`fit_camera`); raises ValueError naming the frame's file."""
+    try:
+        return fit_camera(camera, frame.size, shape)
+    except ValueError as error:
+        raise ValueError(f"{frame.path}: {error}") from error
+
+
+def picture_of(frame: Frame, camera: Camera) -> Image.Image:
+    """The frame's picture as a pinhole shows it."""
+    if not is_distorted(camera, frame.size):
+        return frame.image
+    return Image.fromarray(undistort_frame(np.asarray(frame.image), camera))
 
 
 def _score(
     pair: tuple[int, int],
     first: _Seen,
     second: _Seen,
-    cameras: Sequence[Camera],
     matches: MatchCache,
 ) -> PairScore:
     problems = tuple(one.problem for one in (first, second) if one.problem is not None)
@@ -122,8 +143,12 @@ def _score(
         second.frame,
         lambda: first.matcher.match(first.features, second.features),
     )
-    both = cameras[pair[0]], cameras[pair[1]]
-    return score_pair(pair, points, both, (first.frame.size, second.frame.size))
+    both = first.frame, second.frame
+    scored = score_pair(
+        pair, points, (first.camera, second.camera), (first.frame.size, second.frame.size)
+    )
+    unturned = any(frame.unturned for frame in both)
+    return replace(scored, notes=(UNTURNED, *scored.notes)) if unturned else scored
 
 
 def score_pair(
@@ -132,7 +157,16 @@ def score_pair(
     cameras: tuple[Camera, Camera],
     sizes: tuple[Size, Size],
 ) -> PairScore:
-    """The distances of the matches between two frames."""
+    """The distances of the matches between two frames.
+
+    points: as the frames show them. Lenses are undone: the result has points and cameras of
+    pinholes, without matches that the lens model cannot place.
+    """
+    distorted = [is_distorted(camera, size) for camera, size in zip(cameras, sizes, strict=True)]
+    if any(distorted):
+        points = _undistorted(points, cameras, sizes)
+    cameras = tuple(map(pinhole, cameras))
+    notes = (UNDISTORTED,) if any(distorted) else ()
     between = f"frames {cameras[0].image_name} and {cameras[1].image_name}"
     distances, problems = None, ()
     if not has_baseline(cameras[0].pose, cameras[1].pose):
@@ -142,7 +176,18 @@ def score_pair(
         if not len(distances):
             reason = "no matches: a frame without texture, or nothing in common"
             problems = (f"{between}: {reason}",)
-    return PairScore(frames, points, distances, problems, cameras, sizes)
+    return PairScore(frames, points, distances, problems, notes, cameras, sizes)
+
+
+def _undistorted(
+    matches: Matches, cameras: tuple[Camera, Camera], sizes: tuple[Size, Size]
+) -> Matches:
+    first, second = (
+        undistort(points, camera, size)
+        for points, camera, size in zip(matches, cameras, sizes, strict=True)
+    )
+    placed = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
+    return first[placed], second[placed]
 
 
 def t_error_of(scores: Sequence[PairScore]) -> float:

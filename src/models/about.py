@@ -1,21 +1,35 @@
 """What a file of weights holds, in lines for people."""
 
-import json
 import math
 import time
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
+from ..cameras.motion import Motion
 from ..config import settings_from_dict, without_training
 from ..model_config import DenoiserConfig, DiffusionConfig, FirstStageConfig, ModelConfig
-from ..utils.checkpoint import FORMAT, first_line, read_checkpoint
+from ..utils.checkpoint import first_line, is_ours, read_checkpoint
+from ..utils.json_files import parse_json
 from ..utils.words import millions
+from .motion import motion_of
 from .provenance import provenance, training_state
+from .weights import plain_names
 
+FIRST_STAGE_NAMES = (
+    "encoder.conv_in.weight",
+    "quantize.embedding.weight",
+    "post_quant_conv.weight",
+    "decoder.conv_out.weight",
+)
 KINDS = {"denoiser": "a score network", "first_stage": "a first stage"}
+# Where a checkpoint has weights: its key, what they are, and the names of some that they must have.
+PLACES = (
+    ("score_sde_model", "denoiser", ("score_model.input_conv.weight",)),
+    ("state_dict", "first_stage", FIRST_STAGE_NAMES),
+    ("first_stage", "first_stage", FIRST_STAGE_NAMES),  # a checkpoint of its training
+)
 
 
 def weights_lines(path: Path) -> list[str]:
@@ -29,7 +43,9 @@ def weights_lines(path: Path) -> list[str]:
         raise ValueError(f"{path}: {error}") from error
     size = path.stat().st_size / 1e6
     head = f"weights of {KINDS[kind]}: {origin}"
-    return [head, f"{millions(count)} parameters, {size:.1f} MB, of {written}", *config]
+    motion = motion_of(path) if kind == "denoiser" else None
+    learnt = [_motion_line(motion)] if motion else []
+    return [head, f"{millions(count)} parameters, {size:.1f} MB, of {written}", *config, *learnt]
 
 
 def _safetensors(path: Path) -> tuple[str, str, Any, int]:
@@ -38,7 +54,7 @@ def _safetensors(path: Path) -> tuple[str, str, Any, int]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
-            settings = json.loads(metadata.get("config", "{}"))
+            settings = parse_json(metadata.get("config", "{}"), "the config in the metadata")
     except (SafetensorError, ValueError) as error:
         raise ValueError(f"{path}: not a file of weights ({first_line(error)})") from error
     kind = metadata.get("kind")
@@ -53,22 +69,21 @@ def _safetensors(path: Path) -> tuple[str, str, Any, int]:
 def _checkpoint(path: Path) -> tuple[str, str, Any, int]:
     """The same of a file of torch.save."""
     state = read_checkpoint(path)
-    kinds = {"score_sde_model": "denoiser", "state_dict": "first_stage"}
-    kinds["first_stage"] = "first_stage"  # a checkpoint of its training
-    key = next((key for key in kinds if isinstance(state.get(key), dict)), None)
-    if key is None:
+    places = ((kind, plain_names(state.get(key)), names) for key, kind, names in PLACES)
+    fitting = ((kind, there) for kind, there, names in places if there.keys() >= set(names))
+    kind, weights = next(fitting, (None, {}))
+    if kind is None:
         raise ValueError(f"{path}: a checkpoint, but without weights of photonvs")
     settings = state.get("config", {})
-    if kinds[key] == "first_stage" and isinstance(settings, dict):
+    if kind == "first_stage" and isinstance(settings, dict):
         settings = settings.get("first_stage", {})
-    if state.get("format") == FORMAT:
+    if is_ours(state):
         origin = f"epoch {state.get('epoch')}, {training_state(state, path)}"
     else:
         origin = "exported weights" if state.get("config") else "in the published layout"
-    tensors = {name: one for name, one in state[key].items() if isinstance(one, Tensor)}
     # What begins with `loss.` is the training's discriminator.
-    sizes = [one.numel() for name, one in tensors.items() if not name.startswith("loss.")]
-    return kinds[key], origin, settings, sum(sizes)
+    sizes = [one.numel() for name, one in weights.items() if not name.startswith("loss.")]
+    return kind, origin, settings, sum(sizes)
 
 
 def _config_lines(kind: str, settings: object) -> list[str]:
@@ -94,8 +109,21 @@ def _denoiser_line(config: DenoiserConfig) -> str:
     )
 
 
-def _diffusion_line(config: DiffusionConfig) -> str:
+def _motion_line(motion: Motion) -> str:
     return (
+        f"training pairs: {motion.step:.3g} apart and turned by {motion.turn:.3g} degrees "
+        f"(medians); 95 % within {motion.step_95:.3g} and {motion.turn_95:.3g}"
+    )
+
+
+def _diffusion_line(config: DiffusionConfig) -> str:
+    line = (
         f"noise: sigma from {config.sigma_min:g} to {config.sigma_max:g}, "
         f"levels drawn {config.noise_levels}"
     )
+    if config.sigma_cond_max:
+        used = config.sigma_cond or config.sigma_min
+        line += f", in views up to {config.sigma_cond_max:g} (sampling: {used:g})"
+    if config.trained_for == "consistency":
+        line += "; tuned for consistency, so the sampler consistency fits, and no other"
+    return line

@@ -7,6 +7,7 @@ import torch
 from ..model_config import ModelConfig
 from ..utils.checkpoint import load_checkpoint, save_checkpoint
 from .choosing import choose_first_stage
+from .motion import motion_of
 from .weights import load_denoiser, load_first_stage, named_first_stage, save_weights
 
 
@@ -40,7 +41,8 @@ def export_weights(
         save_weights(first_stage, opened, dtype)
     elif trained_with and trained_with.resolve().parent == output.resolve().parent:
         first_stage = trained_with
-    save_weights(output, denoiser, dtype, first_stage and first_stage.name)
+    name = first_stage and first_stage.name
+    save_weights(output, denoiser, dtype, name, motion_of(checkpoint))
 
 
 def export_published(checkpoint: Path, output: Path) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ..cameras.motion import Motion
 from ..utils.files import fingerprint
 from .choosing import choose_first_stage, open_first_stage
 from .denoiser import Denoiser
+from .motion import motion_of
 from .places import find_denoiser
 from .weights import load_denoiser, named_first_stage
 
@@ -21,6 +23,7 @@ class Model:
     first_stage: nn.Module
     file: Path  # of the denoiser's weights
     identity: dict  # plain values that identify the weights: names and hashes of the files
+    motion: Motion | None = None  # of the training's pairs, where the weights' file tells it
 
 
 def open_model(
@@ -48,7 +51,7 @@ def open_model(
     opened = open_first_stage(settings, first_stage, instance_data)
     if settings.kind == "vqgan":
         identity["first_stage"] = _identity(first_stage)
-    return Model(denoiser, opened.to(device), path, identity)
+    return Model(denoiser, opened.to(device), path, identity, motion_of(path))
 
 
 def _identity(path: Path) -> dict[str, str]:

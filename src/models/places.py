@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..utils.checkpoint import list_checkpoints, own_step
+from ..utils.checkpoint import list_checkpoints, newest_whole, own_step
 
 PUBLISHED_DENOISER = "2000-00000000.pth"
 PUBLISHED_FIRST_STAGE = "taming-32-4-realestate-256.ckpt"
@@ -10,10 +10,7 @@ OWN_FIRST_STAGE = "first-stage.safetensors"
 SHIPPED = Path(__file__).parents[1] / "shipped"
 SHIPPED_DENOISER = SHIPPED / "rooms-denoiser.safetensors"
 SHIPPED_FIRST_STAGE = SHIPPED / "rooms-first-stage.safetensors"
-WHERE_TO_GET_WEIGHTS = (
-    "the README of https://github.com/YorkUCVIL/Photoconsistent-NVS links the published files; "
-    "or train your own"
-)
+WHERE_TO_GET_WEIGHTS = "photonvs download-weights fetches the published files; or train your own"
 
 
 def find_denoiser(instance_data: Path, epoch: int | None = None) -> Path:
@@ -30,10 +27,10 @@ def find_denoiser(instance_data: Path, epoch: int | None = None) -> Path:
 
 
 def find_checkpoint(instance_data: Path, epoch: int | None = None) -> Path:
-    """The published weights if they are there, else the newest training checkpoint.
+    """The published weights if they are there, else the newest whole training checkpoint.
 
     epoch: the last checkpoint of this epoch. Raises FileNotFoundError saying where to get weights
-    and put them.
+    and put them, and ValueError where all are damaged.
     """
     directory = instance_data / "checkpoints"
     checkpoints = list_checkpoints(directory)
@@ -50,7 +47,7 @@ def find_checkpoint(instance_data: Path, epoch: int | None = None) -> Path:
             f"no weights {wanted} in {directory}; {WHERE_TO_GET_WEIGHTS}: scripts/train.py; "
             "then put the file there"
         )
-    return checkpoints[-1]
+    return newest_whole(checkpoints)
 
 
 def first_stages(instance_data: Path) -> list[Path]:

@@ -8,12 +8,15 @@ dict), with names that need no `module.`, and more keys, among them `format` and
     kind                 "denoiser" or "first_stage"
     config               JSON, of a ModelConfig or a FirstStageConfig
     first_stage_file     of a denoiser: name of the file beside this one that has its first stage
+    motion               of a denoiser: JSON, of the Motion of its training pairs
+    crc32                of config and tensors, as `_checksum` has it; older files have none
 
 In files of earlier versions `config` also has the settings of the training, and the first stage's
 place is the setting `data.first_stage`.
 """
 
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -25,12 +28,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from ..cameras.motion import Motion
 from ..config import settings_from_dict, without_training
 from ..model_config import FirstStageConfig, ModelConfig
-from ..utils.checkpoint import FORMAT, first_line, read_checkpoint
+from ..utils.checkpoint import FORMAT, first_line, is_ours, read_checkpoint
 from ..utils.files import atomic_path, from_base
+from ..utils.json_files import parse_json
+from .building import Plan
 from .denoiser import Denoiser, build_denoiser
 from .first_stage import build_first_stage
+from .motion import KEY as MOTION_KEY
 
 OTHER = {
     "denoiser": "load_first_stage (a first stage)",
@@ -52,20 +59,22 @@ def load_denoiser(
         raise ValueError(f"weights {weights!r}: expected ema or raw")
     if path.suffix == ".safetensors":
         state, metadata = _read_safetensors(path, "denoiser")
-        return _finish(_build_denoiser(path, _config_in(metadata, path)), state, path, device)
-    checkpoint = read_checkpoint(path)
+        config = _model_config(path, _config_in(metadata, path))
+        return Plan(build_denoiser, config, state, path).fill(state, device)
+    checkpoint = read_checkpoint(path, check_tensors=True)
     if "score_sde_model" not in checkpoint:
         raise ValueError(f"{path}: {_describe(checkpoint, 'denoiser')}")
-    if checkpoint.get("format", FORMAT) != FORMAT:
+    if "format" in checkpoint and not is_ours(checkpoint):
         raise ValueError(
             f"{path}: checkpoint format {checkpoint['format']!r}; "
             f"this version reads format {FORMAT}"
         )
-    denoiser = _build_denoiser(path, checkpoint.get("config", {}))
+    config = _model_config(path, checkpoint.get("config", {}))
     state = _tensors(checkpoint["score_sde_model"], path)
+    plan = Plan(build_denoiser, config, state, path)
     if weights == "ema":
-        state |= _ema_state(denoiser, checkpoint.get("ema"), path)
-    return _finish(denoiser, state, path, device)
+        state |= _tensors(_ema_state(plan, checkpoint.get("ema"), path), path)
+    return plan.fill(state, device)
 
 
 def load_first_stage(path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
@@ -79,7 +88,7 @@ def load_first_stage(path: str | Path, device: str | torch.device = "cpu") -> nn
         state, metadata = _read_safetensors(path, "first_stage")
         settings = _config_in(metadata, path)
     else:
-        checkpoint = read_checkpoint(path)
+        checkpoint = read_checkpoint(path, check_tensors=True)
         if "state_dict" not in checkpoint:
             raise ValueError(f"{path}: {_describe(checkpoint, 'first_stage')}")
         state = _tensors(checkpoint["state_dict"], path)
@@ -87,8 +96,8 @@ def load_first_stage(path: str | Path, device: str | torch.device = "cpu") -> nn
         state = {name: item for name, item in state.items() if not name.startswith("loss.")}
         settings = _settings_of(checkpoint)
     with _naming(path):
-        first_stage = build_first_stage(settings_from_dict(FirstStageConfig, settings))
-    return _finish(first_stage, state, path, device)
+        config = settings_from_dict(FirstStageConfig, settings)
+    return Plan(build_first_stage, config, state, path).fill(state, device)
 
 
 def first_stage_settings(path: Path) -> FirstStageConfig:
@@ -116,9 +125,11 @@ def named_first_stage(path: Path) -> Path | None:
         settings = _config_in(metadata, path)
     else:
         settings = read_checkpoint(path).get("config", {})
-    named = settings.get("data", {}).get("first_stage")
-    beside = named and path.parent / Path(named).name
-    return beside if beside and beside.is_file() else from_base(named)
+    match settings:
+        case {"data": {"first_stage": str(named)}} if named:
+            beside = path.parent / Path(named).name
+            return beside if beside.is_file() else from_base(named)
+    return None
 
 
 def save_weights(
@@ -126,12 +137,14 @@ def save_weights(
     module: nn.Module,
     dtype: torch.dtype | None = None,
     first_stage_file: str | None = None,
+    motion: Motion | None = None,
 ) -> None:
     """Write a denoiser's or a first stage's weights and settings, whole or not at all.
 
     path: ends in .safetensors. dtype: of the floating tensors in the file, for example
     torch.float16 for half the size; None: as they are. first_stage_file: of a denoiser, the name
-    of the file beside it that holds its first stage.
+    of the file beside it that holds its first stage. motion: of a denoiser, that of its training
+    pairs.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
@@ -142,10 +155,13 @@ def save_weights(
     metadata = {"format": str(FORMAT), "kind": kind, "config": json.dumps(asdict(module.config))}
     if first_stage_file:
         metadata["first_stage_file"] = first_stage_file
+    if motion:
+        metadata[MOTION_KEY] = json.dumps(asdict(motion))
     tensors = {
         name: tensor.detach().to("cpu", dtype).contiguous()
         for name, tensor in module.state_dict().items()
     }
+    metadata["crc32"] = _checksum(tensors, metadata)
     with atomic_path(path) as temporary:
         # save_file would keep it from other users of the machine.
         temporary.write_bytes(save(tensors, metadata))
@@ -166,9 +182,18 @@ def _describe(checkpoint: dict[str, Any], wanted: str) -> str:
     return f"expected a checkpoint with {expected}, found the keys {keys or '(none)'}"
 
 
-def _build_denoiser(path: Path, settings: object) -> Denoiser:
+def _checksum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    """CRC-32 of the config's text, and of all names and the bytes after them, by name."""
+    total = zlib.crc32(metadata.get("config", "").encode())
+    for name in sorted(tensors):
+        content = tensors[name].contiguous().reshape(-1).view(torch.uint8)
+        total = zlib.crc32(content.numpy(), zlib.crc32(name.encode(), total))
+    return f"{total:08x}"
+
+
+def _model_config(path: Path, settings: object) -> ModelConfig:
     with _naming(path):
-        return build_denoiser(settings_from_dict(ModelConfig, without_training(settings)))
+        return settings_from_dict(ModelConfig, without_training(settings))
 
 
 @contextmanager
@@ -180,20 +205,29 @@ def _naming(path: Path) -> Iterator[None]:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
 
 
+def plain_names(state: object) -> dict[str, Tensor]:
+    """The tensors of a state dict, whose names may be wrapped; none of what is no dict.
+
+    DistributedDataParallel and torch.compile insert parts into names, which are taken out.
+    """
+    wrappers = "module", "_orig_mod"
+    return {
+        ".".join(part for part in str(name).split(".") if part not in wrappers): item
+        for name, item in (state.items() if isinstance(state, dict) else ())
+        if isinstance(item, Tensor)
+    }
+
+
 def _tensors(state: object, path: Path) -> dict[str, Tensor]:
-    """A state dict without the names that DistributedDataParallel and torch.compile insert."""
+    """A state dict by plain names; ValueError for anything else."""
     if not isinstance(state, dict) or not all(isinstance(item, Tensor) for item in state.values()):
         raise ValueError(
             f"{path}: expected names and tensors, found something else among the weights"
         )
-    wrappers = "module", "_orig_mod"
-    return {
-        ".".join(part for part in str(name).split(".") if part not in wrappers): item
-        for name, item in state.items()
-    }
+    return plain_names(state)
 
 
-def _ema_state(denoiser: Denoiser, ema: object, path: Path) -> dict[str, Tensor]:
+def _ema_state(plan: Plan, ema: object, path: Path) -> dict[str, object]:
     """The moving averages by name; a file lists them in the order of the trained parameters."""
     averages = ema.get("shadow_params") if isinstance(ema, dict) else None
     if not isinstance(averages, list) or not averages:
@@ -201,20 +235,25 @@ def _ema_state(denoiser: Denoiser, ema: object, path: Path) -> dict[str, Tensor]
             f'{path}: no EMA weights; load with weights="raw" to use the weights as the optimizer '
             "left them"
         )
-    names = [name for name, parameter in denoiser.named_parameters() if parameter.requires_grad]
+    names = plan.trained()
     if len(averages) != len(names):
         raise ValueError(
             f"{path}: {len(averages)} EMA weights (shadow_params), the model in its config has "
             f"{len(names)}"
         )
-    return _tensors(dict(zip(names, averages, strict=True)), path)
+    return dict(zip(names, averages, strict=True))
 
 
 def _read_safetensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a file written by `save_weights`."""
     with _opened(path, kind) as file:
-        names = file.keys()
-        return {name: file.get_tensor(name) for name in names}, file.metadata()
+        names, metadata = file.keys(), file.metadata()
+        tensors = {name: file.get_tensor(name) for name in names}
+    if "crc32" in metadata and metadata["crc32"] != _checksum(tensors, metadata):
+        raise ValueError(
+            f"{path}: damaged: its weights do not have their checksum; fetch or copy it again"
+        )
+    return tensors, metadata
 
 
 @contextmanager
@@ -245,30 +284,4 @@ def _opened(path: Path, kind: str) -> Iterator[Any]:
 
 def _config_in(metadata: dict[str, str], path: Path) -> Any:
     """The settings in a file's metadata, as plain values."""
-    try:
-        return json.loads(metadata.get("config", ""))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: the config in the metadata is not JSON ({error})") from error
-
-
-def _finish(
-    module: nn.Module, state: dict[str, Tensor], path: Path, device: str | torch.device
-) -> Any:
-    """The module with the weights, in eval mode on the device; ValueError where they don't fit."""
-    expected = module.state_dict()
-    missing = [name for name in expected if name not in state]
-    unexpected = [name for name in state if name not in expected]
-    for problem, names in (("missing", missing), ("unexpected", unexpected)):
-        if names:
-            raise ValueError(
-                f"{path}: {len(names)} {problem} weights, the first {names[0]}: "
-                "the file is of another model than its config"
-            )
-    for name, tensor in expected.items():
-        if state[name].shape != tensor.shape:
-            raise ValueError(
-                f"{path}: weight {name} has shape {list(state[name].shape)}, "
-                f"expected {list(tensor.shape)}: the file is of another model"
-            )
-    module.load_state_dict(state)
-    return module.eval().to(device)
+    return parse_json(metadata.get("config", ""), f"{path}: the config in the metadata")

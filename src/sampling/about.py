@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from ..cameras.spec import SamplingSpec
-from ..samples import RunFolder, Sample, numbered_images
-from ..utils.json_files import joined, read_json
+from ..samples import RunFolder, Sample
+from ..utils.images import numbered_images
+from ..utils.json_files import joined
+from .runs import read_run_settings
 
 
 def sample_lines(folder: Path) -> list[str]:
@@ -32,13 +34,13 @@ def _run_line(run: RunFolder, spec: SamplingSpec) -> str:
     there = len(numbered_images(run.images))
     frames = len(spec.poses)
     state = "complete" if there >= frames else f"{there} of {frames} frames"
-    return f"run {run.name}: {state}, {_method(run)}"
+    return f"run {run.name}: {state}, {method_words(run)}"
 
 
-def _method(run: RunFolder) -> str:
+def method_words(run: RunFolder) -> str:
     """Sampler, steps, seed and weights by run.json; other systems' frames have none."""
-    record = read_json(run.settings_file) if run.settings_file.is_file() else None
-    if not isinstance(record, dict) or "sampler" not in record:
+    record = read_run_settings(run.settings_file) if run.settings_file.is_file() else {}
+    if "sampler" not in record:
         return "made with unknown settings"
     words = [str(record["sampler"])]
     words += [f"{key} {record[key]}" for key in ("steps", "seed") if key in record]

@@ -16,7 +16,8 @@ from ..diffusion.registry import find_sampler
 from ..diffusion.sde import VarianceExploding
 from ..models.denoiser import Denoiser
 from ..utils.distributed import device_of
-from ..utils.pictures import read_square, to_frame, to_tensor
+from ..utils.images import read_square
+from ..utils.pictures import to_frame, to_tensor
 from ..utils.random import generator
 from .drawing import Drawing, Frame
 from .method import Method
@@ -57,8 +58,9 @@ def draw(
 
     A frame's noise depends on seed, run number and pose index alone. Drawn in another batch or on
     another device it is the same frame up to the network's rounding.
-    Raises ValueError if the device has too little memory.
+    Raises ValueError if the device has too little memory, or the method does not fit the weights.
     """
+    method = method.fitted(denoiser.config)
     waiting = [frame for drawing in drawings for frame in drawing.waiting()]
     while waiting:
         batch = next_batch(waiting, method, batch_size)

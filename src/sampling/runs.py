@@ -17,8 +17,11 @@ from torch import Tensor
 
 from ..cameras.spec import SamplingSpec, write_spec
 from ..samples import SPEC, RunFolder, Sample
+from ..utils.arrays import read_array
 from ..utils.files import atomic_path, fingerprint
-from ..utils.pictures import read_frame, write_contact_sheet, write_png, write_video
+from ..utils.images import read_frame
+from ..utils.json_files import read_json, shown
+from ..utils.pictures import write_contact_sheet, write_png, write_video
 
 PREVIEW_SECONDS = 5.0  # between two contact sheets of a run that is being made
 
@@ -55,6 +58,12 @@ class Run:
         """Whether all images are there."""
         return all(self.has_image(index) for index in self.frames())
 
+    def finished(self) -> bool:
+        """Whether there is nothing to make any more."""
+        latents = all(self.has_latent(index) for index in self.frames())
+        summary = self.place.video.is_file() and self.place.contact_sheet.is_file()
+        return latents and summary and self.complete()
+
     def read_latents(self, shape: tuple[int, ...]) -> dict[int, Tensor]:
         """The latents that are there, float32, by pose index.
 
@@ -69,11 +78,9 @@ class Run:
     def _read_latent(self, index: int, shape: tuple[int, ...]) -> Tensor:
         path = self.place.latent(index)
         try:
-            latent = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise ValueError(
-                f"latent {path} cannot be read ({error}); delete it to have the frame made again"
-            ) from error
+            latent = read_array(path)
+        except ValueError as error:
+            raise ValueError(f"latent {error}; delete it to have the frame made again") from error
         if latent.shape != shape or latent.dtype != np.float32 or not np.isfinite(latent).all():
             raise ValueError(
                 f"latent {path}: found {latent.dtype} {latent.shape}; expected finite float32 "
@@ -160,7 +167,7 @@ class Run:
             with atomic_path(path) as temporary:
                 temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
             return
-        recorded, wanted = _flat(_read_settings(path)), _flat(settings)
+        recorded, wanted = _flat(read_run_settings(path)), _flat(settings)
         different = [key for key in {**recorded, **wanted} if recorded.get(key) != wanted.get(key)]
         if different:
             key = different[0]
@@ -191,16 +198,20 @@ def open_runs(directories: Iterable[str | Path], numbers: Iterable[int]) -> list
     return runs
 
 
-def _read_settings(path: Path) -> dict:
+def read_run_settings(path: Path) -> dict:
+    """The settings in a run.json; ValueError for a damaged one."""
     if not path.is_file():
         raise ValueError(
             f"{path.parent}: found frames but no run.json, so their settings are unknown; "
             "move the folder away"
         )
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: cannot be read ({error}); move {path.parent} away") from error
+        settings = read_json(path)
+        if not isinstance(settings, dict):
+            raise ValueError(f"{path}: expected settings, found {shown(settings)}")
+    except ValueError as error:
+        raise ValueError(f"{error}; move {path.parent} away") from error
+    return settings
 
 
 def _flat(settings: dict, prefix: str = "") -> dict[str, object]:

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..models.denoiser import Denoiser
 from ..utils.distributed import device_of
+from ..utils.leases import lease
 from ..utils.progress import progress_bar
 from .draw import Progress, decode, draw, encode
 from .drawing import Drawing
@@ -29,43 +31,52 @@ def sample_trajectory(
     weights: dict | None = None,
     progress: bool = True,
     stop: Callable[[], bool] | None = None,
+    watch: Callable[[Progress], object] | None = None,
+    stored: Callable[[Run, int, np.ndarray], object] | None = None,
 ) -> list[Run]:
     """Make all frames of these runs of each folder samples/<id>.
 
     What is there is kept, so a stopped run goes on.
 
-    method: default `Method()`. runs: run numbers. batch_size, stop: as for `draw`.
+    method: default `Method()`. runs: run numbers. batch_size, stop, watch: as for `draw`.
     frames_per_second: of a newly written video. weights: plain values that identify the weights;
     run.json records them, with the other settings that make a difference. progress: show it on
-    standard error.
+    standard error. stored: called with each frame's run, index and image once it is stored.
 
     Returns the runs; `run.made` holds the frames made now. Raises ValueError or FileNotFoundError
-    for a bad task or setting, frames made with other settings, or a result with NaN.
+    for a bad task or setting, frames made with other settings, a result with NaN, or while another
+    process makes one of the runs.
     """
-    method = method or Method()
+    method = (method or Method()).fitted(denoiser.config)
     if batch_size < 1 or not frames_per_second > 0:
         raise ValueError(
             f"batch size {batch_size}, {frames_per_second} frames a second: expected at least 1 "
             "and more than 0"
         )
     opened = open_runs(directories, runs)
-    for run in opened:
-        run.claim({**asdict(method), "weights": weights, "config": asdict(denoiser.config)})
-    drawings = _begin(opened, denoiser, first_stage)
-    for run in opened:
-        run.write_summary(frames_per_second)
-    run_of = dict(zip(drawings, opened, strict=True))
-    waiting = [frame for drawing in drawings for frame in drawing.waiting()]
-    total = sum(method.pairs(len(frame.views)) for frame in waiting) * method.steps
-    with progress_bar(total, "sampling", "step", enabled=progress) as bar:
+    settings = {**asdict(method), "weights": weights, "config": asdict(denoiser.config)}
+    with lease(*(run.folder for run in opened if not run.finished())):
+        for run in opened:
+            run.claim(settings)
+        drawings = _begin(opened, denoiser, first_stage)
+        for run in opened:
+            run.write_summary(frames_per_second)
+        run_of = dict(zip(drawings, opened, strict=True))
+        waiting = [frame for drawing in drawings for frame in drawing.waiting()]
+        total = sum(method.pairs(len(frame.views)) for frame in waiting) * method.steps
+        with progress_bar(total, "sampling", "step", enabled=progress) as bar:
 
-        def watch(now: Progress) -> None:
-            bar.update(now.pairs)
+            def report(now: Progress) -> None:
+                bar.update(now.pairs)
+                if watch:
+                    watch(now)
 
-        drawn = draw(drawings, denoiser, first_stage, method, batch_size, watch, stop)
-        for done, ((drawing, index), latent, image) in enumerate(drawn, start=1):
-            bar.set_postfix_str(f"{done} of {len(waiting)} frames", refresh=False)
-            run_of[drawing].write_frame(index, latent, image, frames_per_second)
+            drawn = draw(drawings, denoiser, first_stage, method, batch_size, report, stop)
+            for done, ((drawing, index), latent, image) in enumerate(drawn, start=1):
+                bar.set_postfix_str(f"{done} of {len(waiting)} frames", refresh=False)
+                run_of[drawing].write_frame(index, latent, image, frames_per_second)
+                if stored:
+                    stored(run_of[drawing], index, image)
     return opened
 
 

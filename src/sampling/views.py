@@ -1,17 +1,19 @@
 """What frames are conditioned on: the views of a batch of frames, and the score given them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..diffusion.sde import noised_view
 from ..models.denoiser import Denoiser
+from ..models.score_network import Given
 from ..utils.distributed import device_of
 from ..utils.precision import autocast
 from ..utils.random import generator
-from .drawing import Frame
+from .drawing import Drawing, Frame
 from .method import Method
 
 
@@ -20,16 +22,24 @@ class Views:
     """The conditioning views of a batch of frames, frame after frame."""
 
     counts: list[int]  # of each frame
-    latents: Tensor  # (views, channels, size, size)
+    latents: Tensor  # (views, channels, size, size), at the noise levels `sigmas`
+    sigmas: Tensor  # (views,)
     rays: tuple[
         Tensor, Tensor, Tensor
     ]  # ref, target, cond embeddings, each (views, ray channels, G, G)
+    given: Given | None = None  # what each evaluation needs of all this, made once
 
     def one_each(self, numbers: Sequence[int]) -> "Views":
         """Of each frame's views the one with this number, from 0."""
         rows = np.cumsum([0, *self.counts[:-1]]) + numbers
         ref, target, cond = (part[rows] for part in self.rays)
-        return Views([1] * len(rows), self.latents[rows], (ref, target, cond))
+        return Views([1] * len(rows), self.latents[rows], self.sigmas[rows], (ref, target, cond))
+
+    def prepared(self, denoiser: Denoiser, method: Method) -> "Views":
+        """These views, with what the network makes of them at any noise level of the target."""
+        with autocast(self.latents.device, method.precision):
+            given = denoiser.prepare(self.latents, self.rays, self.sigmas)
+        return replace(self, given=given)
 
 
 class ViewsInTurn:
@@ -52,6 +62,9 @@ class ViewsInTurn:
             )  # for each evaluation, which view every frame sees
         self.pairs = sum(method.pairs(len(frame.views)) for frame in batch)
         self.all = gather_views(batch, wanted, denoiser, method, batch_size)
+        # What is prepared takes 50 MB a pair of the published network: of no more than one batch.
+        if self.turns is None and len(self.all.latents) <= batch_size:
+            self.all = self.all.prepared(denoiser, method)
 
     def next(self) -> Views:
         """The views of the next evaluation."""
@@ -84,7 +97,8 @@ def gather_views(
         for frame, views in zip(batch, wanted, strict=True)
         for view in views
     ]
-    latents = torch.stack([drawing.latents[view] for drawing, _, view in pairs])
+    latents, sigmas = zip(*(_as_used(*pair, denoiser, method) for pair in pairs), strict=True)
+    latents, sigmas = torch.stack(latents), torch.tensor(sigmas)
     targets, conds = (
         torch.from_numpy(np.stack([drawing.spec.poses[index] for drawing, index in chosen]))
         for chosen in zip(*(((one, index), (one, view)) for one, index, view in pairs), strict=True)
@@ -94,7 +108,24 @@ def gather_views(
     with autocast(device, method.precision):
         embedded = [denoiser.embed_cameras(*part) for part in cameras]
     ref, target, cond = (torch.cat(parts).float() for parts in zip(*embedded, strict=True))
-    return Views([len(views) for views in wanted], latents.to(device), (ref, target, cond))
+    counts = [len(views) for views in wanted]
+    return Views(counts, latents.to(device), sigmas.to(device), (ref, target, cond))
+
+
+def _as_used(
+    drawing: Drawing, index: int, view: int, denoiser: Denoiser, method: Method
+) -> tuple[Tensor, float]:
+    """A view's latent as frame `index` is conditioned on it, and its noise level.
+
+    A given frame is clean. A generated one has noise that depends on seed, run and both frames.
+    """
+    latent, diffusion = drawing.latents[view], denoiser.config.diffusion
+    sigma = method.sigma_cond or diffusion.sigma_cond or diffusion.sigma_min
+    if view in drawing.spec.given or sigma == diffusion.sigma_min:
+        return latent, diffusion.sigma_min
+    source = generator(method.seed, "view noise", drawing.run, index, view)
+    noise = torch.from_numpy(source.standard_normal(latent.shape, np.float32))
+    return noised_view(latent, noise, torch.tensor(sigma), diffusion.sigma_min), sigma
 
 
 def mean_score(
@@ -106,14 +137,18 @@ def mean_score(
     result. sigma: 0-dim.
     """
     counts = torch.tensor(views.counts, device=x.device)
-    inputs = x.repeat_interleave(counts, dim=0), views.latents, *views.rays
-    scores = []
-    for part_x, part_views, *rays in zip(
-        *(tensor.split(batch_size) for tensor in inputs), strict=True
-    ):
-        with autocast(x.device, method.precision):
-            part = denoiser.score(part_x, part_views, sigma.expand(len(part_x)), tuple(rays))
-        scores.append(part.float())
+    x = x.repeat_interleave(counts, dim=0)
+    sigmas = sigma.expand(len(x))
+    with autocast(x.device, method.precision):
+        if views.given is not None:
+            scores = [denoiser.score_given(x, sigmas, views.given).float()]
+        else:
+            inputs = x, views.latents, sigmas, views.sigmas, *views.rays
+            parts = zip(*(tensor.split(batch_size) for tensor in inputs), strict=True)
+            scores = [
+                denoiser.score(part_x, part_views, level, tuple(rays), cond_level).float()
+                for part_x, part_views, level, cond_level, *rays in parts
+            ]
     if max(views.counts) == 1:
         return torch.cat(scores)
     # Not index_add: on a GPU its order of summation, and so its rounding, changes from call to

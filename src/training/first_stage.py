@@ -7,7 +7,6 @@ adversarial losses of both sides.
 
 import logging
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,6 +25,7 @@ from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
 from ..utils.files import instance_data_option
+from ..utils.leases import lease
 from ..utils.pictures import from_bytes
 from ..utils.precision import autocast
 from .first_stage_inputs import check_settings, first_weights, training_frames
@@ -45,7 +45,6 @@ log = logging.getLogger(__name__)
 
 ADAM_BETAS = (0.5, 0.9)
 PICTURES = 4  # frames in a picture
-NAMES = "sequence", "frame"  # what tells which sample it is
 
 
 class FirstStageTask:
@@ -69,7 +68,9 @@ class FirstStageTask:
         rate = settings.learning_rate_per_image * config.training.batch_size
         self.optimizer = torch.optim.Adam(self.first_stage.parameters(), rate, ADAM_BETAS)
         self.ema = ExponentialMovingAverage(self.first_stage, config.training.ema_decay)
-        self.skips = Skips(process, "first_stage_training.learning_rate_per_image")
+        self.skips = Skips(
+            process, "first_stage_training.learning_rate_per_image", self.dataset.name
+        )
         self.restarts = CodeRestarts(
             self.first_stage.quantize.embedding, settings.restart_after, seed, process
         )
@@ -96,12 +97,11 @@ class FirstStageTask:
             self.config.training.accumulation,
             lambda batch, last: self._backward(batch, last, adversarial),
         )
-        codes, latents = parts.pop("codes"), parts.pop("latents")
-        samples = {name: parts.pop(name) for name in ("error", *NAMES)}
+        codes, latents, errors = (parts.pop(name) for name in ("codes", "latents", "error"))
         norm = nn.utils.get_total_norm(
             [one.grad for optimizer in optimizers for one in optimizer.param_groups[0]["params"]]
         )
-        skipped = self.skips.skips(norm, step, samples["error"], partial(self._name, samples))
+        skipped = self.skips.skips(norm, step, errors, batches)
         if skipped:
             for one, value in zip(statistics, before, strict=True):
                 one.copy_(value)
@@ -121,7 +121,7 @@ class FirstStageTask:
         """The gradients of a part of a step's batch.
 
         Returns its losses by name. Of each latent pixel it returns `latents` (m, c) and `codes`
-        (m,), of each sample its `error` (n,) and what tells which it is.
+        (m,), and of each sample its `error` (n,).
         """
         count = self.config.training.accumulation
         images = from_bytes(batch["image"].to(self.process.device, non_blocking=True))
@@ -137,7 +137,7 @@ class FirstStageTask:
         row = {name: loss.detach() for name, loss in losses.items()}
         row["latents"] = latents.detach().movedim(1, -1).flatten(0, -2)
         row["error"] = (reconstructions.detach() - images).abs().mean((1, 2, 3))
-        return row | {"codes": codes.flatten()} | {name: batch[name] for name in NAMES}
+        return row | {"codes": codes.flatten()}
 
     def _losses(
         self,
@@ -175,11 +175,6 @@ class FirstStageTask:
         (group,) = optimizer.param_groups
         group["lr"] = rate * rate_factor(training, step)
         optimizer.step()
-
-    def _name(self, samples: dict[str, Tensor], index: int) -> str:
-        """What to call one of a step's samples."""
-        sequence, frame = (int(samples[name][index]) for name in NAMES)
-        return self.dataset.name(sequence, [frame])
 
     def _care_for_codes(self, codes: Tensor, latents: Tensor, step: int) -> dict[str, Tensor]:
         """Restart idle codes, and say how this process used the codebook in this step."""
@@ -224,6 +219,13 @@ class FirstStageTask:
                 ) from error
             self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
 
+    def blank_loss(self) -> Tensor:
+        """The loss of one blank frame, without the discriminator."""
+        side = self.dataset.crop or self.config.first_stage.image_size
+        images = torch.zeros(1, 3, side, side, device=self.process.device)
+        reconstructions, latents, quantized, _ = Autoencoding(self.first_stage)(images)
+        return self._losses(images, reconstructions, latents, quantized, adversarial=False)["loss"]
+
     def pictures(self) -> dict[str, Tensor]:
         """Held-out frames, or else the training's first, and below them their reconstructions.
 
@@ -267,7 +269,8 @@ def train_first_stage(config: Config, instance_data: Path, device: str | None = 
 
     Also under torchrun. It writes to first-stage/ as the denoiser's training does. At its end come
     first-stage.safetensors, whose path it returns, and first-stage.ckpt. Raises ValueError or
-    FileNotFoundError for settings, data or weights that do not fit.
+    FileNotFoundError for settings, data or weights that do not fit, and while another process
+    trains there.
     """
     instance_data = Path(instance_data)
     folder, exported = instance_data / "first-stage", instance_data / OWN_FIRST_STAGE
@@ -276,7 +279,11 @@ def train_first_stage(config: Config, instance_data: Path, device: str | None = 
             f"{exported} exists and no checkpoint in {folder} goes with it: move it elsewhere or "
             "train with another --instance-data, since training would replace it"
         )
-    with flushed_denormals(), join_processes(device) as process:
+    with (
+        flushed_denormals(),
+        join_processes(device) as process,
+        lease(*[folder / "checkpoints"] * process.leads),
+    ):
         task = FirstStageTask(config, process)
         Trainer(task, folder / "checkpoints", folder / "logs", process).run(task.validate)
         if process.leads:

@@ -34,7 +34,8 @@ from ..datasets.sources import poses_of
 from ..datasets.video import crop_and_resize, find_videos
 from ..datasets.video_reader import VideoReader
 from ..utils.distributed import device_of
-from ..utils.files import atomic_path, from_base
+from ..utils.files import atomic_path, from_base, sweep
+from ..utils.leases import lease
 from ..utils.pictures import from_bytes
 from ..utils.precision import autocast, check_precision
 from ..utils.progress import progress_bar
@@ -77,7 +78,8 @@ def encode_latents(
 
     first_stage: on the device that shall encode. precision: of its arithmetic, float32, bfloat16 or
     float16. A frame that cannot be read is marked and counted. Raises ValueError or
-    FileNotFoundError for a folder, poses or videos that do not fit.
+    FileNotFoundError for a folder, poses or videos that do not fit. Raises ValueError, too, when
+    it comes to a shard that another process writes.
     """
     encode = Encoder(first_stage, precision)
     poses, videos = load_poses(poses_of(config.data)), open_videos(config.data)
@@ -95,15 +97,17 @@ def encode_latents(
         progress_bar(int(frames[todo].sum()), "encoding", " frames") as bar,
     ):
         for shard in todo:
-            # Of a run that was killed.
-            for stale in folder.glob(f".{cache.path(shard).stem}-*.npy"):
-                stale.unlink()
             sequences = np.flatnonzero(cache.index["shard"] == shard)
             source = ShardFrames(poses, cache.index["start"], sequences, videos, config)
-            with atomic_path(cache.path(shard)) as temporary:
-                rows = int(frames[shard])
-                missing = _write_shard(temporary, (rows, *shape), source, encode, bar)
-                cache.note_missing(shard, missing)
+            rows, path = int(frames[shard]), cache.path(shard)
+            with lease(path):
+                if path.is_file():  # another process was quicker
+                    done.skipped += 1
+                    continue
+                sweep(folder, path.name, age=0)  # of a run that was killed
+                with atomic_path(path) as temporary:
+                    missing = _write_shard(temporary, (rows, *shape), source, encode, bar)
+                    cache.note_missing(shard, missing)
             done.frames += rows
             done.missing += missing
     return done

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.tensorboard.summary import image, scalar
 
 from ..utils.files import atomic_path
+from ..utils.reading import MEGABYTE, read_text
 
 
 class GrowingFile:
@@ -66,9 +67,19 @@ def open_statistics(path: Path, step: int) -> GrowingFile:
 
     A line that a killed process left unfinished goes too.
     """
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
+    lines = []
+    if path.is_file():
+        lines = read_text(path, "JSON lines", 1000 * MEGABYTE, "replace").splitlines()
+    kept = [line for line in lines if _is_until(line, step)]
     if kept != lines:
         with atomic_path(path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
     return GrowingFile(path)
+
+
+def _is_until(line: str, step: int) -> bool:
+    """Whether a line is whole and of a step up to this one."""
+    try:
+        return json.loads(line)["step"] <= step
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return False

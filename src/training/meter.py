@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..utils.distributed import Process
 from .log_files import EventFile, open_statistics
+from .pictures import captioned
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +91,16 @@ class Meter:
         self._try(self.events.add, self.step, scalars, {})
 
     def show(self, pictures: dict[str, Tensor]) -> None:
-        """Write pictures (3, height, width) in [0, 1] of the present step to TensorBoard."""
-        self._try(self.events.add, self.step, {}, pictures)
+        """Write pictures (3, height, width) in [0, 1] of the present step to TensorBoard.
+
+        A name such as samples/given_true says the rows from top to bottom, which are written beside
+        them.
+        """
+        named = {
+            name: captioned(picture, name.rpartition("/")[2].split("_"))
+            for name, picture in pictures.items()
+        }
+        self._try(self.events.add, self.step, {}, named)
 
     def _try(self, write: Callable[..., None], *what: object) -> None:
         """Write; where that fails, training goes on, and what is not written waits.

@@ -3,27 +3,39 @@
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from ..config import Config
+from ..datasets.device_pairs import DevicePairs
 from ..datasets.latents import first_stage_fingerprint
 from ..datasets.sources import open_dataset
-from ..diffusion.sde import draw_noise_levels, score_matching_loss
+from ..diffusion.sde import (
+    draw_cond_levels,
+    draw_noise_levels,
+    noised_view,
+    score_matching_loss,
+)
 from ..model_config import ModelConfig
 from ..models import Denoiser, build_denoiser, load_denoiser, open_first_stage
+from ..models.motion import KEY as MOTION_KEY
 from ..utils.checks import differences
 from ..utils.denormals import flushed_denormals
 from ..utils.distributed import Process, join_processes
 from ..utils.ema import ExponentialMovingAverage
 from ..utils.files import from_base, instance_data_option
+from ..utils.leases import lease
 from ..utils.pictures import from_bytes
 from ..utils.precision import autocast
 from ..utils.random import generator
+from .distillation import ConsistencyLoss, pair_levels
 from .needs import check_needs
 from .pictures import sample_grid
 from .steps import Scalars, Skips, accumulate, rate_factor
@@ -34,7 +46,6 @@ log = logging.getLogger(__name__)
 # The loss is logged by noise level, between these.
 NOISE_LEVEL_BOUNDS = 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0
 PICTURES = 4  # pairs in a sample picture
-NAMES = "sequence", "target_frame", "cond_frame"  # what tells which sample it is
 
 
 class PairLoss(nn.Module):
@@ -45,21 +56,36 @@ class PairLoss(nn.Module):
         self.denoiser = denoiser
 
     def forward(
-        self, target: Tensor, cond: Tensor, noise: Tensor, sigma: Tensor, cameras: dict[str, Tensor]
+        self,
+        target: Tensor,
+        cond: Tensor,
+        noise: Tensor,
+        sigma: Tensor,
+        sigma_cond: Tensor,
+        cameras: dict[str, Tensor],
     ) -> Tensor:
-        """Losses (n,): denoising score matching of the target given the clean conditioning view.
+        """Losses (n,): denoising score matching of the target given the conditioning view.
 
-        target, cond, noise: (n, c, L, L) latents; sigma: (n,). cameras: target_pose, cond_pose
-        (n, 4, 4), focal_y (n,).
+        target, cond, noise: (n, c, L, L) latents, cond at the levels sigma_cond; sigma, sigma_cond:
+        (n,). cameras: target_pose, cond_pose (n, 4, 4), focal_y (n,).
         """
         rays = self.denoiser.embed_cameras(**cameras)
         return score_matching_loss(
-            lambda x, sigma: self.denoiser.score(x, cond, sigma, rays),
+            lambda x, sigma: self.denoiser.score(x, cond, sigma, rays, sigma_cond),
             target,
             noise,
             sigma,
             self.denoiser.config,
         )
+
+
+class Draws(NamedTuple):
+    """What is random in n samples, on the device."""
+
+    noise: Tensor  # (n, c, L, L), of the targets
+    sigma: Tensor  # (n,), the targets' noise levels
+    cond_noise: Tensor  # (n, c, L, L), of the conditioning views
+    sigma_cond: Tensor  # (n,), their levels; sigma_min: clean
 
 
 class ScoreTask:
@@ -79,11 +105,17 @@ class ScoreTask:
         denoiser = _first_denoiser(model, from_base(config.training.initial_weights))
         self.network = self.denoiser = denoiser.to(process.device).train()
         self.title = f"a score network on {self.dataset.title}"
+        self.motion = self.dataset.motion()
+        self.skips = Skips(process, "training.learning_rate", self.dataset.name)
+        if config.data.on_device:
+            self.dataset = DevicePairs(self.dataset, process.device)
         parameters = [one for one in self.denoiser.parameters() if one.requires_grad]
-        self.optimizer = torch.optim.Adam(parameters, lr=config.training.learning_rate)
+        fused = process.device.type == "cuda"
+        rate = config.training.learning_rate
+        self.optimizer = torch.optim.Adam(parameters, lr=rate, fused=fused)
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
-        self.skips = Skips(process, "training.learning_rate")
-        loss = PairLoss(self.denoiser)
+        self.consistency = model.diffusion.trained_for == "consistency"
+        loss = ConsistencyLoss(denoiser) if self.consistency else PairLoss(denoiser)
         self.loss = process.parallel(torch.compile(loss) if config.training.compile else loss)
 
     def update(self, batches: list[dict[str, Tensor]], step: int) -> Scalars:
@@ -93,9 +125,10 @@ class ScoreTask:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        samples = accumulate(batches, settings.accumulation, self._backward)
+        backward = partial(self._backward, step)
+        samples = accumulate(batches, settings.accumulation, backward)
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), settings.gradient_norm)
-        skipped = self.skips.skips(norm, step, samples["loss"], partial(self._name, samples))
+        skipped = self.skips.skips(norm, step, samples["loss"], batches)
         if not skipped:
             self.optimizer.step()
             self.ema.update(self.denoiser)
@@ -109,28 +142,28 @@ class ScoreTask:
             **_by_noise_level(samples["loss"], samples["sigma"]),
         }
 
-    def _backward(self, batch: dict[str, Tensor], last: bool) -> dict[str, Tensor]:
+    def _backward(self, step: int, batch: dict[str, Tensor], last: bool) -> dict[str, Tensor]:
         """The gradient of a part of a step's batch; each sample's loss and noise level."""
         target, cond, cameras = self._encode(batch)
-        noise, sigma = self._noise(batch["number"].tolist(), target.shape[1:])
+        drawn = self._draw(batch, target.shape[1:])
+        sigma_min = self.config.diffusion.sigma_min
+        cond = noised_view(cond, drawn.cond_noise, drawn.sigma_cond, sigma_min)
+        inputs = [target, cond, drawn.noise, drawn.sigma, drawn.sigma_cond, cameras]
+        if self.consistency:
+            inputs.append(pair_levels(drawn.sigma, step, self.config))
         with self.process.averaging(self.loss, now=last):
             with self._autocast():
-                loss = self.loss(target, cond, noise, sigma, cameras)
+                loss = self.loss(*inputs)
             (loss.mean() / self.config.training.accumulation).backward()
-        row = {name: batch[name] for name in ("replaced", *NAMES)}
-        return row | {"loss": loss.detach(), "sigma": sigma}
-
-    def _name(self, samples: dict[str, Tensor], index: int) -> str:
-        """What to call one of a step's samples."""
-        sequence, *frames = (int(samples[name][index]) for name in NAMES)
-        return self.dataset.name(sequence, frames)
+        return {"loss": loss.detach(), "sigma": drawn.sigma, "replaced": batch["replaced"]}
 
     def state_dict(self) -> dict:
-        """The published checkpoint's keys."""
+        """The published checkpoint's keys, and the motion of the training pairs."""
         return {
             "score_sde_model": self.denoiser.state_dict(),
             "ema": self.ema.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            MOTION_KEY: asdict(self.motion),
         }
 
     def load_state_dict(self, state: dict) -> None:
@@ -139,9 +172,24 @@ class ScoreTask:
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
 
+    def blank_loss(self) -> Tensor:
+        """The loss of one blank pair; frames are encoded as they are in a step."""
+        settings, device = self.config, self.process.device
+        latent = torch.zeros(1, *settings.model.latent_shape, device=device)
+        if settings.data.latents is None:
+            images = torch.zeros(2, 3, *[settings.first_stage.image_size] * 2, device=device)
+            with torch.no_grad():
+                self.first_stage.encode(images)
+        pose, one = torch.eye(4, device=device)[None], torch.ones(1, device=device)
+        cameras = {"target_pose": pose, "cond_pose": pose, "focal_y": one}
+        return PairLoss(self.denoiser)(latent, latent, latent, one, cameras).mean()
+
     def pictures(self) -> dict[str, Tensor]:
         """Given, generated and true frames of the first samples, with the averaged weights."""
-        batch = default_collate([self.dataset[number] for number in range(PICTURES)])
+        if self.config.data.on_device:
+            batch = self.dataset.batch(range(PICTURES))
+        else:
+            batch = default_collate([self.dataset[number] for number in range(PICTURES)])
         seed = self.config.training.seed
         with self.ema.applied_to(self.denoiser):
             grid = sample_grid(self.denoiser, self.first_stage, *self._encode(batch), seed)
@@ -160,17 +208,35 @@ class ScoreTask:
             target, cond = self.first_stage.encode(images).float().chunk(2)
         return target, cond, cameras
 
-    def _noise(self, numbers: list[int], shape: torch.Size) -> tuple[Tensor, Tensor]:
-        """Noise (n, c, L, L) and noise levels (n,) of samples, each from its own number."""
-        sources = [generator(self.config.training.seed, "noise", number) for number in numbers]
-        uniform = torch.tensor([source.random() for source in sources])
-        drawn = [source.standard_normal(shape, dtype="float32") for source in sources]
-        noise = torch.stack([torch.from_numpy(one) for one in drawn])
-        sigma = draw_noise_levels(uniform, self.config.diffusion)
-        return noise.to(self.process.device), sigma.to(self.process.device)
+    def _draw(self, batch: dict[str, Tensor], shape: torch.Size) -> Draws:
+        """What is random in samples: each from its own number, unless the batch brings it."""
+        settings, device = self.config.diffusion, self.process.device
+        if "noise" in batch:
+            parts = [batch[name] for name in ("uniform", "noise", "cond_uniform", "cond_noise")]
+        else:
+            seed, numbers = self.config.training.seed, batch["number"].tolist()
+            sources = [generator(seed, "noise", number) for number in numbers]
+            parts = _random_numbers(sources, shape)
+            # Of a view without noise they would make no difference.
+            with_noise = settings.sigma_cond_max is not None
+            again = _random_numbers(sources, shape) if with_noise else map(torch.zeros_like, parts)
+            parts = *parts, *again
+        uniform, noise, cond_uniform, cond_noise = (part.to(device) for part in parts)
+        sigma, sigma_cond = (
+            draw_noise_levels(uniform, settings),
+            draw_cond_levels(cond_uniform, settings),
+        )
+        return Draws(noise, sigma, cond_noise, sigma_cond)
 
     def _autocast(self) -> AbstractContextManager:
         return autocast(self.process.device, self.config.training.precision)
+
+
+def _random_numbers(sources: list[np.random.Generator], shape: torch.Size) -> tuple[Tensor, Tensor]:
+    """Of each generator a uniform number, (n,), and then normal ones, (n, *shape)."""
+    uniform = torch.tensor([source.random() for source in sources])
+    normal = [source.standard_normal(shape, dtype="float32") for source in sources]
+    return uniform, torch.from_numpy(np.stack(normal))
 
 
 def _first_denoiser(config: ModelConfig, path: Path | None) -> Denoiser:
@@ -193,8 +259,9 @@ def _by_noise_level(losses: Tensor, sigmas: Tensor) -> dict[str, Tensor]:
     bounds = torch.tensor(NOISE_LEVEL_BOUNDS, device=sigmas.device)
     bins = torch.bucketize(sigmas, bounds)
     names = [*(f"below_{bound:g}" for bound in NOISE_LEVEL_BOUNDS), "above"]
+    # Not losses[bins == number]: a GPU would be waited for.
     return {
-        f"loss_by_noise_level/{name}": losses[bins == number].mean()
+        f"loss_by_noise_level/{name}": losses.where(bins == number, torch.nan).nanmean()
         for number, name in enumerate(names)
     }
 
@@ -225,10 +292,14 @@ def train(
     logs/ TensorBoard curves and stats.jsonl. device: default a GPU if there is one. validation:
     makes, of the task and a folder, what scores the weights every `training.validate_every` steps.
     Returns the checkpoints' folder. Raises ValueError or FileNotFoundError for settings, data or
-    weights that do not fit.
+    weights that do not fit, and while another process trains there.
     """
     instance_data = Path(instance_data)
-    with flushed_denormals(), join_processes(device) as process:
+    with (
+        flushed_denormals(),
+        join_processes(device) as process,
+        lease(*[instance_data / "checkpoints"] * process.leads),
+    ):
         task = ScoreTask(config, instance_data, process)
         trainer = Trainer(task, instance_data / "checkpoints", instance_data / "logs", process)
         watched = validation and process.leads

@@ -12,6 +12,7 @@ from ..utils.distributed import Process
 log = logging.getLogger(__name__)
 
 SKIPS_IN_A_ROW = 10  # end a training: then it is not a sample, but the learning rate
+FRAMES = "target_frame", "cond_frame", "frame"  # of a sample, whichever it has
 NAMED = 8  # samples of a skipped step that are named
 
 Scalars = dict[str, Tensor]  # 0-dim; NaN stands for "nothing to log now"
@@ -48,24 +49,28 @@ class Skips:
     changes is nothing but the number of steps and samples.
     """
 
-    def __init__(self, process: Process, rate: str) -> None:
-        """rate: the setting to lower when steps are skipped again and again."""
-        self.process, self.rate = process, rate
+    def __init__(self, process: Process, rate: str, name: Callable[..., str]) -> None:
+        """rate: the setting to lower when steps are skipped again and again.
+
+        name: `FramePairs.name`.
+        """
+        self.process, self.rate, self.name = process, rate, name
         self.total = self.in_a_row = 0  # of this process's run
 
-    def skips(self, norm: Tensor, step: int, losses: Tensor, names: Callable[[int], str]) -> bool:
+    def skips(
+        self, norm: Tensor, step: int, losses: Tensor, batches: list[dict[str, Tensor]]
+    ) -> bool:
         """Whether to skip a step (from 0), by its gradient's norm.
 
-        losses: (n,), of this process's samples. names: what to call the sample with an index in
-        them. Raises ValueError after SKIPS_IN_A_ROW.
+        losses: (n,), of this process's samples. batches: what they came in. Raises ValueError
+        after SKIPS_IN_A_ROW.
         """
         if torch.isfinite(norm):
             self.in_a_row = 0
             return False
         self.total += 1
         self.in_a_row += 1
-        wrong = (~losses.isfinite()).nonzero()[:, 0].tolist()
-        everywhere = self.process.gather([names(index) for index in wrong])
+        everywhere = self.process.gather(self._names(~losses.isfinite(), batches))
         if self.process.leads:
             text = "step %d is skipped, as its gradient is not finite (%d skipped so far); %s"
             log.warning(text, step + 1, self.total, _said(everywhere))
@@ -77,6 +82,13 @@ class Skips:
             )
         self.process.raise_together(error)
         return True
+
+    def _names(self, chosen: Tensor, batches: list[dict[str, Tensor]]) -> list[str]:
+        """What to call the chosen (n,) of this process's samples."""
+        keys = ["sequence", *(key for key in FRAMES if key in batches[0])]
+        columns = [torch.cat([batch[key] for batch in batches]).tolist() for key in keys]
+        rows = list(zip(*columns, strict=True))
+        return [self.name(*rows[index]) for index in chosen.nonzero()[:, 0].tolist()]
 
 
 def _said(everywhere: list[list[str]]) -> str:

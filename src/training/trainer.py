@@ -8,7 +8,7 @@ the same noise in the same order.
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from ..config import Config, settings_from_dict
+from ..datasets.device_pairs import DevicePairs
 from ..utils.checkpoint import (
     FORMAT,
     checkpoint_name,
@@ -31,6 +32,7 @@ from ..utils.checks import differences
 from ..utils.distributed import Process
 from ..utils.files import atomic_path
 from ..utils.words import millions
+from .cost import operations
 from .live_line import LiveLine
 from .loading import numbered_batches
 from .meter import Meter
@@ -66,8 +68,14 @@ class Task(Protocol):
     def load_state_dict(self, state: dict) -> None:
         """Go on from a checkpoint."""
 
+    def blank_loss(self) -> Tensor:
+        """The loss of one made-up sample, from its pixels or latents on, to count what it costs.
+
+        It draws no random number and changes nothing.
+        """
+
     def pictures(self) -> dict[str, Tensor]:
-        """Pictures (3, height, width) in [0, 1] to watch the training by."""
+        """Pictures (3, height, width) in [0, 1] to watch the training by; see `Meter.show`."""
 
 
 class Trainer:
@@ -155,7 +163,7 @@ class Trainer:
                     self._watch(meter, validate)
 
     def _first_words(self) -> str:
-        """What is trained, on what, with what."""
+        """What is trained, on what, with what, and what a step costs."""
         settings, processes = self.settings, self.process.count
         weights = sum(parameter.numel() for parameter in self.task.network.parameters())
         parts = [f"batch {settings.batch_size}"]
@@ -163,9 +171,11 @@ class Trainer:
             parts.append(f"{processes} processes")
         if settings.accumulation > 1:
             parts.append(f"{settings.accumulation} parts")
+        cost = settings.batch_size * operations(self.task.blank_loss, self.task.network)
         return (
             f"training {self.task.title}; {millions(weights)} parameters; "
-            f"{self.process.device}, {settings.precision}, {', '.join(parts)}"
+            f"{self.process.device}, {settings.precision}, {', '.join(parts)}; "
+            f"{cost:.2g} floating-point operations a step"
         )
 
     def _watch(self, meter: Meter, validate: Callable[[int], dict[str, float]] | None) -> None:
@@ -199,9 +209,12 @@ class Trainer:
         # range of numbers a part.
         last = first + (settings.steps - self.step) * settings.batch_size
         parts = range(first, last, count * self.part)
+        numbers = (range(start, start + self.part) for start in parts)
+        if isinstance(self.task.dataset, DevicePairs):
+            return nullcontext(map(self.task.dataset.batch, numbers))
         return numbered_batches(
             self.task.dataset,
-            (range(start, start + self.part) for start in parts),
+            numbers,
             self.task.config.data.workers,
             pin_memory=self.process.device.type == "cuda",
         )

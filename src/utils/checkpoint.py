@@ -1,35 +1,24 @@
 """Training checkpoints on disk: their names, newest first, whole or not at all."""
 
 import logging
-import pickle
 import re
+import tarfile
 import warnings
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
 from .files import atomic_path
-from .inert_pickle import RefusedName, is_zip, read_tensors
+from .inert_pickle import RefusedName, read_tensors
+from .tensor_archive import DAMAGED, check_archive, is_zip
+
+log = logging.getLogger(__name__)
 
 # Of our checkpoints and safetensors files. A change that older versions cannot read raises it.
 FORMAT = 1
-# What reading a damaged file, or a pickle without sense, raises.
-DAMAGED = (
-    pickle.UnpicklingError,
-    RuntimeError,
-    EOFError,
-    MemoryError,
-    OverflowError,
-    TypeError,
-    AttributeError,
-    KeyError,
-    IndexError,
-    AssertionError,
-    ValueError,
-)
-
 _NAME = re.compile(r"(\d{4,})-(\d{8,})\.pth")
 
 
@@ -85,18 +74,19 @@ class _Output:
         pass
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, check_tensors: bool = False) -> dict[str, Any]:
     """The dict in a file of torch.save, on the CPU, mapped from the file where its format allows.
 
-    Nothing named in the file is executed. Where PyTorch's restricted reader refuses a file, it is
-    read with placeholders for the objects that aren't weights. Raises FileNotFoundError. Raises
-    ValueError (one line) for anything but a checkpoint.
+    Nothing named in the file is executed. Placeholders stand for objects that aren't weights.
+    check_tensors: compare the tensors with the file's checksums, which reads all of them; the rest
+    is compared in any case. Raises FileNotFoundError. Raises ValueError (one line) for anything but
+    a checkpoint.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint {path}")
     try:
-        content = _read(path)
+        content = _read(path, check_tensors)
     except RefusedName as error:
         raise ValueError(f"{path}: {error}") from error
     except DAMAGED as error:
@@ -109,14 +99,37 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def _read(path: Path) -> object:
+def _read(path: Path, check_tensors: bool) -> object:
     """The content of a file of torch.save."""
-    try:
-        # The warnings are of pickle protocols that torch.save doesn't write.
-        with warnings.catch_warnings(action="ignore"):
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip(path))
-    except pickle.UnpicklingError:
+    if is_zip(path):
+        check_archive(path)
+        if check_tensors:
+            status = path.stat()
+            _check_tensors(path, status.st_mtime_ns, status.st_size)
+    elif _is_tar(path):
+        raise ValueError("a tar file")  # torch.load would hand it to another reader
+    # The warnings are of pickle protocols that torch.save doesn't write.
+    with warnings.catch_warnings(action="ignore"):
         return read_tensors(path)
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        tarfile.open(path, "r:").close()
+    except tarfile.TarError:
+        return False
+    return True
+
+
+@cache  # several readers of one process ask for the same file
+def _check_tensors(path: Path, modified: int, size: int) -> None:
+    """`check_archive` of a file with its tensors; modified and size tell apart files of a name."""
+    check_archive(path, tensors=True)
+
+
+def is_ours(state: dict[str, Any]) -> bool:
+    """Whether the content of a checkpoint is a training's of ours, of this format."""
+    return type(state.get("format")) is int and state["format"] == FORMAT
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -124,8 +137,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises as `read_checkpoint`, and ValueError for one without our training state.
     """
-    state = read_checkpoint(path)
-    if state.get("format") != FORMAT:
+    state = read_checkpoint(path, check_tensors=True)
+    if not is_ours(state):
         raise ValueError(
             f"checkpoint {path} has no training state of format {FORMAT} (the published weights "
             "have none): training cannot go on from it; move it elsewhere or train with another "
@@ -137,14 +150,31 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 def load_newest_checkpoint(directory: Path) -> tuple[Path, dict] | None:
     """The newest readable checkpoint of a folder, or None if it has none.
 
-    An unreadable one is named in a warning. Raises ValueError if there are checkpoints, but none
-    that training can go on from.
+    Raises ValueError if there are checkpoints, but none that training can go on from.
     """
+    return _newest(list_checkpoints(directory), load_checkpoint)
+
+
+def newest_whole(paths: list[Path]) -> Path:
+    """The last of these checkpoints, in the order of their training, that can be read.
+
+    Raises ValueError if none can.
+    """
+    path, _ = _newest(paths, partial(read_checkpoint, check_tensors=True))
+    return path
+
+
+def _newest(paths: list[Path], read: Callable[[Path], dict]) -> tuple[Path, dict] | None:
+    """The last file that `read` reads, with its content; a warning names those that it cannot."""
     errors = []
-    for path in reversed(list_checkpoints(directory)):
+    for path in reversed(paths):
         try:
-            return path, load_checkpoint(path)
+            return path, read(path)
+        except FileNotFoundError:  # a training that runs has deleted it meanwhile
+            continue
         except ValueError as error:
+            if own_step(path) is not None:  # otherwise that has said so already
+                log.warning("%s; the checkpoint before it is taken", error)
             errors.append(error)
     if errors:
         raise errors[0]
@@ -181,9 +211,10 @@ def _step_of(path: Path, modified: int, size: int) -> int | None:
     try:
         state = read_checkpoint(path)
     except ValueError as error:
-        logging.getLogger(__name__).warning("%s; it is left alone", error)
+        log.warning("%s; it is left alone", error)
         return None
-    return state.get("total_iterations") if state.get("format") == FORMAT else None
+    step = state.get("total_iterations")
+    return step if is_ours(state) and type(step) is int else None
 
 
 def first_line(error: BaseException) -> str:

@@ -1,12 +1,22 @@
 """Writing files whole or not at all, and finding the repository's folders."""
 
+import glob
 import hashlib
 import os
 import re
 import secrets
+import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
+from typing import IO
+
+from .reading import check_file
+
+TEMPORARY = ".photonvs-"  # how names of temporary files begin
+DAY = 24 * 60 * 60.0  # seconds
 
 
 def find_base(module: Path, current: Path) -> Path:
@@ -42,20 +52,68 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     Readers see the old file or the complete new one, never a part. The new content is flushed to
     the disk before it takes the name. On an error the temporary file is removed and `path` stays
-    as it was. The temporary name ends in the same suffix, since writers of videos and images
-    choose the format by it.
+    as it was. An OSError of the block that names no file names `path`: a full disk does not say
+    what it is full for.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
-    temporary.touch(exist_ok=False)
+    _sweep_once(path.parent)
+    temporary = temporary_beside(path)
     try:
+        temporary.touch(exist_ok=False)
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+    except OSError as error:
+        raise _naming(error, path, temporary) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _naming(error: OSError, path: Path, temporary: Path) -> OSError:
+    """The error, about `path` if it names no file or the temporary one."""
+    if error.errno is None and not error.filename:
+        return OSError(f"{path}: could not be written ({error})")
+    if error.filename in (None, str(temporary)):
+        return OSError(error.errno, error.strerror, str(path))
+    return error
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name for a temporary file or folder in the same folder, that nothing has yet.
+
+    It ends in the same suffix, since writers of videos and images choose the format by it. Nothing
+    that lists frames, videos or texts takes a name with a dot in front.
+    """
+    return path.with_name(f"{TEMPORARY}{secrets.token_hex(4)}-{path.name}")
+
+
+def sweep(folder: Path, name: str | None = None, age: float = DAY) -> None:
+    """Remove what killed processes left of their temporary files in a folder.
+
+    name: of the file that they were to become; None for any. age: seconds since anything was
+    written to them. What was written lately may be of a process that runs.
+    """
+    end = "*" if name is None else glob.escape(name)
+    for left in folder.glob(f"{TEMPORARY}{'[0-9a-f]' * 8}-{end}"):
+        with suppress(OSError):  # another process sweeps, too
+            if time.time() - left.stat().st_mtime >= age:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+@lru_cache(maxsize=1000)  # a command writes many files into one folder
+def _sweep_once(folder: Path) -> None:
+    sweep(folder)
+
+
+def claim_space(file: IO, size: int) -> None:
+    """Have the disk set aside `size` bytes for an open file that is to be mapped into memory.
+
+    Writing to mapped memory on a full disk kills the process without a word. Raises OSError.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
 
 
 def refuse_overwriting(paths: list[Path], force: bool) -> None:
@@ -71,10 +129,17 @@ def refuse_overwriting(paths: list[Path], force: bool) -> None:
 def natural_order(path: Path | str) -> list[tuple[int, str]]:
     """A sort key in which frame_2 comes before frame_10."""
     parts = re.split(r"(\d+)", str(path))
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    # Of two whole numbers the longer one is larger, and of two equally long ones the later one.
+    # Python makes no number of thousands of digits.
+    numbers = [part.lstrip("0") if part.isdigit() else None for part in parts]
+    return [
+        (-1, part) if number is None else (len(number), number)
+        for part, number in zip(parts, numbers, strict=True)
+    ]
 
 
 def fingerprint(path: Path) -> str:
     """The first 16 hexadecimal digits of the file's SHA-256."""
+    check_file(path, "a file")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -7,18 +7,17 @@ returns nothing but the inert classes below. None of them keeps what it is given
 file's arguments nor attributes that it sets reach anything outside the result.
 """
 
+import builtins
 import pickle
 import sys
+from collections import OrderedDict
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import torch
 
-
-def is_zip(path: Path) -> bool:
-    """Whether a file of torch.save has its present format, a zip archive, which can be mapped."""
-    with path.open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
+from .tensor_archive import is_zip
 
 
 def read_tensors(path: Path) -> object:
@@ -26,11 +25,10 @@ def read_tensors(path: Path) -> object:
 
     All other objects become placeholders. Tensors are on the CPU and may be mapped from the file.
     Raises RefusedName for a file that names a function or class of Python, PyTorch or NumPy that
-    weights don't need. Raises pickle.UnpicklingError, RuntimeError, ... for a damaged one.
+    could do harm. Raises pickle.UnpicklingError, RuntimeError, ... for a damaged one.
 
-    The file must have failed `torch.load(weights_only=True)` with UnpicklingError. That call
-    refuses TorchScript archives and tar files with RuntimeError; torch.load would hand these two
-    to other readers.
+    The caller has refused TorchScript archives and tar files, which torch.load would hand to other
+    readers, and has checked a zip archive.
     """
     # Without weights_only, here alone: PyTorch's restricted reader has no placeholders.
     return torch.load(
@@ -71,9 +69,12 @@ class Ignored:
 
 
 class PlainDict(dict):
-    """Stands for OrderedDict; attributes that a file gives it are dropped."""
+    """Stands for OrderedDict, and is written as one; attributes from a file are dropped."""
 
     __slots__ = ()
+
+    def __reduce__(self) -> tuple:
+        return OrderedDict, (), None, None, iter(self.items())
 
     @staticmethod
     def __setstate__(*args: object) -> None:
@@ -92,7 +93,7 @@ class RebuiltTensor(Ignored):
 
 
 class RebuiltParameter(Ignored):
-    """Stands for the function that makes a parameter of a tensor: the tensor itself will do."""
+    """Stands for functions that make a parameter of a tensor: the tensor itself will do."""
 
     def __new__(cls, tensor: object, *extras: object) -> object:
         return tensor
@@ -103,47 +104,103 @@ WEIGHTS = {
     ("torch._utils", "_rebuild_tensor"): RebuiltTensor,
     ("torch._utils", "_rebuild_tensor_v2"): RebuiltTensor,
     ("torch._utils", "_rebuild_parameter"): RebuiltParameter,
+    ("torch._utils", "_rebuild_parameter_with_state"): RebuiltParameter,
 }
 
-_BUILTINS = {"set", "frozenset", "complex", "bytearray", "slice", "object"}
-# By module, plain values that training states hold and that no weight needs.
-# They become placeholders, like everything of other packages.
-VALUES = {
-    "builtins": _BUILTINS | {"range"},
-    "__builtin__": _BUILTINS | {"xrange"},  # Python 2's
-    "collections": {"defaultdict", "deque", "Counter"},
-    "datetime": {"datetime", "date", "time", "timedelta"},
-    "pathlib": {"PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath", "Path"},
+
+def _types(module: ModuleType) -> set[str]:
+    """The names of a module's types, and of PyTorch's and NumPy's kinds of numbers."""
+    kinds = type, torch.dtype, torch.layout
+    return {name for name, value in vars(module).items() if isinstance(value, kinds)}
+
+
+_BUILTINS = _types(builtins) | {"abs", "all", "any", "len", "max", "min", "print", "round", "sum"}
+# Names of Python, PyTorch and NumPy that training states hold though no weight needs them: values,
+# settings, random states, optimizers, modules. They become placeholders, like everything of other
+# packages. By module; None: all its names.
+HARMLESS = {
+    "builtins": _BUILTINS,
+    "__builtin__": _BUILTINS | {"xrange", "unicode", "long", "basestring"},  # Python 2's
+    "types": {"SimpleNamespace", "MappingProxyType", "NoneType", "GenericAlias", "UnionType"},
     "argparse": {"Namespace"},
+    "operator": {"itemgetter"},
+    "logging": {"Logger", "getLogger"},
+    "io": {"BytesIO", "StringIO"},
+    "_io": {"BytesIO", "StringIO"},
     "_codecs": {"encode"},
-    "torch": {"device", "Size", "float32", "float16", "float64", "int64", "Tensor"},
-    "torch.nn.parameter": {"Parameter"},
-    "numpy": {"dtype", "ndarray"},
+    "copyreg": {"_reconstructor", "__newobj__", "__newobj_ex__"},
+    "copy_reg": {"_reconstructor", "__newobj__"},
+    "torch": _types(torch),
+    "torch._utils": {name for name in vars(torch._utils) if name.startswith("_rebuild_")},
+    "torch.storage": {"TypedStorage", "UntypedStorage", "_TypedStorage", "_UntypedStorage"},
+    "torch._tensor": {"_rebuild_from_type_v2"},
+    "torch.random": {"Generator"},
+    "numpy": _types(np),
     "numpy.core.multiarray": {"scalar", "_reconstruct"},
     "numpy._core.multiarray": {"scalar", "_reconstruct"},
+    "numpy.core.numeric": {"_frombuffer"},
+    "numpy._core.numeric": {"_frombuffer"},
 }
+HARMLESS |= dict.fromkeys(
+    (
+        *("abc", "array", "collections", "dataclasses", "datetime", "decimal", "enum", "fractions"),
+        *("functools", "ipaddress", "itertools", "math", "numbers", "pathlib", "random", "re"),
+        *("string", "time", "typing", "uuid", "weakref", "zoneinfo"),
+        *("torch.amp", "torch.cuda.amp", "torch.distributed.algorithms"),
+        *("torch.distributed.tensor", "torch.distributions", "torch.nn", "torch.optim"),
+        *("torch.torch_version", "torch.utils.data", "torch.utils.hooks"),
+        *("numpy.dtypes", "numpy.ma", "numpy.random"),
+    )
+)
 
-# Refused outside the lists above: what could do harm if it were called. As a placeholder it could
-# not, but a clear message serves better.
-REFUSED = sys.stdlib_module_names | {"torch", "numpy", "__builtin__", "copy_reg"}
+# Refused outside that list. As a placeholder nothing could do harm, but a clear message serves
+# better.
+GUARDED = sys.stdlib_module_names | {"torch", "numpy", "__builtin__", "copy_reg"}
+
+
+def is_harmless(module: str, name: str) -> bool:
+    """Whether a name in a file may become a placeholder, and does not end the reading."""
+    parts = name.split(".")
+    if module.partition(".")[0] not in GUARDED:
+        return True
+    # From protocol 4 on, a name can lead through a module's imports: `collections` has `_sys`.
+    # Classes within classes begin with a capital.
+    if len(parts) > 1 and not all(part[:1].isupper() for part in parts):
+        return False
+    while module not in HARMLESS:  # pathlib._local is in pathlib
+        module, dot, _ = module.rpartition(".")
+        if not dot:
+            return False
+        if HARMLESS.get(module) is not None:  # only some of its own names, none of modules in it
+            return False
+    return HARMLESS[module] is None or name in HARMLESS[module]
 
 
 class RefusedName(ValueError):
     """The file names something that weights don't need, and was not loaded."""
 
 
-class Unpickler(pickle.Unpickler):
-    """A `pickle.Unpickler` for which every name is one of the inert classes, or an error."""
+class Unpickler(pickle._Unpickler):
+    """An unpickler for which every name is one of the inert classes, or an error.
+
+    It is the one written in Python. The other takes as much memory as a file says.
+    """
 
     def find_class(self, module: str, name: str) -> type:
         if (module, name) in WEIGHTS:
             return WEIGHTS[module, name]
-        if name not in VALUES.get(module, ()) and module.partition(".")[0] in REFUSED:
+        if not is_harmless(module, name):
             raise RefusedName(
                 f"names {module}.{name}, which weights don't need, so the file was not loaded; "
-                "expected tensors and plain values"
+                "expected tensors and plain values; a file of the state_dict alone will do"
             )
         return Ignored
+
+    def _refuse(self) -> None:
+        raise pickle.UnpicklingError("an operation that weights don't need")
+
+    # A bytearray is made as large as the file says, before there is anything in it.
+    dispatch = pickle._Unpickler.dispatch | {pickle.BYTEARRAY8[0]: _refuse}
 
     def __setattr__(self, name: str, value: object) -> None:
         """torch.load sets `persistent_load`, which finds storages.

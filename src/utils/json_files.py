@@ -5,7 +5,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from .reading import check_nesting, read_text
+
 ITEMS = 20  # of a list that a message names
+MOST_DIGITS = 20  # of whole numbers; 64 bits have 20
 
 
 def read_json(path: Path) -> object:
@@ -13,17 +16,26 @@ def read_json(path: Path) -> object:
 
     Raises FileNotFoundError, or ValueError with the line and column of a mistake.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected a JSON file")
+    return parse_json(read_text(path, "a JSON file"), str(path))
+
+
+def parse_json(text: str, where: str) -> object:
+    """JSON of a file or of a part of one, checked; raises ValueError that begins with `where`."""
     try:
-        # A byte order mark, as Windows editors write it, is fine.
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(text, parse_int=_whole_number)
     except json.JSONDecodeError as error:
         raise ValueError(
-            f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+            f"{where}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not JSON: {error}") from error
+        raise ValueError(f"{where}: not JSON: {error}") from error
+    check_nesting(content, where)
+    return content
+
+
+def _whole_number(digits: str) -> int | float:
+    """Beyond MOST_DIGITS the nearest float, which may be infinite: no array holds more."""
+    return int(digits) if len(digits) <= MOST_DIGITS else float(digits)
 
 
 def list_from_json(value: object, where: str, expected: str) -> list:

@@ -1,23 +1,21 @@
-"""Pictures in and out: any photo to a square frame; PNG, video, contact sheet.
+"""Pictures out: PNG, video, contact sheet; and as the networks take them.
 
 A *frame* is a numpy array (height, width, 3), uint8, RGB.
 """
 
 import io
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from .files import atomic_path
 from .video_writing import encode_h264, exact_rate
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 # Pixels. Smaller frames of a video are enlarged to at least this: players would show thumbnails.
 VIDEO_SIZE = 256
 # Pixels. A contact sheet's tiles are enlarged or reduced into this range.
@@ -26,58 +24,6 @@ TILE_SIZES = 96, 256
 MARGIN = 6
 CAPTION_HEIGHT = 18
 MARK_WIDTH = 3
-
-
-def read_square(path: str | Path, size: int) -> np.ndarray:
-    """The photo's centre square as a frame (size, size, 3).
-
-    It is resized by an antialiased bicubic filter, and untouched if it has that size already. The
-    camera's orientation (EXIF) is applied. Grey, palette and 16-bit pictures become 8-bit RGB;
-    transparent pixels become white. Raises ValueError for what is no picture, is damaged or holds
-    floating-point numbers.
-    """
-    image = _read(path)
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    image = image.crop((left, top, left + side, top + side))
-    if side != size:
-        # Pillow widens the filter when it reduces.
-        image = image.resize((size, size), Image.Resampling.BICUBIC)
-    return np.array(image)
-
-
-def read_frame(path: str | Path) -> np.ndarray:
-    """A picture as it is, (height, width, 3); errors as in `read_square`."""
-    return np.array(_read(path))
-
-
-def _read(path: str | Path) -> Image.Image:
-    try:
-        with Image.open(path) as file:
-            return to_rgb(file)
-    except FileNotFoundError:
-        raise
-    # What Pillow raises for bad files.
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(
-            f"image {path} cannot be read ({error}); expected a whole PNG or JPEG file"
-        ) from error
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """A copy as 8-bit RGB, turned as the camera was; see `read_square`."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255 instead of scaling
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError(f"values from {values.min()} to {values.max()}, more than 16 bits")
-        return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
-    if image.mode == "F":
-        raise ValueError("floating-point values, whose range is not known")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
 
 
 def from_bytes(images: Tensor) -> Tensor:
@@ -168,15 +114,3 @@ def _tile(frame: np.ndarray) -> Image.Image:
     tile = Image.fromarray(_enlarge(frame, smallest))
     tile.thumbnail((largest, largest), Image.Resampling.BICUBIC)
     return tile
-
-
-def numbered_images(folder: Path) -> dict[int, list[Path]]:
-    """The image files NNNN.suffix of a folder by index, each list sorted.
-
-    No such folder is as good as an empty one.
-    """
-    found: dict[int, list[Path]] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.suffix.lower() in IMAGE_SUFFIXES and re.fullmatch("[0-9]{4,}", path.stem):
-            found.setdefault(int(path.stem), []).append(path)
-    return dict(sorted(found.items()))

@@ -3,8 +3,8 @@
 Nothing that the file names is imported or run: see `inert_pickle`.
 """
 
+import io
 import math
-import pickle
 import struct
 import zipfile
 import zlib
@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from .inert_pickle import Ignored, Unpickler
+from .tensor_archive import DAMAGED, check_entries, has_sums
 
 STORAGES = {
     "ByteStorage": "u1",
@@ -25,30 +26,40 @@ STORAGES = {
     "FloatStorage": "<f4",
     "DoubleStorage": "<f8",
 }
-DAMAGED = (pickle.UnpicklingError, zipfile.BadZipFile, struct.error, zlib.error)
-DAMAGED += (ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OSError)
-DAMAGED += (OverflowError, MemoryError, NotImplementedError, RuntimeError, RecursionError)
+DAMAGED_TENSOR = "the file is damaged: its bytes do not have their checksum"
 LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip entry: lengths of the name and of what is added
 
 
 class TensorPlace(NamedTuple):
-    """A tensor in a file, whose numbers follow each other; offset: the byte it begins at."""
+    """A tensor in a file, whose numbers follow each other.
+
+    offset: the byte it begins at. checksum: CRC-32 of its bytes; None: not known.
+    """
 
     dtype: np.dtype
     shape: tuple[int, ...]
     offset: int
+    checksum: int | None = None
 
     @property
     def size(self) -> int:
         """Bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
+    def summed(self, file: BinaryIO) -> "TensorPlace":
+        """The same place with its checksum known, by reading it where the file does not say."""
+        if self.checksum is not None:
+            return self
+        return self._replace(checksum=zlib.crc32(self.read(file).tobytes()))
+
     def read(self, file: BinaryIO) -> np.ndarray:
-        """The numbers; raises ValueError if the file ends before."""
+        """The numbers; raises ValueError if the file ends before, or these bytes have changed."""
         file.seek(self.offset)
         content = file.read(self.size)
         if len(content) != self.size:
             raise ValueError("the file is cut off")
+        if self.checksum is not None and zlib.crc32(content) != self.checksum:
+            raise ValueError(DAMAGED_TENSOR)
         return np.frombuffer(content, self.dtype).reshape(self.shape)
 
 
@@ -61,10 +72,14 @@ def locate_tensors(path: str | Path) -> object:
     try:
         with zipfile.ZipFile(path) as archive, Path(path).open("rb") as file:
             (name,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
-            starts = _starts(archive, file, name.removesuffix("data.pkl") + "data/")
-            return _Locator(archive.open(name), starts).load()
-    except FileNotFoundError:
-        raise
+            entries = _find(archive, file, name.removesuffix("data.pkl"))
+            start, size, checksum = entries["data.pkl"]
+            pickled = TensorPlace(np.dtype("u1"), (size,), start, checksum).read(file)
+            return _Locator(io.BytesIO(pickled.tobytes()), entries).load()
+    except OSError as error:
+        if error.filename:  # it is not the content that is wrong
+            raise
+        raise ValueError(f"{path}: cannot be read ({error})") from error
     except DAMAGED as error:
         what = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
@@ -72,27 +87,35 @@ def locate_tensors(path: str | Path) -> object:
         ) from error
 
 
-def _starts(archive: zipfile.ZipFile, file: BinaryIO, folder: str) -> dict[str, tuple[int, int]]:
-    """First byte and size of each storage, by its key."""
-    starts, end = {}, file.seek(0, 2)
-    for entry in archive.infolist():
-        if not entry.filename.startswith(folder):
+class _Entry(NamedTuple):
+    """The bytes of a storage: the first one, how many, and their CRC-32 if there is one."""
+
+    start: int
+    size: int
+    checksum: int | None
+
+
+def _find(archive: zipfile.ZipFile, file: BinaryIO, folder: str) -> dict[str, _Entry]:
+    """Where each entry of a folder in the archive lies."""
+    found, end = {}, file.seek(0, 2)
+    infos = check_entries(archive)
+    summed = has_sums(infos)
+    for info in infos:
+        if not info.filename.startswith(folder):
             continue
-        if entry.compress_type != zipfile.ZIP_STORED:
-            raise ValueError("its tensors are compressed")
-        file.seek(entry.header_offset)
+        file.seek(info.header_offset)
         name, added = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
-        start = entry.header_offset + LOCAL_HEADER.size + name + added
-        if start + entry.file_size > end:
+        start = info.header_offset + LOCAL_HEADER.size + name + added
+        if start + info.file_size > end:
             raise ValueError("it is cut off")
-        starts[entry.filename.removeprefix(folder)] = start, entry.file_size
-    return starts
+        key = info.filename.removeprefix(folder)
+        found[key] = _Entry(start, info.file_size, info.CRC if summed else None)
+    return found
 
 
 class _Storage(NamedTuple):
     dtype: np.dtype
-    start: int
-    size: int
+    entry: _Entry
 
 
 class _Placed(Ignored):
@@ -106,19 +129,19 @@ class _Placed(Ignored):
         steps = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
         if any(n > 1 and step != own for n, step, own in zip(shape, stride, steps, strict=True)):
             raise ValueError("a tensor whose numbers do not follow each other")
-        place = TensorPlace(storage.dtype, tuple(shape), storage.start)
-        place = place._replace(offset=storage.start + offset * storage.dtype.itemsize)
-        if place.offset + place.size > storage.start + storage.size:
+        start, size, checksum = storage.entry
+        place = TensorPlace(storage.dtype, tuple(shape), start + offset * storage.dtype.itemsize)
+        if place.offset + place.size > start + size:
             raise ValueError("a tensor larger than its storage")
-        return place
+        return place._replace(checksum=checksum) if place.size == size else place
 
 
 class _Locator(Unpickler):
     """The inert unpickler, with places for tensors."""
 
-    def __init__(self, file: BinaryIO, starts: dict[str, tuple[int, int]]) -> None:
+    def __init__(self, file: BinaryIO, entries: dict[str, _Entry]) -> None:
         super().__init__(file)
-        self._starts = starts
+        self._entries = entries
 
     def find_class(self, module: str, name: str) -> type:
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
@@ -132,7 +155,7 @@ class _Locator(Unpickler):
         kind, storage, key = saved[:3]
         if kind != "storage" or not issubclass(storage, _StorageType):
             raise ValueError("a persistent object that isn't a storage")
-        return _Storage(storage.dtype, *self._starts[key])
+        return _Storage(storage.dtype, self._entries[f"data/{key}"])
 
 
 class _StorageType(Ignored):

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
+
+MICROSECOND = Fraction(1, 1_000_000)  # seconds
 
 
 def exact_rate(frames_per_second: float) -> Fraction:
@@ -27,6 +28,8 @@ def encode_h264(
     single frames are quick to reach, by a key frame a second; and one thread encodes, so that the
     content is the same on every machine.
     """
+    import av  # late: what writes no video, such as training, goes without it
+
     options = {"movflags": "faststart"} if for_players else {}
     codec = {"crf": "16"} if for_players else {"crf": "18", "threads": "1"}
     with av.open(str(path), "w", options=options) as container:
@@ -37,4 +40,35 @@ def encode_h264(
             stream.gop_size = max(1, round(rate))
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def encode_timed_h264(path: Path, frames: Iterable[tuple[int, np.ndarray]]) -> None:
+    """Write frames at times of their own as an MP4 to `path`.
+
+    frames: (time in microseconds, image (height, width, 3) uint8 RGB), by rising time, all of one
+    size; raises ValueError for others. Single frames are quick to reach, and one thread encodes, so
+    that the content is the same on every machine.
+    """
+    import av  # late, as above
+
+    codec = {"crf": "18", "threads": "1"}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options=codec)  # as players may show it
+        stream.time_base = stream.codec_context.time_base = MICROSECOND
+        stream.gop_size = 12
+        size = None
+        for time, image in frames:
+            if size is None:
+                size = stream.height, stream.width = image.shape[:2]
+                even = not any(side % 2 for side in size)
+                stream.pix_fmt = "yuv420p" if even else "yuv444p"
+            if image.shape[:2] != size:
+                raise ValueError(
+                    f"frames of {size[1]}x{size[0]} and of {image.shape[1]}x{image.shape[0]} "
+                    "pixels; a video has one size"
+                )
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = time, MICROSECOND
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())

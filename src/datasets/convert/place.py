@@ -12,6 +12,8 @@ import numpy as np
 from ...cameras.files.camera import Camera
 from ...cameras.realestate10k import VIDEO_SUFFIXES, realestate10k_text
 from ...utils.files import atomic_path
+from ...utils.leases import lease
+from ...utils.reading import read_bytes
 from ..layout import Split
 
 
@@ -45,22 +47,14 @@ class Place:
 
 
 def pose_text(
-    place: Place,
-    cameras: list[Camera],
-    timestamps: list[int],
-    size: tuple[int, int],
-    kept: float = 1.0,
+    place: Place, cameras: list[Camera], timestamps: list[int], size: tuple[int, int]
 ) -> str:
     """RealEstate10K's text, with numbers to the last bit.
 
-    timestamps: microseconds, one a camera. size: (height, width) of the cameras' images.
-    kept: the fraction of their width, about the middle, that the video shows.
+    cameras: of the video's frames, of `size` (height, width). timestamps: microseconds, one a
+    camera.
     """
-    lenses = []
-    for camera in cameras:
-        focal_y, focal_x = camera.focal_lengths(size)
-        x, y = camera.principal
-        lenses.append((focal_x / kept, focal_y, 0.5 + (x - 0.5) / kept, y))
+    lenses = [(*camera.focal_lengths(size)[::-1], *camera.principal) for camera in cameras]
     # .invalid leads nowhere (RFC 2606): the downloader cannot fetch a stranger's video instead.
     url = f"https://own-footage.invalid/{quote(place.name, safe='')}?v={place.video_id}"
     poses = np.stack([camera.pose for camera in cameras])
@@ -73,12 +67,20 @@ def write_sequence(
     """Write the video, then the text, which marks the sequence as whole.
 
     Returns whether both were there already. Raises ValueError if files of the same name have
-    another content and `force` is false.
+    another content and `force` is false, or while another process writes them.
     """
+    with lease(place.text):
+        return _write(place, suffix, text, write_video, force)
+
+
+def _write(
+    place: Place, suffix: str, text: str, write_video: Callable[[Path], object], force: bool
+) -> bool:
     video = place.video(suffix)
     other_formats = [place.video(other) for other in VIDEO_SUFFIXES if other != suffix]
     in_the_way = [path for path in other_formats if path.is_file()]
-    same_text = place.text.is_file() and place.text.read_text(encoding="utf-8") == text
+    there = place.text.is_file()
+    same_text = there and read_bytes(place.text, "a pose file") == text.encode()
     if not force:
         _refuse(in_the_way if same_text else [place.text, *in_the_way])
     with atomic_path(video) as temporary:

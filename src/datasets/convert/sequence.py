@@ -6,19 +6,18 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ...cameras.files.camera import Camera
-from ...cameras.files.matching import images_of_cameras
+from ...cameras.files.matching import Matching, match_images
 from ...cameras.files.reading import read_cameras
-from ...utils.pictures import read_frame
+from ...cameras.realestate10k import VIDEO_SUFFIXES
 from ...utils.video_writing import encode_h264, exact_rate
 from ..pairs import MINIMUM_POSES
-from ..video import CROP, read_frames
-from ..video_reader import MICROSECONDS
-from .checks import check_cameras, check_video
+from ..video_reader import MICROSECONDS, VideoReader
+from .checks import examine_video
+from .footage import Footage, Still, fit_footage
 from .place import Place, pose_text, write_sequence
-from .times import frame_times
+from .times import Numbers, frame_times
 
 IMAGES_A_SECOND = 10  # of the video that images become, unless told otherwise
 
@@ -39,6 +38,9 @@ def convert_sequence(
     rate: float | None = None,
     first_number: int | None = None,
     force: bool = False,
+    shape: str | None = None,
+    axes: str = "blender",
+    allow_unmatched: bool = False,
 ) -> Converted:
     """Write the video and the pose file of a sequence to `place`.
 
@@ -46,7 +48,10 @@ def convert_sequence(
     folder of images, which become a video, or from a video, which is copied; give one of them.
     rate: frames a second, 0.1 to 240; of the written video, or of the images that the poses name.
     first_number: the number that such an image has if it is the video's first frame.
-    force: replace files of this name. Raises ValueError or FileNotFoundError for what does not fit.
+    force: replace files of this name. shape: what frames show that have another shape than their
+    cameras' images, "cropped" or "squashed" (`fit_camera`). axes: of plain matrices.
+    allow_unmatched: leave out cameras without an image, and images without a camera. Raises
+    ValueError or FileNotFoundError for what does not fit.
     """
     if (images is None) == (video is None):
         raise ValueError("expected either a folder of images or a video")
@@ -57,101 +62,101 @@ def convert_sequence(
             "--first-number: goes with --video; expected none with --images, which are taken in "
             "order"
         )
-    cameras = read_cameras(poses)
+    cameras = read_cameras(poses, images, axes, distorted=True)
+    if images:
+        matching = _matched(cameras, images, allow_unmatched)
+        cameras = matching.without_missing().cameras
     if len(cameras) < MINIMUM_POSES:
         raise ValueError(f"{poses}: {len(cameras)} poses; expected at least {MINIMUM_POSES}")
     if video:
         number_rate = None if rate is None else exact_rate(rate)
-        done = _convert_video(place, cameras, video, number_rate, first_number, force)
+        numbers = Numbers(number_rate, first_number)
+        done = _convert_video(place, cameras, video, numbers, force, shape)
     else:
         video_rate = exact_rate(IMAGES_A_SECOND if rate is None else rate)
-        done = _convert_images(place, cameras, images, video_rate, force)
+        done = _convert_images(place, matching, images, video_rate, force, shape)
     positions = np.stack([camera.pose[:3, 3] for camera in cameras])
     steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
     return Converted(done, float(np.median(steps)))
 
 
+def _matched(cameras: list[Camera], folder: Path, allow_unmatched: bool) -> Matching:
+    """Cameras and their images; a ValueError for one without the other, unless that is allowed."""
+    matching = match_images(cameras, folder)
+    if matching.fault and not allow_unmatched:
+        raise ValueError(
+            f"{folder}: {matching}: {matching.fault}; expected one for each, or --allow-unmatched"
+        )
+    return matching
+
+
 def _convert_images(
-    place: Place, cameras: list[Camera], folder: Path, rate: Fraction, force: bool
+    place: Place,
+    matching: Matching,
+    folder: Path,
+    rate: Fraction,
+    force: bool,
+    shape: str | None,
 ) -> str:
     """Write the cameras' images as a video, and the pose file; returns a line that says so."""
-    paths, others = images_of_cameras(cameras, folder)
-    missing = [path.name for path in paths if not path.is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"{folder}: {len(missing)} of {len(cameras)} cameras have no image in it; "
-            f"{missing[0]} is the first"
-        )
-    height, width = read_frame(paths[0]).shape[:2]
-    check_cameras(cameras, (height, width), folder)
-    (target_height, target_width), box = _target(height, width)
-    kept = (box[2] - box[0]) / width
-    timestamps = [round(index * MICROSECONDS / rate) for index in range(len(cameras))]
-    text = pose_text(place, cameras, timestamps, (height, width), kept)
-
-    def write_video(path: Path) -> None:
-        _encode(path, paths, (height, width), rate)
-
-    were_there = write_sequence(place, ".mp4", text, write_video, force)
+    cameras, paths, *_ = matching.without_missing()
+    images = [Still.of(path, camera) for path, camera in zip(paths, cameras, strict=True)]
+    height, width = size = images[0].size
+    for image in images:
+        if image.size != size:
+            raise ValueError(
+                f"{image.path}: {image.size[1]}x{image.size[0]} pixels; expected {width}x{height} "
+                "as the first image has"
+            )
+    footage = fit_footage(cameras, size, folder, lambda index: images[index].read(), shape)
+    were_there = _write_anew(place, footage, rate, force)
     return (
         f"{len(cameras)} images of {width}x{height} {'were there' if were_there else 'written'} "
-        f"as {target_width}x{target_height}{_notes(cameras, paths, others)}"
+        f"as {footage.framing.size_text}{footage.framing.notes}{_notes(matching, images)}"
     )
 
 
-def _notes(cameras: list[Camera], paths: list[Path], others: list[Path]) -> str:
-    """What a user should know about how images were matched with cameras."""
-    notes = ""
-    if others:
-        notes += f"; {len(others)} images without a camera left out, {others[0].name} the first"
-    pairs = zip(cameras, paths, strict=True)
-    if not any(path.stem in camera.image_name for camera, path in pairs):
+def _notes(matching: Matching, images: list[Still]) -> str:
+    """What a user should know about how images were read, and matched with cameras."""
+    notes = f"; {matching}"
+    unturned = sum(image.unturned for image in images)
+    if unturned:
         notes += (
-            "; no name fits a camera's, so images and cameras were matched by the order of "
-            "their names"
+            f"; {unturned} images not turned by their EXIF, as the cameras belong to the pixels as "
+            "stored"
         )
+    if matching.fault:
+        notes += f"; left out: {matching.fault}"
     return notes
 
 
-def _target(height: int, width: int) -> tuple[tuple[int, int], tuple[float, float, float, float]]:
-    """Size (height, width) of the video's frames, and the box of an image that they show.
+def _write_anew(place: Place, footage: Footage, rate: Fraction, force: bool) -> bool:
+    """Write frames as a video and its pose file; returns whether both were there already."""
+    framing = footage.framing
+    count = len(framing.cameras)
+    timestamps = [round(index * MICROSECONDS / rate) for index in range(count)]
+    text = pose_text(place, framing.cameras, timestamps, framing.target)
 
-    The box is (left, top, right, bottom). The height becomes `CROP`. H.264 needs an even width,
-    so up to two pixels are cropped: pixels stay square.
-    """
-    target_width = 2 * (width * CROP // height // 2)
-    left = (width - target_width * height / CROP) / 2
-    return (CROP, target_width), (left, 0.0, width - left, float(height))
+    def write_video(path: Path) -> None:
+        encode_h264(path, map(footage.picture, range(count)), framing.target, rate)
 
-
-def _encode(path: Path, images: list[Path], size: tuple[int, int], rate: Fraction) -> None:
-    """Write H.264 of images that all have `size` (height, width); else ValueError."""
-    (height, width), box = _target(*size)
-
-    def scaled(image: Path) -> np.ndarray:
-        frame = read_frame(image)
-        if frame.shape[:2] != size:
-            raise ValueError(
-                f"{image}: {frame.shape[1]}x{frame.shape[0]} pixels; expected {size[1]}x{size[0]} "
-                "as the first image has"
-            )
-        # Pillow's bicubic filter widens when it reduces, so the result is antialiased.
-        picture = Image.fromarray(frame)
-        return np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC, box=box))
-
-    encode_h264(path, map(scaled, images), (height, width), rate)
+    return write_sequence(place, ".mp4", text, write_video, force)
 
 
 def _convert_video(
     place: Place,
     cameras: list[Camera],
     video: Path,
-    rate: Fraction | None,
-    first_number: int | None,
+    numbers: Numbers,
     force: bool,
+    shape: str | None,
 ) -> str:
-    """Copy a video, and write the pose file with the cameras' times in it; returns a line."""
-    times = frame_times(cameras, rate, first_number, check_video(video))
+    """Copy a video, and write the pose file with the cameras' times in it; returns a line.
+
+    Where training could not take the video as it is, the cameras' frames are written as another.
+    """
+    shown = examine_video(video)
+    times = frame_times(cameras, numbers, shown)
     order = sorted(range(len(times)), key=times.__getitem__)
     times = [times[index] for index in order]
     cameras = [cameras[index] for index in order]
@@ -161,17 +166,28 @@ def _convert_video(
                 f"pose of {camera.image_name}: another one at {time / MICROSECONDS:.6f} s; "
                 "expected one a frame"
             )
-    # Reading the two outermost frames shows that the video reaches every time.
-    height, width = read_frames(video, [times[0], times[-1]]).shape[1:3]
-    check_cameras(cameras, (height, width), video)
-    text = pose_text(place, cameras, times, (height, width))
+    with VideoReader(video) as reader:
+        # Reading the two outermost frames shows that the video reaches every time.
+        height, width = reader.read([times[0], times[-1]]).shape[1:3]
 
-    def write_video(path: Path) -> None:
-        shutil.copyfile(video, path)
+        def read(index: int) -> np.ndarray:
+            return reader.read([times[index]])[0]
 
-    were_there = write_sequence(place, video.suffix.lower(), text, write_video, force)
+        footage = fit_footage(cameras, (height, width), video, read, shape)
+        framing = footage.framing
+        stays = not footage.changed and times[0] >= 0 and video.suffix.lower() in VIDEO_SUFFIXES
+        if stays:
+            text = pose_text(place, footage.cameras, times, (height, width))
+
+            def copy(path: Path) -> None:
+                shutil.copyfile(video, path)
+
+            were_there = write_sequence(place, video.suffix.lower(), text, copy, force)
+        else:
+            rate = numbers.rate or Fraction(IMAGES_A_SECOND)
+            were_there = _write_anew(place, footage, rate, force)
     first, last = times[0] / MICROSECONDS, times[-1] / MICROSECONDS
-    return (
-        f"{len(cameras)} poses from {first:.3f} to {last:.3f} s "
-        f"{'were there' if were_there else 'written'}, video of {width}x{height}"
-    )
+    done = f"{len(cameras)} poses from {first:.3f} to {last:.3f} s"
+    done = f"{done} {'were there' if were_there else 'written'}, video of {width}x{height}"
+    done += "" if stays else f", their frames anew as {framing.size_text}{framing.notes}"
+    return done + (shown.warning if numbers.rate else "")

@@ -2,26 +2,28 @@
 
 import re
 from fractions import Fraction
-from pathlib import Path
+from typing import NamedTuple
 
 from ...cameras.files.camera import Camera
-from ...utils.pictures import IMAGE_SUFFIXES
+from ...cameras.files.matching import stem_of
 from ..video_reader import MICROSECONDS
+from .checks import Shown
 
 
-def frame_times(
-    cameras: list[Camera],
-    rate: Fraction | None,
-    first_number: int | None,
-    shown: tuple[Fraction, Fraction],
-) -> list[int]:
+class Numbers(NamedTuple):
+    """What the numbers in the names of a video's frames mean; both None where there are none."""
+
+    rate: Fraction | None  # numbers a second
+    first: int | None  # of the video's first frame
+
+
+def frame_times(cameras: list[Camera], numbers: Numbers, shown: Shown) -> list[int]:
     """Microseconds of each camera in a video: the poses' own, or from the number in its image name.
 
-    With numbers, frame `first_number` is the video's first, and `rate` numbers make a second.
-    shown: times of the video's first and last frame, seconds. Raises ValueError for a name without
-    a number, and for a number outside the video by more than a half. Raises ValueError also unless
-    rate and first_number are given just where they are needed.
+    Raises ValueError for a name without a number, and for a number outside the video by more than a
+    half. Raises ValueError also unless `numbers` are given just where they are needed.
     """
+    rate, first_number = numbers
     if cameras[0].timestamp is not None:
         if (rate, first_number) != (None, None):
             raise ValueError(
@@ -34,23 +36,20 @@ def frame_times(
             "images' frames a second, and --first-number; that is the number in the name of the "
             "video's first frame (1 if ffmpeg -vf fps=N:round=up wrote them)"
         )
-    numbers = [_frame_number(camera) for camera in cameras]
-    start, end = shown
-    last_number = first_number + int((end - start) * rate + Fraction(1, 2))
-    if min(numbers) < first_number or max(numbers) > last_number:
+    named = [_frame_number(camera) for camera in cameras]
+    start = shown.start
+    last_number = first_number + int((shown.end - start) * rate + Fraction(1, 2))
+    if min(named) < first_number or max(named) > last_number:
         raise ValueError(
-            f"poses of frames {min(numbers)} to {max(numbers)}: at {float(rate):g} a second the "
+            f"poses of frames {min(named)} to {max(named)}: at {float(rate):g} a second the "
             f"video has {first_number} to {last_number}; expected another --fps or --first-number"
         )
-    return [round((start + (number - first_number) / rate) * MICROSECONDS) for number in numbers]
+    return [round((start + (number - first_number) / rate) * MICROSECONDS) for number in named]
 
 
 def _frame_number(camera: Camera) -> int:
     """The last number in an image's name."""
-    name = Path(camera.image_name)
-    # Without its suffix, but a name such as shot.0012 has none.
-    text = name.stem if name.suffix.lower() in IMAGE_SUFFIXES else name.name
-    numbers = re.findall("[0-9]+", text)
+    numbers = re.findall("[0-9]+", stem_of(camera.image_name))
     if not numbers:
         raise ValueError(
             f"pose of {camera.image_name}: no number in the name; expected the frame's, for its "

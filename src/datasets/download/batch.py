@@ -10,9 +10,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from ...cameras.realestate10k import video_name
 from ...utils.progress import progress_bar
+from ...utils.reading import check_file
 from ..layout import Split
 from ..video import find_videos
 from .fetching import VideoFetcher, entry_of_file
@@ -21,6 +23,7 @@ from .settings import Settings
 
 # Then the network is down or the site refuses us, and to go on asking would make that worse.
 FAILURES_IN_A_ROW = 20
+LONGEST_URL = 2000  # characters
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def read_urls(folder: Path) -> tuple[dict[str, str], list[str]]:
     The URLs are sorted by the video's name. Where files name one video by several URLs, the first
     file's counts. Raises FileNotFoundError if there are no files.
     """
-    paths = sorted(folder.glob("*.txt"))
+    paths = sorted(folder.glob("[!.]*.txt"))
     if not paths:
         raise FileNotFoundError(
             f"{folder}: no text files there; expected those of RealEstate10K as "
@@ -99,16 +102,28 @@ def read_urls(folder: Path) -> tuple[dict[str, str], list[str]]:
     urls: dict[str, str] = {}
     complaints = []
     for path in paths:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            url = file.readline().strip()
         try:
-            name = video_name(url)
-            if name.startswith(".") or not name.isprintable():
-                raise ValueError(f"{name!r} cannot be a file's name")
-            urls.setdefault(name, url)
+            check_file(path, "a text file of RealEstate10K")
+            with path.open(encoding="utf-8", errors="replace") as file:
+                url = file.readline(LONGEST_URL).strip()
+            urls.setdefault(downloaded_name(url), url)
         except ValueError as error:
             complaints.append(f"{path}, line 1: {error}")
     return dict(sorted(urls.items())), complaints
+
+
+def downloaded_name(url: str) -> str:
+    """The name of the video at a URL, which has to lead to one video.
+
+    Raises ValueError for others: a search would bring a stranger's video under its name.
+    """
+    name, parts = video_name(url), urlsplit(url)
+    host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
+    folder = parts.path.rstrip("/").rpartition("/")[0]
+    by_name = "v" in parse_qs(parts.query) or folder in ("/embed", "/live", "/shorts", "/v")
+    if host in ("youtube.com", "youtube-nocookie.com", "music.youtube.com") and not by_name:
+        raise ValueError(f"found {url[:80]!r}, expected the URL of one video")
+    return name
 
 
 def _is_wanted(entry: Entry | None, retry_failed: bool) -> bool:

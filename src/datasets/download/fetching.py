@@ -13,6 +13,7 @@ import av
 from tqdm import tqdm
 
 from ...utils.optional import import_optional
+from ...utils.reading import check_file, read_text
 from .answers import classify
 from .manifest import STATUSES, Entry
 from .settings import Settings, youtube_dl_options
@@ -33,7 +34,7 @@ class VideoFetcher:
         self.stop = threading.Event()
         self._yt_dlp = import_optional("yt_dlp", "download")
         self._folder, self._partial = folder, folder / ".partial"
-        self._cookies = settings.cookies.read_text(encoding="utf-8") if settings.cookies else None
+        self._cookies = read_text(settings.cookies, "cookies") if settings.cookies else None
         self._options = youtube_dl_options(self._partial, settings)
         self._options |= {"logger": _Log(), "progress_hooks": [self._leave_off]}
         self._thread = threading.local()
@@ -118,6 +119,7 @@ def entry_of_file(video: str, url: str, path: Path) -> Entry:
     Reads the file whole, but decodes nothing.
     """
     try:
+        check_file(path, "a video")
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             height, codec = stream.height, stream.codec_context.name

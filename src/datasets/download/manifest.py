@@ -4,15 +4,19 @@ A JSON Lines file: one line an answer, and a video's last line holds.
 """
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ...utils.files import atomic_path
+from ...utils.identifiers import check_identifier
+from ...utils.json_files import parse_json
+from ...utils.leases import lease
+from ...utils.reading import MEGABYTE, read_text
 
 MANIFEST = "manifest.jsonl"
+MANIFEST_BYTES = 256 * MEGABYTE  # half a million answers
 
 
 @dataclass(frozen=True)
@@ -67,13 +71,16 @@ def read_manifest(path: Path) -> dict[str, Entry]:
     A last line that a killed process left unfinished is ignored. Raises ValueError naming the
     line for any other damage.
     """
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    text = ""
+    if path.is_file():
+        text = read_text(path, "a manifest", MANIFEST_BYTES, errors="replace")
     lines = text.split("\n")
     entries = {}
     for number, line in enumerate(lines, start=1):
         try:
             if line:
-                entry = Entry(**json.loads(line))
+                entry = Entry(**parse_json(line, "the line"))
+                check_identifier(entry.video, "video")
                 STATUSES[entry.status]  # KeyError for a status that does not exist
                 entries[entry.video] = entry
         except (ValueError, TypeError, KeyError) as error:
@@ -93,7 +100,7 @@ def open_manifest(folder: Path) -> Iterator[tuple[dict[str, Entry], Callable[[En
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / MANIFEST
-    with _lock(folder):
+    with lease(path):
         entries = read_manifest(path)
         # Without lines that no longer hold, and without an unfinished one.
         with atomic_path(path) as temporary:
@@ -106,26 +113,6 @@ def open_manifest(folder: Path) -> Iterator[tuple[dict[str, Entry], Callable[[En
                 file.flush()
 
             yield entries, add
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; ValueError if another one holds it."""
-    import fcntl  # not on Windows, where a manifest can only be read
-
-    with (folder / ".manifest.lock").open("w") as lock:
-        try:
-            # The lock ends with the process, however that ends.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"{folder}: another process is downloading there; wait until it ends"
-            ) from None
-        except OSError:
-            logging.getLogger(__name__).warning(
-                "%s: a file system without locks; run only one download there", folder
-            )
-        yield
 
 
 def _line(entry: Entry) -> str:

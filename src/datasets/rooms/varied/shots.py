@@ -1,25 +1,19 @@
 """Short shots of varied rooms, one a room, written as chunks of many rooms.
 
-A shot follows from the split, the seed and its number alone (and from how
-many frames it has).
+A shot follows from the split, the seed and its number alone (and from how many frames it has).
 """
 
 import base64
 import hashlib
-import json
-import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-from tqdm import tqdm
 
-from ....utils.files import atomic_path
 from ....utils.random import generator
-from ...chunk_files import make_record, read_chunk, save_chunk
+from ...chunk_files import make_record, read_chunk, save_chunk, save_table
+from ..progress import render, rendered
 from .builder import furnished
 from .paths import Path as CameraPath
 from .paths import walk
@@ -78,7 +72,8 @@ def make_record_of(shot: Shot) -> dict[str, object]:
     path, frames = pictures(shot)
     url = f"https://made-up-rooms.invalid/watch?v={shot.video}"
     times = SECOND * np.arange(shot.frames)
-    return make_record(shot.key, url, times, path.poses, (path.focal_y, path.focal_y), frames)
+    lens = path.focal_y, path.focal_y, 0.5, 0.5
+    return make_record(shot.key, url, times, path.poses, lens, frames)
 
 
 def make_chunk(path: Path, shots: list[Shot]) -> int:
@@ -90,40 +85,30 @@ def make_chunk(path: Path, shots: list[Shot]) -> int:
     if path.is_file():
         found = [record.key for record in read_chunk(path)]
         if found == keys:
+            rendered(len(shots))
             return 0
         if found != keys[: len(found)]:
             raise ValueError(
                 f"{path}: holds other rooms than asked for; remove it, or choose another folder"
             )
-    save_chunk(path, [make_record_of(shot) for shot in shots])
+    records = []
+    for shot in shots:
+        records.append(make_record_of(shot))
+        rendered(1)
+    save_chunk(path, records)
     return len(shots)
 
 
 def make_chunks(folder: Path, shots: list[Shot], per_chunk: int, workers: int = 1) -> int:
     """Write shots to `folder`/000000.torch and so on, and index.json; how many were made.
 
-    Several chunks at a time, in processes of their own. A chunk is
-    there whole or not at all, so a stopped run goes on.
+    Several chunks at a time, in processes of their own. A chunk is there whole or not at all, so a
+    stopped run goes on.
     """
     parts = [shots[start : start + per_chunk] for start in range(0, len(shots), per_chunk)]
     paths = [folder / f"{number:06d}.torch" for number in range(len(parts))]
-    made = 0
-    context = multiprocessing.get_context("spawn")
-    with (
-        tqdm(total=len(shots), unit=" rooms") as progress,
-        ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool,
-    ):
-        jobs = {
-            pool.submit(make_chunk, path, part): len(part)
-            for path, part in zip(paths, parts, strict=True)
-        }
-        try:
-            for job in as_completed(jobs):
-                made += job.result()
-                progress.update(jobs[job])
-        finally:
-            pool.shutdown(cancel_futures=True)  # after an error, don't render the rest first
+    tasks = list(zip(paths, parts, strict=True))
+    made = render(make_chunk, tasks, workers, len(shots), "room")
     index = {shot.key: path.name for path, part in zip(paths, parts, strict=True) for shot in part}
-    with atomic_path(folder / "index.json") as temporary:
-        temporary.write_text(json.dumps(index))
+    save_table(folder, index)
     return made

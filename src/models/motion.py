@@ -1,0 +1,51 @@
+"""How far apart the cameras of the pairs were that weights were trained on, as their file says."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from ..cameras.motion import Motion
+from ..utils.checkpoint import first_line, read_checkpoint
+from ..utils.json_files import parse_json
+from .places import find_denoiser
+
+KEY = "motion"  # in a checkpoint, and in a .safetensors file's metadata, there as JSON
+
+
+def motion_of(path: Path) -> Motion | None:
+    """The motion that a denoiser's file tells; None: it tells none, as published and older files.
+
+    Raises FileNotFoundError, or ValueError for a file that cannot be read.
+    """
+    if path.suffix == ".safetensors":
+        value = _metadata(path).get(KEY)
+    else:
+        value = read_checkpoint(path).get(KEY)
+    if value is None:
+        return None
+    try:
+        plain = parse_json(value, KEY) if isinstance(value, str) else value
+        return Motion.from_plain(plain)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def motion_to_expect(instance_data: Path) -> Motion | None:
+    """That of the weights that sampling would take there; None where they tell none.
+
+    Weights that are absent or damaged tell none; sampling says what is wrong with them.
+    """
+    try:
+        return motion_of(find_denoiser(instance_data))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights {path}")
+    try:
+        with safe_open(path, framework="np") as file:
+            return file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a file of weights ({first_line(error)})") from error

@@ -1,0 +1,1 @@
+"""The page in the browser: look at samples, steer a camera, generate, take it home."""

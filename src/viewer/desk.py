@@ -1,0 +1,44 @@
+"""What all parts of the page share: the server, one lock, and how faults are said."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import viser
+
+
+@dataclass
+class Desk:
+    """The page's server and folder."""
+
+    server: "viser.ViserServer"
+    instance_data: Path
+    # One callback at a time, whichever client it is from.
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def guarded(self, function: Callable[[Any], object]) -> Callable[[Any], None]:
+        """A callback for viser: one at a time, and a fault becomes a sentence on the page.
+
+        Changes that this program makes to a control call nothing.
+        """
+
+        def call(event: Any) -> None:
+            if event.client is None:
+                return
+            try:
+                with self.lock:
+                    function(event)
+            except (ValueError, OSError) as error:
+                self.say(" ".join(str(error).split()), "That did not work", good=False)
+
+        return call
+
+    def say(self, text: str, title: str = "photonvs", good: bool = True) -> None:
+        """A note to everyone who looks at the page."""
+        for client in self.server.get_clients().values():
+            client.add_notification(
+                title, text, color="blue" if good else "red", auto_close_seconds=6 if good else 15
+            )
