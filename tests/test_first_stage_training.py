@@ -223,7 +223,7 @@ def test_the_losses_add_up():
         "loss": error + 0.8 * weight * judged + 0.3 * codes,
         "discriminator": (F.relu(1 - real).mean() + F.relu(1 + fake).mean()) / 2,
     }
-    scalars = task.update(iter([batch]), 0)
+    scalars = task.update([batch], 0)
     for name, value in expected.items():
         torch.testing.assert_close(
             scalars[name],
