@@ -1,5 +1,6 @@
 """Writing files whole or not at all, and finding the repository's folders."""
 
+import errno
 import glob
 import hashlib
 import os
@@ -112,8 +113,13 @@ def claim_space(file: IO, size: int) -> None:
 
     Writing to mapped memory on a full disk kills the process without a word. Raises OSError.
     """
-    if hasattr(os, "posix_fallocate"):
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
         os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # file systems that cannot do it
+            raise
 
 
 def refuse_overwriting(paths: list[Path], force: bool) -> None:
