@@ -4,6 +4,7 @@ YAML presets in `configs/` and `key=value` arguments fill them in. Each dataclas
 it is made, as in `model_config`.
 """
 
+import math
 from dataclasses import dataclass, field, fields
 from io import StringIO
 from pathlib import Path
@@ -90,6 +91,8 @@ class TrainingConfig:
     checkpoint_every: int = 1000  # steps
     # A checkpoint also after this time without one; null: no limit.
     checkpoint_minutes: float | None = None
+    # A checkpoint at the end that a full disk refuses is tried again for so long; 0: not at all.
+    save_minutes: float = 5.0
     keep_checkpoints: int = 5  # the newest ones
     keep_every: int = 20000  # steps; checkpoints at multiples are kept for good; 0: none
 
@@ -99,6 +102,7 @@ class TrainingConfig:
         names = "warmup_steps", "decay_steps", "sample_every", "validate_every"
         check_at_least(0, "training", self, *names, "checkpoint_every", "keep_every")
         check_above_zero("training", self, "gradient_norm", "minutes", "checkpoint_minutes")
+        check_between(0, math.inf, "training", self, "save_minutes")
         check_between(0, 1, "training", self, "learning_rate")  # Adam moves weights by up to it
         check_between(0, 2**63 - 1, "training", self, "seed")
         check_one_of("training", self, "precision", ("float32", "bfloat16"))

@@ -102,9 +102,9 @@ def test_a_disk_that_stays_full_ends_in_one_line_and_the_checkpoints_before_are_
     configured, limits, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(trainer, "SECONDS_BETWEEN_TRIES", 0.1)
-    monkeypatch.setattr(trainer, "PATIENCE", 0.3)
+    settings = "training.steps=3", "training.save_minutes=0.005"
     with pytest.raises(OSError, match=r"checkpoints/0\d{3}-\d{8}\.pth") as caught:
-        train(configured("training.steps=3"), tmp_path, "cpu", full_between(limits, 2, 0))
+        train(configured(*settings), tmp_path, "cpu", full_between(limits, 2, 0))
     assert "File too large" in str(caught.value)
     resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert saved(tmp_path) == [1, 2]

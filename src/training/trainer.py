@@ -41,8 +41,7 @@ from .stopping import STOP_FILE, StopRequest
 
 log = logging.getLogger(__name__)
 
-# At the end, a checkpoint that a full disk refuses is tried again for so long, both in seconds.
-PATIENCE, SECONDS_BETWEEN_TRIES = 300.0, 10.0
+SECONDS_BETWEEN_TRIES = 10.0  # of the last checkpoint, on a full disk
 
 
 class Task(Protocol):
@@ -269,6 +268,7 @@ class Trainer:
         error = None
         if self.process.leads:
             started = time.monotonic()
-            while (error := self._save()) and time.monotonic() - started < PATIENCE:
+            patience = 60 * self.settings.save_minutes
+            while (error := self._save()) and time.monotonic() - started < patience:
                 time.sleep(SECONDS_BETWEEN_TRIES)
         self.process.raise_together(error)

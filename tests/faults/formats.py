@@ -44,7 +44,7 @@ from photonvs.models import load_denoiser, load_first_stage, save_weights
 from photonvs.models.about import weights_lines
 from photonvs.models.first_stage import build_first_stage
 from photonvs.sampling.runs import open_runs, read_run_settings
-from photonvs.training.meter import _purge
+from photonvs.training.log_files import open_statistics
 from photonvs.utils.checkpoint import list_checkpoints, load_newest_checkpoint, save_checkpoint
 from photonvs.utils.images import read_frame
 
@@ -180,7 +180,7 @@ def matches(path: Path) -> object:
 
 
 def statistics(path: Path) -> object:
-    _purge(path, 10**9)
+    open_statistics(path, 10**9)
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
