@@ -1,7 +1,7 @@
 """Training the denoiser on frame pairs: `train(config, instance_data)`."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import cached_property, partial
@@ -39,7 +39,7 @@ from ..utils.random import generator
 from .distillation import ConsistencyLoss, pair_levels
 from .needs import check_needs
 from .pictures import sample_grid
-from .steps import Scalars, accumulate, check_finite, rate_factor
+from .steps import Scalars, Skips, accumulate, rate_factor
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -106,6 +106,7 @@ class ScoreTask:
         denoiser = _first_denoiser(model, from_base(config.training.initial_weights))
         self.network = self.denoiser = denoiser.to(process.device).train()
         self.title = f"a score network on {self.dataset.title}"
+        self.skips = Skips(process, "training.learning_rate", self.dataset.name)
         self.pairs = self.dataset  # with the poses of every sequence
         if config.data.on_device:
             self.dataset = DevicePairs(self.pairs, process.device)
@@ -124,7 +125,7 @@ class ScoreTask:
         """How far apart the cameras of the training's pairs are; measured for the first save."""
         return self.pairs.motion()
 
-    def update(self, batches: Iterator[dict[str, Tensor]], step: int) -> Scalars:
+    def update(self, batches: list[dict[str, Tensor]], step: int) -> Scalars:
         """One optimizer step: encode, noise, loss, gradient, clipping, warm-up, averages."""
         settings = self.config.training
         rate = settings.learning_rate * rate_factor(settings, step)
@@ -134,10 +135,12 @@ class ScoreTask:
         backward = partial(self._backward, step)
         samples = accumulate(batches, settings.accumulation, backward)
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), settings.gradient_norm)
-        check_finite(norm, step, "training.learning_rate")
-        self.optimizer.step()
-        self.ema.update(self.denoiser)
+        skipped = self.skips.skips(norm, step, samples["loss"], batches)
+        if not skipped:
+            self.optimizer.step()
+            self.ema.update(self.denoiser)
         return {
+            "skipped_steps": torch.tensor(float(skipped)),
             "loss": samples["loss"].mean(),
             "gradient_norm": norm,
             "learning_rate": torch.tensor(rate),
