@@ -179,7 +179,7 @@ class ScoreTask:
                 self.first_stage.encode(images)
         pose, one = torch.eye(4, device=device)[None], torch.ones(1, device=device)
         cameras = {"target_pose": pose, "cond_pose": pose, "focal_y": one}
-        return PairLoss(self.denoiser)(latent, latent, latent, one, cameras).mean()
+        return PairLoss(self.denoiser)(latent, latent, latent, one, one, cameras).mean()
 
     def pictures(self) -> dict[str, Tensor]:
         """Given, generated and true frames of the first samples, with the averaged weights."""
