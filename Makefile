@@ -23,7 +23,8 @@ DEMO_VIDEO := rmf3qsXYfTX
 TRAIN_DEMO_SEQUENCE := 606e74efe6f4341f
 TRAIN_DEMO_VIDEO := rmk-mz-79dJ
 
-.PHONY: demo view train-demo model study test test-all test-slow test-slurm lint format bench bench-details trajectories
+.PHONY: demo view train-demo model study test test-all test-slow test-faults test-slurm lint format \
+	bench bench-details trajectories
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -114,13 +115,17 @@ study: .venv/installed-test
 		$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) --docs $(STUDY_DOCS)
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest -m "not slow and not slurm"
+	$(BIN)/python -m pytest -m "not slow and not faults and not slurm"
 
 test-all: .venv/installed-test
 	$(BIN)/python -m pytest
 
 test-slow: .venv/installed-test
 	$(BIN)/python -m pytest -m slow
+
+# SEED=7 chooses other random numbers.
+test-faults: .venv/installed-test
+	$(BIN)/python -m pytest -m faults
 
 test-slurm: .venv/installed-test
 	$(BIN)/python -m pytest -m slurm

@@ -205,7 +205,7 @@ def load_config(name: str = "realestate10k", overrides: list[str] | None = None)
         )
     try:
         return _merge(Config, _load(path), OmegaConf.from_dotlist(overrides))
-    except (OmegaConfBaseException, YAMLError, TypeError, ValueError, OSError) as error:
+    except (*SENSELESS, YAMLError, OSError) as error:
         where = " ".join(["settings", str(path), *overrides])
         raise ValueError(f"{where}: {_one_line(error)}") from error
 

@@ -1,5 +1,6 @@
 """Files of chunks: each tensor lies where we say, and what is wrong with one is one clear line."""
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 from chunk_records import record
+from mutants import judge, mutants
 
 from photonvs.datasets.chunk_files import read_chunk, save_chunk
-from photonvs.datasets.chunks import ChunkIndex
+from photonvs.datasets.chunks import INDEX, ChunkIndex
+from photonvs.utils.checkpoint import read_checkpoint
 from photonvs.utils.tensor_places import locate_tensors
 
 
@@ -105,23 +108,67 @@ def test_a_file_that_is_no_chunk_is_one_line(tmp_path, damage):
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_damaged_chunks_are_right_or_one_line(tmp_path):
-    """Bytes changed or cut off anywhere, most of them where the file says what it holds."""
-    save_chunk(tmp_path / "0.torch", [record("a")])
-    whole, path = (tmp_path / "0.torch").read_bytes(), tmp_path / "1.torch"
-    described, rng, refused = whole.index(b"data.pkl"), np.random.default_rng(0), 0
-    for number in range(160):
-        content = bytearray(whole)
-        if number % 4 == 0:
-            content = content[: rng.integers(len(whole))]
-        else:
-            start, length = (described, 1200) if number % 4 < 3 else (len(whole) - 1500, 1500)
-            for place in start + rng.integers(length, size=3):
-                content[place] = rng.integers(256)
-        path.write_bytes(content)
-        try:
-            read_chunk(path)
-        except ValueError as error:
-            refused += 1
-            assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
-    assert refused > 80
+def everything(path: Path) -> list:
+    """All poses and frames of the chunks in a file's folder, by an index that is made anew."""
+    shutil.rmtree(path.parent / INDEX, ignore_errors=True)
+    index = ChunkIndex(path.parent)
+    return [
+        (key, index.poses[key].poses.tolist(), np.stack(index.read(number, range(length))).tolist())
+        for number, (key, length) in enumerate(zip(index.poses, index.poses.lengths(), strict=True))
+    ]
+
+
+def test_mutants_of_a_chunk_are_right_or_one_line(tmp_path):
+    """Most of the damage is where the file says what it holds."""
+    path = tmp_path / "0.torch"
+    save_chunk(path, [record("a"), record("c")])
+    whole, right = path.read_bytes(), everything(path)
+    described = whole.index(b"data.pkl")
+    for seed, place in enumerate((slice(described, described + 1500), slice(-1500, None))):
+        found = judge(everything, path, mutants(whole, 48, seed, place))
+        assert all(isinstance(one, str) or one == right for one in found)
+        assert sum(isinstance(one, str) for one in found) > 24
+
+
+def test_chunks_without_checksums_get_them_in_the_index(folder):
+    path = folder / "000001.torch"
+    torch.serialization.set_crc32_options(False)
+    try:
+        save_chunk(path, [record("c")])
+    finally:
+        torch.serialization.set_crc32_options(True)
+    index = ChunkIndex(folder)
+    (before,) = index.read(2, [3])
+    place = read_chunk(path)[0].images[3]
+    content = bytearray(path.read_bytes())
+    content[place.offset + place.size // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="sequence c, frame 3: its bytes have changed"):
+        index.read(2, [3])
+    assert before.shape == (16, 16, 3)
+
+
+def test_an_image_of_many_pixels_is_refused_before_it_is_decoded(tmp_path):
+    """A JPEG of 16 x 16 pixels that says it has 60,000 x 60,000."""
+    entry = record("a")
+    encoded = entry["images"][0].numpy()
+    start = bytes(encoded).index(b"\xff\xc0") + 5
+    encoded[start : start + 4] = list(b"\xea\x60\xea\x60")
+    save_chunk(tmp_path / "0.torch", [entry])
+    (said,) = judge(read_chunk, tmp_path / "0.torch", [(tmp_path / "0.torch").read_bytes()])
+    assert "sequence a: an image of 3600000000 pixels" in said or "cannot be decoded" in said
+
+
+def test_a_pickle_cannot_ask_for_memory(tmp_path):
+    """A place in the memo, and a bytearray, of thousands of millions."""
+    for pickled in (
+        b"\x80\x02]r\xff\xff\xff\xef.",
+        b"\x80\x05\x96" + (1 << 35).to_bytes(8, "little") + b"..",
+        b"\x80\x05\x8e" + (1 << 35).to_bytes(8, "little") + b"..",
+    ):
+        with zipfile.ZipFile(tmp_path / "0.torch", "w") as archive:
+            archive.writestr("x/data.pkl", pickled)
+        content = (tmp_path / "0.torch").read_bytes()
+        for read in (read_chunk, read_checkpoint):
+            (said,) = judge(read, tmp_path / "0.torch", [content])
+            assert isinstance(said, str) or said == []

@@ -1,4 +1,7 @@
-"""Work in processes that tell how far they are."""
+"""Work in processes that tell how far they are, and that may die."""
+
+import os
+import signal
 
 import pytest
 
@@ -31,3 +34,12 @@ def test_an_error_comes_through(workers):
 
 def test_nobody_needs_to_listen():
     assert [made for _, made in in_processes(task, [(4,)], 1)] == [16]
+
+
+def die(number: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_dies_is_one_line():
+    with pytest.raises(ValueError, match=r"a process was killed, .* fewer --workers"):
+        list(in_processes(die, [(1,), (2,)], 2))

@@ -144,10 +144,14 @@ NOT_RUN = {
         "# instead of make",
         "# instead of make, needs conda",
         "# needs the videos of RealEstate10K and first-stage weights; eight GPUs or Slurm",
+        "# needs the network, and some GB on the disk",
     },
     "docs/data.md": {
         "# some minutes on two CPU cores",
         "# needs the text files of RealEstate10K, and the network",
+        "# needs a folder of chunks, and first-stage weights",
+        "# needs the videos of dataset-data/data/train, and their poses.npy",
+        "# needs a folder of chunks, datasets/re10k/train or datasets/re10k",
         "# needs your images or video, and their cameras",
     },
     "docs/evaluation.md": {

@@ -59,6 +59,8 @@ def main(arguments: list[str] | None = None) -> None:
     from ..utils.distributed import choose_device
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if options.chunks:
+        options.settings = [*options.settings, f"data.chunks={options.chunks}"]
     config = load_settings(options)
     folder = from_base(options.latents or config.data.latents)
     if folder is None:
@@ -85,6 +87,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "folder to write; relative paths start where those of settings do (default: data.latents)"
     )
     parser.add_argument("--latents", metavar="DIR", help=text)
+    text = "folder of chunks to encode, the same as data.chunks=DIR (default: the videos)"
+    parser.add_argument("--chunks", metavar="DIR", help=text)
     text = "the part that this process does, from 1 (default: from a Slurm array or torchrun)"
     parser.add_argument("--part", metavar="I/N", help=text)
     text = "of the arithmetic (default: %(default)s)"

@@ -21,6 +21,7 @@ from ..cameras.geometry import from_realestate10k, to_realestate10k
 from ..cameras.realestate10k import VideoPoses, video_name
 from ..utils.files import atomic_path
 from ..utils.identifiers import check_identifier
+from ..utils.reading import check_file
 from ..utils.tensor_places import TensorPlace, locate_tensors
 
 SQUARE = 0.02  # how far a pixel's width may be from its height, relative
@@ -112,6 +113,7 @@ def read_chunk(path: Path) -> list[Record]:
 
     Raises ValueError naming file and sequence.
     """
+    check_file(path, "a chunk")
     content = locate_tensors(path)
     if not isinstance(content, list):
         raise ValueError(f"{path}: not a chunk: expected a list of sequences")

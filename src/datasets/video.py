@@ -66,6 +66,19 @@ def crop_and_resize(frames: np.ndarray, size: int = 256) -> np.ndarray:
     return images.permute(0, 2, 3, 1).contiguous().numpy()
 
 
+def reduce_height(frames: np.ndarray) -> np.ndarray:
+    """Frames (n, height, width, 3) uint8 of at most 360 pixels high, as `crop_and_resize` begins.
+
+    Lower ones stay as they are.
+    """
+    height, width = frames.shape[1:3]
+    if height <= CROP:
+        return frames
+    images = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+    reduced = _resize(images, (CROP, round(width * CROP / height)))
+    return reduced.permute(0, 2, 3, 1).contiguous().numpy()
+
+
 def _resize(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Images (n, 3, height, width) uint8 resized to `size` (height, width)."""
     if tuple(images.shape[2:]) == size:

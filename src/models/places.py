@@ -10,10 +10,7 @@ OWN_FIRST_STAGE = "first-stage.safetensors"
 SHIPPED = Path(__file__).parents[1] / "shipped"
 SHIPPED_DENOISER = SHIPPED / "rooms-denoiser.safetensors"
 SHIPPED_FIRST_STAGE = SHIPPED / "rooms-first-stage.safetensors"
-WHERE_TO_GET_WEIGHTS = (
-    "the README of https://github.com/YorkUCVIL/Photoconsistent-NVS links the published files; "
-    "or train your own"
-)
+WHERE_TO_GET_WEIGHTS = "photonvs download-weights fetches the published files; or train your own"
 
 
 def find_denoiser(instance_data: Path, epoch: int | None = None) -> Path:

@@ -109,6 +109,8 @@ def sample_name(text: str) -> str:
 def free_folder(wanted: Path, spec: SamplingSpec, images: dict[Path, bytes]) -> Path:
     """The first of `wanted`, `wanted`-2, … that does not exist or has just this path and photo.
 
+    A folder that a killed process has begun, without a path yet, is as good as none.
+
     images: the given ones by their place in the folder.
     """
     names = (wanted.name if number == 1 else f"{wanted.name}-{number}" for number in count(1))
@@ -118,8 +120,8 @@ def free_folder(wanted: Path, spec: SamplingSpec, images: dict[Path, bytes]) -> 
 
 def _is(folder: Path, spec: SamplingSpec, images: dict[Path, bytes]) -> bool:
     sample = Sample(folder)
-    there = {path.relative_to(folder) for path in (folder / GIVEN_IMAGES).glob("*")}
-    same_photos = there == set(images) and all(
-        (folder / place).read_bytes() == content for place, content in images.items()
-    )
-    return sample.spec_file.is_file() and not spec_differs(sample.spec_file, spec) and same_photos
+    there = {path.relative_to(folder) for path in (folder / GIVEN_IMAGES).glob("[!.]*")}
+    same = all((folder / place).read_bytes() == images.get(place) for place in there)
+    if not sample.spec_file.is_file():
+        return same
+    return same and there == set(images) and not spec_differs(sample.spec_file, spec)

@@ -76,7 +76,7 @@ def _naming(error: OSError, path: Path, temporary: Path) -> OSError:
     if error.errno is None and not error.filename:
         return OSError(f"{path}: could not be written ({error})")
     if error.filename in (None, str(temporary)):
-        error.filename, error.filename2 = str(path), None
+        return OSError(error.errno, error.strerror, str(path))
     return error
 
 
@@ -129,7 +129,13 @@ def refuse_overwriting(paths: list[Path], force: bool) -> None:
 def natural_order(path: Path | str) -> list[tuple[int, str]]:
     """A sort key in which frame_2 comes before frame_10."""
     parts = re.split(r"(\d+)", str(path))
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    # Of two whole numbers the longer one is larger, and of two equally long ones the later one.
+    # Python makes no number of thousands of digits.
+    numbers = [part.lstrip("0") if part.isdigit() else None for part in parts]
+    return [
+        (-1, part) if number is None else (len(number), number)
+        for part, number in zip(parts, numbers, strict=True)
+    ]
 
 
 def fingerprint(path: Path) -> str:

@@ -4,6 +4,7 @@ import multiprocessing
 import queue
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.queues import Queue
 from typing import Any
 
@@ -30,7 +31,8 @@ def in_processes(
     """(task, function(*task)) of every task, in the order in which they are done.
 
     So many processes share them; for one, this process does them. listen: called here with what the
-    tasks `report`, soon after. After an error, tasks that were not begun are left.
+    tasks `report`, soon after. After an error, tasks that were not begun are left. Raises
+    ValueError if a process dies.
     """
     if workers == 1:
         _listen(listen)
@@ -49,6 +51,11 @@ def in_processes(
                 done, waiting = wait(waiting, SECONDS if listen else None, FIRST_COMPLETED)
                 _tell(news, listen)
                 yield from ((jobs[job], job.result()) for job in done)
+        except BrokenProcessPool as error:
+            raise ValueError(
+                "a process was killed, perhaps for want of memory: run the same command again with "
+                "fewer --workers; what is done is kept"
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
     _tell(news, listen)  # what came with the last task

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..models.model import Model
+from ..samples import PHOTO_BYTES
+from ..utils.reading import read_bytes
 from .desk import Desk
 from .frames_panel import FramesPanel
 from .generate import Generate
@@ -64,7 +66,7 @@ class Page:
     def take_photo(self, photo: Path) -> None:
         """Begin with a photo on this machine; raises as `Photo`."""
         with self.desk.lock:
-            self.steer.take_photo(Photo(photo.name, photo.read_bytes()))
+            self.steer.take_photo(Photo(photo.name, read_bytes(photo, "an image", PHOTO_BYTES)))
 
     def stop(self) -> None:
         """End drawing and serving; what is done is kept."""

@@ -54,7 +54,7 @@ def read_colmap(source: Source) -> list[Camera]:
         path = source.path / f"images{suffix}"
         images = FORMS[suffix].read_images(path)
         cameras = [_camera(image, lenses) for image in images]
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{path}: {error}") from error
     return sorted(cameras, key=lambda camera: natural_order(camera.image_name))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...cameras.realestate10k import realestate10k_text
+from ...cameras.realestate10k import read_realestate10k_text, realestate10k_text
 from ...utils.files import atomic_path
 from ...utils.video_writing import encode_h264
 from .progress import begun, render, rendered
@@ -131,11 +131,7 @@ def make_clip(clip: Clip, data: Path, depth: bool = False) -> bool:
     video = data / clip.split / "videos" / f"{clip.video}.mp4"
     text = data / "RealEstate10K-original" / clip.split / f"{clip.sequence}.txt"
     depth_file = data / clip.split / "depth" / f"{clip.video}.npz"
-    if (
-        text.is_file()
-        and [int(line.split()[0]) for line in text.read_text().splitlines()[1:]]
-        != clip.timestamps()
-    ):
+    if text.is_file() and read_realestate10k_text(text).timestamps.tolist() != clip.timestamps():
         raise ValueError(
             f"{text}: holds other frames than asked for; remove it and {video}, "
             "or choose another --seed"
