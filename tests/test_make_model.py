@@ -16,13 +16,15 @@ from photonvs.models.model import open_model
 from photonvs.sampling.draw import draw
 from photonvs.sampling.drawing import Drawing
 from photonvs.sampling.method import Method
-from photonvs.training.making import Interrupted, make_model
+from photonvs.training.making import make_model
+from photonvs.training.plan import Interrupted
 from photonvs.training.recipe import load_recipe, with_minutes
 from photonvs.utils.files import BASE
 
 RECIPE = """
 rooms: 4
 parts: 2
+own_rooms: 1
 test_rooms: 2
 frames: 4
 size: 32
@@ -97,7 +99,7 @@ def test_a_model_is_made_whole_goes_on_after_a_stop_and_makes_frames(recipe, tmp
     assert files == {"denoiser.safetensors", "score.safetensors", "first-stage.safetensors"}
     made = json.loads((folder / "made.json").read_text())
     assert made["planned"]["rooms 0"] == 2 and (folder / "chunks/train-1/000000.torch").is_file()
-    assert made["planned"]["few-step network ended 1"] == made["planned"]["few-step network steps"]
+    assert made["planned"]["few-step network ended 0"] == made["planned"]["few-step network steps"]
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.pth")}
     make_model(load_recipe(str(recipe)), folder, device="cpu")
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.pth")} == before
