@@ -4,9 +4,13 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 DEMO := $(CURDIR)/instance-data/demo
 TRAIN_DEMO := $(CURDIR)/instance-data/train-demo
+MODEL := $(CURDIR)/instance-data/model
+# Of `make model`: rooms for CPU cores, rooms-gpu for a GPU; MINUTES for each stage, if given.
+RECIPE ?= rooms
 STUDY := $(CURDIR)/instance-data/studies
 # `make study STUDY_DOCS=docs` renews the documents instead. It takes the numbers beside them, and
-# measures only those that are not there yet.
+# measures only those that are not there yet. CHECKPOINT and FEW_STEP are weights other than the
+# shipped ones, and their few-step form.
 STUDY_DOCS ?= $(STUDY)/docs
 SHIPPED := $(CURDIR)/src/shipped/rooms-denoiser.safetensors
 DEMO_MINUTES ?= 6
@@ -19,7 +23,8 @@ DEMO_VIDEO := rmf3qsXYfTX
 TRAIN_DEMO_SEQUENCE := 606e74efe6f4341f
 TRAIN_DEMO_VIDEO := rmk-mz-79dJ
 
-.PHONY: demo view train-demo study test test-all test-slow test-slurm lint format bench trajectories
+.PHONY: demo view train-demo model study test test-all test-slow test-faults test-slurm lint format \
+	bench bench-details trajectories
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -86,6 +91,11 @@ train-demo: .venv/installed
 	@echo "Frames: $(TRAIN_DEMO)/samples/room/samples/00000000/: images, video.mp4, contact-sheet.png"
 	@echo "Report: $(TRAIN_DEMO)/samples/room/evaluation/00000000/report.html"
 
+# A whole model of made-up rooms, from rendering to weights. A stopped run goes on.
+model: .venv/installed
+	$(BIN)/photonvs make-model --recipe $(RECIPE) --folder $(MODEL) \
+		$(if $(MINUTES),--minutes $(MINUTES))
+
 # The measurements behind docs/samplers.md and docs/conditioning.md, all anew. They take many hours,
 # and a stopped study goes on.
 study: .venv/installed-test
@@ -99,17 +109,23 @@ study: .venv/installed-test
 	$(BIN)/python dataset-data/extract-poses.py test --data $(STUDY)/data
 	$(BIN)/python dataset-data/extract-poses.py test --data $(STUDY)/long
 	$(BIN)/python studies/samplers.py --train $(STUDY)/data/train --test $(STUDY)/data/test \
-		--docs $(STUDY_DOCS)
-	$(BIN)/python studies/conditioning.py --data $(STUDY)/long/test --docs $(STUDY_DOCS)
+		--long $(STUDY)/long/test $(if $(FEW_STEP),--few-step $(FEW_STEP)) \
+		$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) --docs $(STUDY_DOCS)
+	$(BIN)/python studies/conditioning.py --data $(STUDY)/long/test \
+		$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) --docs $(STUDY_DOCS)
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest -m "not slow and not slurm"
+	$(BIN)/python -m pytest -m "not slow and not faults and not slurm"
 
 test-all: .venv/installed-test
 	$(BIN)/python -m pytest
 
 test-slow: .venv/installed-test
 	$(BIN)/python -m pytest -m slow
+
+# SEED=7 chooses other random numbers.
+test-faults: .venv/installed-test
+	$(BIN)/python -m pytest -m faults
 
 test-slurm: .venv/installed-test
 	$(BIN)/python -m pytest -m slurm
@@ -140,5 +156,12 @@ trajectories: .venv/installed
 	make_one pan; \
 	make_one tilt
 
-bench: .venv/installed
-	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
+# One table: what users wait for, beside references. BENCH chooses rows and options.
+bench: .venv/installed-test
+	$(BIN)/python benchmarks/suite.py $(BENCH)
+
+# The measurements behind single claims of the documents, each by itself.
+bench-details: .venv/installed-test
+	for benchmark in arithmetic data matchers rooms training tsed video; do \
+		$(BIN)/python benchmarks/$$benchmark.py || exit 1; \
+	done

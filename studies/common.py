@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from photonvs.datasets.poses import load_poses
 from photonvs.datasets.video import find_videos
@@ -22,10 +23,16 @@ from photonvs.samples import Sample, find_samples
 from photonvs.sampling.method import Method
 from photonvs.utils.distributed import choose_device
 from photonvs.utils.files import BASE, atomic_path, fingerprint
+from photonvs.utils.image_quality import psnr
 from photonvs.utils.images import read_frame
+from photonvs.utils.pictures import to_tensor
 
 DRAWS = 200  # bootstrap draws of a distance between sets of images
 BATCH = 64  # pairs of frame and view at once
+DETAIL = (
+    "power of the last latents' highest frequencies, 1 in the photo's: median (least to most), "
+    "paths above 2"
+)
 
 
 class Record:
@@ -200,6 +207,30 @@ def fine_detail(folder: Path) -> dict[str, float]:
         "most": max(growth),
         "above 2": sum(value > 2 for value in growth),
     }
+
+
+def detail_text(found: dict[str, float]) -> str:
+    """What `fine_detail` found, in a cell of a table."""
+    return "{median:.2g} ({least:.2g} to {most:.2g}), {above 2}".format(**found)
+
+
+def closed_loop(folder: Path) -> dict:
+    """PSNR of the last frame to the first one, dB, of return trips: both have one camera.
+
+    The first one is the given frame, as the first stage gives it back.
+    """
+    values = []
+    for sample in find_samples(folder):
+        for one in sample.runs():
+            last = len(sample.spec().poses) - 1
+            first, back = (_unit(read_frame(one.image(index))) for index in (0, last))
+            values.append((sample.name, float(psnr(back[None], first[None]))))
+    return mean_over_sequences(values)
+
+
+def _unit(frame: np.ndarray) -> Tensor:
+    """(3, height, width) in [0, 1]."""
+    return (to_tensor(frame)[0] + 1) / 2
 
 
 def _high_power(path: Path) -> float:

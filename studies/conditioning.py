@@ -14,11 +14,24 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from common import Record, add_common, numbers, open_record, pin, run, write_text
+from common import (
+    DETAIL,
+    Record,
+    add_common,
+    closed_loop,
+    detail_text,
+    fine_detail,
+    model_of,
+    numbers,
+    open_record,
+    pin,
+    run,
+    write_text,
+)
 
 from photonvs.cameras.conditioning import conditioning
 from photonvs.commands import run_main
-from photonvs.diffusion.registry import DEFAULT_SAMPLER, SAMPLERS
+from photonvs.diffusion.registry import SAMPLERS
 from photonvs.evaluation.tables import markdown, mean_text
 from photonvs.sampling.method import Method
 
@@ -48,6 +61,9 @@ MEASURES = (
 )
 
 
+CLOSED_LOOP = "PSNR of the last frame to the first (dB)"
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the whole study; numbers and table go to --docs."""
     options = _parse(arguments)
@@ -57,7 +73,8 @@ def main(arguments: list[str] | None = None) -> None:
         f"{long} frames": (long, False),
         "return trip": (there, True),
     }
-    method = Method(options.sampler, options.steps)
+    config = model_of(options.checkpoint).denoiser.config
+    method = Method(options.sampler, options.steps).fitted(config)
     record = open_record(
         options,
         "conditioning",
@@ -73,9 +90,10 @@ def main(arguments: list[str] | None = None) -> None:
             measure = partial(_measure, options, case, frames, return_trip, rule, method)
             found = record.of(case, measure)
             cost = evaluations_per_step(rule, 2 * frames - 1 if return_trip else frames)
-            texts = (mean_text(found[name], ".3g") for name in MEASURES)
-            rows.append([rule.label, f"{cost:.2g}", *texts])
-        head = ["each frame from", "cost", *MEASURES]
+            names = (*MEASURES, CLOSED_LOOP) if return_trip else MEASURES
+            texts = [mean_text(found[name], ".3g") for name in names]
+            rows.append([rule.label, f"{cost:.2g}", *texts, detail_text(found[DETAIL])])
+        head = ["each frame from", "cost", *names, DETAIL]
         tables += [f"## {kind.capitalize()}", markdown(head, rows)]
         _write(options, record, method, tables)
     print(options.docs / "conditioning-results.md")
@@ -120,7 +138,9 @@ def _measure(
         condition=rule.condition,
     )
     method = replace(method, views=rule.views)
-    return numbers(run(folder, protocol, options.data, options.checkpoint, method))
+    made = run(folder, protocol, options.data, options.checkpoint, method)
+    found = numbers(made) | {DETAIL: fine_detail(made.folder)}
+    return found | {CLOSED_LOOP: closed_loop(made.folder)} if return_trip else found
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -130,7 +150,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--data", type=Path, required=True, metavar="DIR", help=text)
     text = "frames of a short path, of a long one, and there on a return trip (default: 20 60 10)"
     add("--frames", type=int, nargs=3, default=(20, 60, 10), metavar="N", help=text)
-    add("--sampler", choices=SAMPLERS, default=DEFAULT_SAMPLER, help="default: %(default)s")
+    add("--sampler", choices=SAMPLERS, help="default: the one that fits the weights")
     add("--steps", type=int, metavar="N", help="of the sampler (default: its own)")
     add_common(parser, "conditioning")
     return parser.parse_args(arguments)

@@ -1,22 +1,23 @@
 """Quality against network evaluations for every sampler: the study behind docs/samplers.md.
 
 First each sampler's own parameters are tuned on paths through training rooms. Then all samplers
-are compared on test rooms at several numbers of evaluations. What is measured is kept, so a stopped
-study goes on.
+are compared on test rooms at several numbers of evaluations. With --few-step, weights tuned for few
+evaluations stand beside them. With --long, all make long paths, too. What is measured is kept, so a
+stopped study goes on.
 
     python studies/samplers.py --train HELD_OUT --test dataset-data/data/test
 """
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from common import (
+    DETAIL,
     Record,
     add_common,
+    detail_text,
     diversity,
     fine_detail,
     mean_curve,
@@ -26,19 +27,19 @@ from common import (
     run,
     write_text,
 )
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from sampler_plots import plot
+from sampler_settings import Setting
 
 from photonvs.commands import run_main
 from photonvs.diffusion.registry import DEFAULT_SAMPLER, SAMPLERS
 from photonvs.evaluation.tables import markdown, mean_text
-from photonvs.sampling.method import Method
-from photonvs.utils.files import atomic_path
+from photonvs.utils.files import atomic_path, fingerprint
 
 EVALUATIONS = 8, 16, 24, 50, 100
 TUNED_AT = 24  # evaluations
 TUNED_FOR = "Fréchet distance"
 PUBLISHED = "predictor-corrector"
+FEW_STEPS = 1, 2, 4  # of the sampler consistency
 PUBLISHED_STEPS = 50, 100, 250, 500, 1000, 2000  # two evaluations each
 GRID = {  # what is tried for each sampler
     "heun": [{}, {"rho": 4.0}, {"sigma_max": 20.0}],
@@ -59,50 +60,18 @@ GOOD = {  # the direction of better; a sampler whose draws are too much alike is
     "diversity (RMS of 255)": 1,
 }
 CURVE = "TSED curve"
-DETAIL = (
-    "power of the last latents' highest frequencies, 1 in the photo's: median (least to most), "
-    "paths above 2"
-)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One way to sample."""
-
-    sampler: str
-    steps: int
-    parameters: dict[str, float] = field(default_factory=dict)
-    title: str | None = None  # its label (default: the sampler)
-
-    @property
-    def evaluations(self) -> int:
-        """Evaluations of the network a frame."""
-        return SAMPLERS[self.sampler].evaluations(self.steps)
-
-    @property
-    def name(self) -> str:
-        """Of its folder."""
-        parameters = (f"{key}={value:g}" for key, value in self.parameters.items())
-        return "-".join([self.sampler, str(self.steps), *parameters])
-
-    @property
-    def label(self) -> str:
-        """For people."""
-        if self.title:
-            return self.title
-        stochastic = self.sampler == "dpm-solver" and self.parameters.get("eta")
-        return "dpm-solver, stochastic" if stochastic else self.sampler
-
-    @property
-    def method(self) -> Method:
-        """As sampling takes it."""
-        return Method(self.sampler, self.steps, options=self.parameters)
+LONG_MEASURES = "PSNR, all frames (dB)", "PSNR, last frame (dB)", "TSED"
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the whole study; numbers, table and plots go to --docs."""
     options = _parse(arguments)
-    record = open_record(options, "samplers", frames=options.frames, draws=options.draws)
+    made_of = {"frames": options.frames, "draws": options.draws}
+    if options.few_step:
+        made_of["few-step weights"] = fingerprint(options.few_step)
+    if options.long:
+        made_of["long_frames"] = options.long_frames
+    record = open_record(options, "samplers", **made_of)
     chosen = _tune(options, record)
     test = _protocol(options, "test", options.frames, runs=1)
     draws = _protocol(options, "test-draws", 2, options.draws)
@@ -111,6 +80,8 @@ def main(arguments: list[str] | None = None) -> None:
         compare = partial(_comparison, options, test, draws, one)
         rows.append((one, record.of(f"test/{one.name}", compare)))
         _write(options, record, chosen, rows)
+    if options.long:
+        _write(options, record, chosen, rows, _long_paths(options, record, rows))
     print(options.docs / "samplers-results.md", options.docs / "samplers.png", sep="\n")
 
 
@@ -137,8 +108,39 @@ def _settings(options: argparse.Namespace, chosen: dict[str, dict[str, float]]) 
     default = Setting(DEFAULT_SAMPLER, steps, title="the default, untuned")
     if default.name not in {one.name for one in settings}:
         settings.append(default)
+    if options.few_step:
+        settings += [Setting("consistency", steps) for steps in FEW_STEPS]
     published = [steps for steps in PUBLISHED_STEPS if steps <= options.published_steps]
     return settings + [Setting(PUBLISHED, steps) for steps in published]
+
+
+def _weights(options: argparse.Namespace, setting: Setting) -> Path:
+    """The weights that a setting is measured on."""
+    return options.few_step if setting.sampler == "consistency" else options.checkpoint
+
+
+def _long_paths(
+    options: argparse.Namespace, record: Record, rows: list[tuple[Setting, dict]]
+) -> list[list[str]]:
+    """Whether long paths run away: of every sampler at TUNED_AT evaluations or fewer."""
+    name = f"long-{options.paths}-paths-{options.long_frames}-frames.yaml"
+    pin(options.folder / name, options.long, options.paths, options.long_frames)
+    kept = [one for one, _ in rows if one.sampler != PUBLISHED and one.evaluations <= TUNED_AT]
+    most = max((one.evaluations for one in kept), default=0)
+    kept = [one for one in kept if one.sampler == "consistency" or one.evaluations >= most - 1]
+    kept += [one for one, _ in references(rows)]
+
+    def measure(one: Setting) -> dict:
+        folder, weights = options.folder / "long" / one.name, _weights(options, one)
+        made = run(folder, options.folder / name, options.long, weights, one.method)
+        return numbers(made) | {DETAIL: fine_detail(made.folder)}
+
+    table = []
+    for one in kept:
+        found = record.of(f"long/{one.name}", partial(measure, one))
+        measured = [mean_text(found[name], ".3g") for name in LONG_MEASURES]
+        table.append([one.label, str(one.evaluations), *measured, detail_text(found[DETAIL])])
+    return table
 
 
 def _setting(name: str, evaluations: int, parameters: dict[str, float]) -> Setting:
@@ -168,9 +170,10 @@ def _tuning(options: argparse.Namespace, train: Path, setting: Setting) -> dict[
 def _comparison(options: argparse.Namespace, test: Path, draws: Path, setting: Setting) -> dict:
     """The numbers of a setting on test rooms: of paths, and of several draws of first frames."""
     folder = options.folder / "comparison" / setting.name
-    chains = run(folder, test, options.test, options.checkpoint, setting.method)
+    weights = _weights(options, setting)
+    chains = run(folder, test, options.test, weights, setting.method)
     found = numbers(chains)
-    several = run(folder, draws, options.test, options.checkpoint, setting.method)
+    several = run(folder, draws, options.test, weights, setting.method)
     first = several.content["images"]["short-term"]
     found |= {"PSNR, first frame (dB)": first["psnr"], "SSIM, first frame": first["ssim"]}
     found["diversity (RMS of 255)"] = diversity(several.folder)
@@ -201,15 +204,17 @@ def _write(
     record: Record,
     chosen: dict[str, dict],
     rows: list[tuple[Setting, dict]],
+    long: list[list[str]] | None = None,
 ) -> None:
-    """Table and plots of what is known so far."""
+    """Tables and plots of what is known so far; long: rows of the table of long paths."""
     head, body = ["sampler", "steps", "evaluations", *GOOD, DETAIL], []
     for one, found in rows:
-        detail = "{median:.2g} ({least:.2g} to {most:.2g}), {above 2}".format(**found[DETAIL])
         measured = [mean_text(found[measure], ".3g") for measure in GOOD]
-        body.append([one.label, str(one.steps), str(one.evaluations), *measured, detail])
-    for reference, values in references(rows):
-        head.append(f"worse than {reference.steps} steps of {PUBLISHED} in")
+        steps = str(one.steps), str(one.evaluations)
+        body.append([one.label, *steps, *measured, detail_text(found[DETAIL])])
+    default = [row for row in rows if row[0].title] if options.few_step else []
+    for reference, values in references(rows) + default:
+        head.append(f"worse than {reference.steps} steps of {reference.sampler} in")
         for line, (_, found) in zip(body, rows, strict=True):
             line.append(", ".join(worse_in(found, values)) or "nothing")
     tuned = ", ".join(f"{name} ({_parameters(parameters)})" for name, parameters in chosen.items())
@@ -221,50 +226,16 @@ def _write(
         f"Tuned on training rooms at {TUNED_AT} evaluations: {tuned}.",
         markdown(head, body),
     ]
+    if long:
+        parts += [f"## Paths of {options.long_frames} frames"]
+        parts += [markdown(["sampler", "evaluations", *LONG_MEASURES, DETAIL], long)]
     write_text(options.docs / "samplers-results.md", parts)
     with atomic_path(options.docs / "samplers.png") as temporary:
-        _plot(rows).savefig(temporary, format="png", dpi=110)
+        plot(rows, tuple(GOOD), CURVE).savefig(temporary, format="png", dpi=110)
 
 
 def _parameters(parameters: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in parameters.items()) or "defaults"
-
-
-def _plot(rows: Sequence[tuple[Setting, dict]]) -> Figure:
-    """Each measure by evaluations, a line a sampler; TSED by threshold, each at its most."""
-    measures = [name for name in GOOD if name not in ("SSIM, first frame", "kernel distance")]
-    labels = list(dict.fromkeys(one.label for one, _ in rows))
-    counts = [one.evaluations for one, _ in rows]
-    figure = Figure(figsize=(15, 7), layout="constrained")
-    *plots, curve = figure.subplots(2, 4).flat
-    for number, label in enumerate(labels):
-        mine = [(one, found) for one, found in rows if one.label == label]
-        for axes, measure in zip(plots, measures, strict=True):
-            _plot_measure(axes, mine, measure, f"C{number}")
-        one, found = mine[-1]
-        name = f"{label}, {one.evaluations} evaluations"
-        curve.plot(*zip(*found[CURVE], strict=True), color=f"C{number}", label=name)
-    span = 0.8 * min(counts), 1.25 * max(counts)
-    for axes, measure in zip(plots, measures, strict=True):
-        axes.set(xlim=span, xscale="log", xlabel="network evaluations a frame", title=measure)
-    curve.set(xlabel="T_error (pixels)", title="TSED by threshold")
-    for axes in (*plots, curve):
-        axes.grid(alpha=0.3)
-    plots[0].legend(fontsize=7)
-    curve.legend(fontsize=7)
-    return figure
-
-
-def _plot_measure(
-    axes: Axes, rows: Sequence[tuple[Setting, dict]], measure: str, color: str
-) -> None:
-    """One sampler's means and intervals."""
-    x = [one.evaluations for one, _ in rows]
-    means = [found[measure]["mean"] for _, found in rows]
-    intervals = [found[measure]["interval"] or [None, None] for _, found in rows]
-    label = rows[0][0].label
-    axes.plot(x, np.array(means, dtype=float), "o-", color=color, markersize=4, label=label)
-    axes.fill_between(x, *np.array(intervals, dtype=float).T, color=color, alpha=0.1)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -286,6 +257,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         f"most steps of {PUBLISHED} (default: %(default)s, as published: 4,000 evaluations a frame)"
     )
     add("--published-steps", type=int, default=PUBLISHED_STEPS[-1], metavar="N", help=text)
+    text = "the weights tuned for few evaluations (default: none are compared)"
+    add("--few-step", type=Path, metavar="FILE", help=text)
+    text = "a split of test rooms with longer paths (default: none are made)"
+    add("--long", type=Path, metavar="DIR", help=text)
+    text = "frames of a long path (default: %(default)s)"
+    add("--long-frames", type=int, default=60, metavar="N", help=text)
     add_common(parser, "samplers")
     options = parser.parse_args(arguments)
     if min(options.evaluations) < 1 or options.draws < 2:

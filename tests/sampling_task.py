@@ -57,6 +57,13 @@ class GaussianDenoiser(nn.Module):
             x_cond + sum(embedding.mean(dim=(1, 2, 3), keepdim=True) for embedding in rays)
         )
 
+    def prepare(self, x_cond, rays, sigma_cond=None):
+        return x_cond, rays, sigma_cond
+
+    def score_given(self, x, sigma, given):
+        x_cond, rays, sigma_cond = given
+        return self.score(x, x_cond, sigma, rays, sigma_cond)
+
     def score(self, x, x_cond, sigma, rays, sigma_cond=None):
         assert sigma.shape == (len(x),) and len(x_cond) == len(rays[0]) == len(rays[1]) == len(
             rays[2]

@@ -148,6 +148,8 @@ def test_cross_attention_written_out():
             queries = torch.cat([normalized[view * n + i], ref[0]]).flatten(1).T
             keys = torch.cat([other, rays]).flatten(1).T
             expected.append(attention_written_out(block, x[view * n + i], queries, keys))
-    torch.testing.assert_close(
-        block(x, (ref, target, cond)), torch.stack(expected), rtol=0, atol=1e-12
-    )
+    rays = ref.expand(n, -1, -1, -1), target, cond
+    terms = block.ray_terms(rays, both=True)
+    torch.testing.assert_close(block(x, terms, 2 * n), torch.stack(expected), rtol=0, atol=1e-12)
+    of_targets = block(x, block.ray_terms(rays, both=False), n)
+    torch.testing.assert_close(of_targets, torch.stack(expected[:n]), rtol=0, atol=1e-12)

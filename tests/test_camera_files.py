@@ -8,7 +8,7 @@ import pytest
 from scenes import random_poses, write_realestate10k_text
 
 from photonvs.cameras.files.camera import Camera
-from photonvs.cameras.files.matching import images_of_cameras
+from photonvs.cameras.files.matching import images_of_cameras, match_images
 from photonvs.cameras.files.reading import read_cameras
 from photonvs.cameras.geometry import OPENCV_TO_BLENDER
 from photonvs.cameras.spec import SamplingSpec, write_spec
@@ -100,7 +100,7 @@ def bad_file(tmp_path, name, content):
         ("a.json", {"frames": []}, "a.json: no cameras"),
         ("a.json", None, "found null; expected an object with the keys"),
         ("a.csv", "1,2,3", "expected a COLMAP model's folder, transforms.json"),
-        ("a.npy", "", "no whole array file"),
+        ("a.npy", "", "a.npy: not a .npy file, or cut off at its beginning"),
         ("a.npz", "PK", "a.npz: "),
         ("a.txt", "", "line 1: found '', expected the URL of a video"),
     ],
@@ -140,6 +140,43 @@ def test_images_with_other_names_are_taken_in_order(tmp_path):
     assert [path.name for path in images] == ["f_9.png", "f_10.png", "f_100.png"] and rest == []
     with pytest.raises(ValueError, match="3 images for 2 poses"):
         images_of_cameras(cameras_named("0", "1000"), folder)
+
+
+def test_times_are_no_names_of_images_unless_all_are(tmp_path):
+    timed = [Camera(np.eye(4), str(time), 1.0, timestamp=time) for time in (0, 1, 100)]
+    images, _ = images_of_cameras(timed, touch(tmp_path / "numbers", "0.png", "1.png", "2.png"))
+    assert [path.name for path in images] == ["0.png", "1.png", "2.png"]
+    images, rest = images_of_cameras(
+        timed, touch(tmp_path / "times", "0.png", "1.png", "100.png", "200.png")
+    )
+    assert [path.name for path in images] == ["0.png", "1.png", "100.png"] and len(rest) == 1
+
+
+def test_names_never_lead_out_of_the_folder(tmp_path):
+    touch(tmp_path, "a.png", "b.png")
+    folder = touch(tmp_path / "images", "a.png", "c.png")
+    names = "../a.png", "../b.png", str(tmp_path / "b.png"), "C:/data/c.png", "x/../../a.png"
+    for name, expected in zip(names, ["a.png", None, None, "c.png", "a.png"], strict=True):
+        images, _ = images_of_cameras(
+            cameras_named("c" if expected != "c.png" else "z", name), folder
+        )
+        assert images[1].parent == folder
+        assert images[1].is_file() == (expected is not None)
+        assert images[1].name == (expected or "b.png")
+
+
+def test_counts_are_said(tmp_path):
+    folder = touch(tmp_path / "images", "a.png", "b.png", "d.png")
+    touch(folder / "left", "a.png", "e.png")
+    matching = match_images(cameras_named("a", "b", "c", "left/a.png"), folder)
+    assert str(matching) == "4 cameras read, 3 of 5 images matched"
+    assert matching.fault == (
+        "no image for 1 camera, the first c and no camera for 2 images, the first d.png"
+    )
+    found = matching.without_missing()
+    assert [camera.image_name for camera in found.cameras] == ["a", "b", "left/a.png"]
+    assert [path.name for path in found.images] == ["a.png", "b.png", "a.png"]
+    assert found.fault is None and str(found) == "3 cameras read, 3 of 3 images matched"
 
 
 def test_ambiguous_images_are_named(tmp_path):

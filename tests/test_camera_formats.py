@@ -13,7 +13,13 @@ from photonvs.cameras.files.reading import read_cameras
 from photonvs.cameras.files.writing import WRITERS, write_cameras
 from photonvs.cameras.geometry import OPENCV_TO_BLENDER
 
-SUFFIXES = {"colmap": "", "colmap-text": "", "realestate10k": ".txt", "npy": ".npy"}
+SUFFIXES = {
+    "colmap": "",
+    "colmap-text": "",
+    "realestate10k": ".txt",
+    "npy": ".npy",
+    "npy-opencv": ".npy",
+}
 SIMPLE = ("camera-path", "matrices", "npy")  # square pixels, a principal point in the middle
 quickly = settings(
     deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -110,8 +116,14 @@ def test_formats_of_plain_cameras(name, cameras, tmp_path):
         np.testing.assert_allclose(turned[0].pose, found[0].pose @ OPENCV_TO_BLENDER)
 
 
-def test_every_format_is_tried_and_named_in_the_help():
-    tried = {"colmap", "colmap-text", "transforms", "realestate10k", *SIMPLE}
+@quickly
+@given(cameras=cameras_of())
+def test_matrices_with_the_axes_of_opencv(cameras, tmp_path):
+    assert_same_poses(there_and_back("npy-opencv", cameras, tmp_path, axes="opencv"), cameras)
+
+
+def test_every_format_is_tried():
+    tried = {"colmap", "colmap-text", "transforms", "realestate10k", "npy-opencv", *SIMPLE}
     assert tried == WRITERS.keys()
 
 
@@ -140,7 +152,7 @@ def test_what_a_format_cannot_hold_is_refused(name, camera, message, tmp_path):
 
 @pytest.mark.parametrize("name", ["colmap", "transforms"])
 def test_two_cameras_of_one_image_are_refused(name, tmp_path):
-    with pytest.raises(ValueError, match=r"a.png: two cameras"):
+    with pytest.raises(ValueError, match=r"a.png: 2 cameras"):
         write_cameras([Camera(POSE, "a.png", **LENS)] * 2, name, tmp_path / "out")
 
 

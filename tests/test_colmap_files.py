@@ -126,7 +126,12 @@ def test_lenses_that_cannot_be_are_named(camera, message, tmp_path):
         ("images.txt", lambda text: text.replace(" 7 frame", " 8 frame", 1), "camera 8 is not"),
         ("images.txt", lambda text: text + "# Number of images: 40\n", "its comment says 40"),
         ("images.txt", lambda text: re.sub(r"\n1 \S+", "\n1 nan", text), "frame_0.png: quaternion"),
-        ("images.txt", lambda text: re.sub(r"\n1 (\S+ ){4}", "\n1 0 0 0 0 ", text), "is not zero"),
+        (
+            "images.txt",
+            lambda text: re.sub(r"\n1 (\S+ ){4}", "\n1 0 0 0 0 ", text),
+            "neither zero nor huge",
+        ),
+        ("images.txt", lambda text: re.sub(r"\n1 \S+", "\n1 1e300", text), "nor huge"),
         ("images.txt", lambda text: re.sub(r"\n1 \S+", "\n1 x", text), "found '1 x"),
         ("images.txt", lambda _: "", "no cameras in it"),
         ("cameras.txt", lambda _: "7 PINHOLE 200\n", "cameras.txt: line 1: found '7 PINHOLE 200'"),

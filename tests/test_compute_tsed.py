@@ -217,19 +217,18 @@ def test_anyones_frames_with_their_cameras(tmp_path, rendered, capsys):
         ["--images", str(frames), "--poses", str(tmp_path / "transforms.json"), "--t-error", "0.5"]
     )
     assert read(tmp_path / "evaluation" / "theirs" / "tsed.json")["tsed"] == 1
+    assert f"theirs: {COUNT} cameras read, {COUNT} of {COUNT} images" in capsys.readouterr().err
     (frames / "extra.jpg").write_bytes((frames / "view_0.jpg").read_bytes())
-    main(
-        [
-            "--images",
-            str(frames),
-            "--poses",
-            str(tmp_path / "transforms.json"),
-            "--results",
-            str(tmp_path / "r"),
-        ]
-    )
-    assert read(tmp_path / "r" / "theirs" / "tsed.json")["count"]["pairs"] == COUNT - 1
-    assert "left out: 1 image without a pose, the first extra.jpg" in capsys.readouterr().err
+    (frames / "view_2.jpg").unlink()
+    again = ["--images", str(frames), "--poses", str(tmp_path / "transforms.json")]
+    again += ["--results", str(tmp_path / "r"), "--no-page"]
+    with pytest.raises(ValueError, match="incomplete: 1 of 1"):
+        main(again)
+    said = capsys.readouterr().err
+    assert f"theirs: {COUNT} cameras read, {COUNT - 1} of {COUNT} images matched" in said
+    assert "no image for 1 camera, the first view_2.png and no camera for 1 image" in said
+    main([*again, "--allow-unmatched"])  # pairs go over the gap
+    assert read(tmp_path / "r" / "theirs" / "tsed.json")["count"]["pairs"] == COUNT - 2
 
 
 def test_the_first_frame_is_the_reconstruction_or_the_photo(instance_data, rendered):

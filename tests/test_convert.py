@@ -40,8 +40,12 @@ def test_colmap_model_comes_back_from_the_loader(convert, poses, tmp_path, capsy
     camera = f"PINHOLE 86 48 {FOCAL * 48} {FOCAL * 48} 43.43 24.24"  # principal point at 0.505
     write_colmap_text(tmp_path / "sparse", poses, camera)
     write_images(tmp_path / "colmap-images", [*NUMBERS, 99])
-    data = convert("--fps", 10, images="colmap-images", file="sparse")
-    assert "1 images without a camera left out, frame_12.png" in capsys.readouterr().out
+    wrong = r"12 of 13 images matched: no camera for 1 image, the first frame_12.png; .*--allow-unm"
+    with pytest.raises(ValueError, match=wrong):
+        convert("--fps", 10, images="colmap-images", file="sparse")
+    data = convert("--fps", 10, "--allow-unmatched", images="colmap-images", file="sparse")
+    said = capsys.readouterr().out
+    assert "12 cameras read, 12 of 13 images matched; left out: no camera for 1 image" in said
 
     video, text = written(data)
     assert len(video.stem) == 11
@@ -183,13 +187,13 @@ def test_a_zoom_is_refused(convert, poses, tmp_path):
 def test_images_that_do_not_suit_are_refused(convert, poses, tmp_path):
     (tmp_path / "images" / "r_4.png").unlink()
     (tmp_path / "images" / "r_7.png").unlink()
-    with pytest.raises(
-        FileNotFoundError, match=r"images: 2 of 12 cameras have no image in it; r_4 is the first"
-    ):
+    missing = "12 cameras read, 10 of 10 images matched: no image for 2 cameras, the first r_4"
+    with pytest.raises(ValueError, match=f"images: {missing}; .*--allow-unmatched"):
         convert()
+    assert len(extracted(convert("--allow-unmatched"))) == 10
     write_transforms(tmp_path / "two.json", poses[:2])
     with pytest.raises(ValueError, match=r"two.json: 2 poses; expected at least 3"):
-        convert(file="two.json")
+        convert("--allow-unmatched", file="two.json")
 
 
 def test_images_matched_by_order_are_reported(convert, tmp_path, capsys):

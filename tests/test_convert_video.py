@@ -120,7 +120,7 @@ def test_video_mistakes_are_named(convert, footage, poses, tmp_path):
     refused("no such video", *numbered, video=tmp_path / "none.mp4", error=FileNotFoundError)
     (tmp_path / "text.mp4").write_text("no video")
     refused("not a video that can be decoded", *numbered, video=tmp_path / "text.mp4")
-    write_transforms(tmp_path / "wide.json", poses, (48, 64), fl_x=60, fl_y=40)
+    write_transforms(tmp_path / "wide.json", poses, fl_x=60, fl_y=40)
     refused("focal lengths differ by a factor", *numbered, file="wide.json")
     names = {
         f"r_{index}": f"r_{'x' if index == 3 else index // 2 * 2}_cam" for index in range(COUNT)

@@ -108,9 +108,12 @@ def test_swapping_the_views_swaps_the_scores():
 class Recorder(torch.nn.Module):
     """In the score network's place: a known function of its inputs, which it keeps."""
 
-    def forward(self, inputs, log_sigma, rays):
-        self.inputs, self.log_sigma = inputs, log_sigma
-        return torch.sin(inputs)
+    def prepare(self, inputs, log_sigma, rays, both):
+        return inputs, log_sigma
+
+    def forward(self, inputs, log_sigma, given, both):
+        self.log_sigma = torch.cat([log_sigma, given[1]])
+        return torch.sin(torch.cat([inputs, given[0]]))
 
 
 def recorded(**changes):

@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from pathlib import Path
 
 import av
 import numpy as np
@@ -10,10 +11,20 @@ import pytest
 from PIL import Image
 from sampling_task import sample
 
+from photonvs.cameras.files.matching import images_of_cameras
+from photonvs.cameras.files.reading import read_cameras
+from photonvs.cameras.files.writing import WRITERS
 from photonvs.commands.gallery import main
 from photonvs.utils.files import atomic_path
 from photonvs.utils.images import read_frame
-from photonvs.viewer.downloads import animation, frames_zip, mp4, run_frames
+from photonvs.viewer.downloads import (
+    animation,
+    cameras_file,
+    data_set_zip,
+    frames_zip,
+    mp4,
+    run_frames,
+)
 
 
 @pytest.fixture
@@ -34,9 +45,31 @@ def test_each_kind_of_file_holds_all_frames(run):
     with av.open(io.BytesIO(mp4(frames))) as video:
         assert sum(1 for _ in video.decode(video=0)) == 5
     with zipfile.ZipFile(io.BytesIO(frames_zip(frames, {"x.json": b"{}"}))) as archive:
-        with archive.open("images/0004.png") as file:
-            np.testing.assert_array_equal(read_frame(file), read_frame(run.image(4)))
+        image = Image.open(io.BytesIO(archive.read("images/0004.png")))
+        np.testing.assert_array_equal(np.array(image), read_frame(run.image(4)))
         assert archive.read("x.json") == b"{}"
+
+
+def test_a_data_set_has_the_cameras_of_its_images(run, tmp_path):
+    with zipfile.ZipFile(io.BytesIO(data_set_zip(run))) as archive:
+        archive.extractall(tmp_path / "set")
+    folder, poses = tmp_path / "set", run.spec().poses
+    images = sorted((folder / "images").iterdir())
+    assert [path.name for path in images] == [f"{index:04d}.png" for index in range(5)]
+    for place in ("sparse/0", "transforms.json"):
+        cameras = read_cameras(folder / place)
+        assert all(camera.focal_y == pytest.approx(0.9) for camera in cameras)
+        read = np.stack([camera.pose for camera in cameras])
+        expected = np.linalg.inv(poses[0]) @ poses
+        np.testing.assert_allclose(np.linalg.inv(read[0]) @ read, expected, atol=1e-9)
+        found, left = images_of_cameras(cameras, folder / "images")
+        assert found == images and not left
+
+
+@pytest.mark.parametrize("name", sorted(WRITERS))
+def test_cameras_go_home_in_every_format(run, name):
+    file, content = cameras_file(run, name)
+    assert content and Path(file).suffix in (".zip", ".json", ".txt", ".npy")
 
 
 def test_frames_that_are_missing_are_left_out(run):

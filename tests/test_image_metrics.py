@@ -101,7 +101,7 @@ def test_frames_are_numbered_along_the_path_whatever_is_missing(tmp_path):
         "frame 0002",
         "frame 0004",
     ]
-    assert len(problems) == 1 and "0005.png cannot be read" in problems[0]
+    assert len(problems) == 1 and "0005.png: cannot be read" in problems[0]
     with pytest.raises(ValueError, match=r"frame 0005 left out"):
         score_run(run)
 

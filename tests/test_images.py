@@ -142,13 +142,15 @@ def test_pictures_of_phones(tmp_path, name):
         pytest.importorskip("pillow_heif").register_heif_opener()
     Image.fromarray(frame).save(tmp_path / name, quality=95)
     assert abs(read_frame(tmp_path / name).astype(int) - frame).max() < 12
+    (tmp_path / name).rename(tmp_path / "renamed.jpg")
+    assert abs(read_frame(tmp_path / "renamed.jpg").astype(int) - frame).max() < 12
 
 
 def test_a_missing_decoder_is_named(tmp_path, monkeypatch):
-    (tmp_path / "a.heic").touch()
+    (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(MissingPackage, match=r'pillow-heif .* pip install "photonvs\[heif\]", or'):
-        read_frame(tmp_path / "a.heic")
+        read_frame(tmp_path / "a.jpg")
 
 
 def test_cmyk_and_other_sixteen_bits(tmp_path):

@@ -5,7 +5,9 @@ import pytest
 import torch
 import training_task
 from sampling_task import CONFIG, write_task
+from test_camera_files import write_colmap_text
 
+from photonvs.cameras.paths import truck
 from photonvs.commands import encode_latents, run_main
 from photonvs.commands.info import main
 from photonvs.commands.sample_trajectory import main as sample
@@ -52,6 +54,20 @@ def test_first_stages(told, tmp_path):
     said = told(tmp_path / "its.ckpt")
     assert "weights of a first stage: in the published layout" in said
     assert f"{sum(one.numel() for one in state.values()) / 1e6:.3g} million parameters" in said
+
+
+def test_cameras(told, tmp_path):
+    write_colmap_text(
+        tmp_path / "mine" / "sparse" / "0", truck(5), "OPENCV 200 100 90 90 90 50 .1 0 0 0"
+    )
+    said = told(tmp_path / "mine")
+    assert said == told(tmp_path / "mine" / "sparse" / "0" / "images.txt")
+    assert "5 cameras, read as a COLMAP model's folder\nframes frame_0.png to frame_4.png" in said
+    assert "images of 200x100, focal_y 0.9000 (58.1 degrees high), principal point at" in said
+    assert "lens distortion 0.1 0 0 0\npath length 1, largest step 0.25 and 0 degrees" in said
+    np.save(tmp_path / "poses.npy", truck(3))
+    assert "3 cameras, read as matrices" in (said := told(tmp_path / "poses.npy"))
+    assert "no focal length" in said
 
 
 @pytest.mark.parametrize("key", ["state_dict", "first_stage", "score_sde_model"])

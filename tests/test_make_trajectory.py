@@ -183,7 +183,7 @@ def test_without_an_image_the_command_says_where_it_belongs(tmp_path, capsys):
         (["--focal-y", "0"], "focal_y is 0"),
         (["--frames", "0"], "0 frames; expected at least 2"),
         (["--angle", "nan"], "--angle nan: expected a finite number"),
-        (["--image", "text.png"], "image text.png cannot be read"),
+        (["--image", "text.png"], "text.png: cannot be read"),
     ],
 )
 def test_bad_arguments_leave_nothing_behind(tmp_path, monkeypatch, arguments, expected):

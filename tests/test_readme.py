@@ -92,6 +92,16 @@ PROMISES = {
             says="SSIM"
         ),
     },
+    "docs/own-data.md": {
+        "photonvs export-cameras instance-data/splat/my-room -o samples/my-room --format "
+        "transforms": Promise(
+            (
+                "instance-data/splat/my-room/transforms.json",
+                "instance-data/splat/*/images/0019.png",
+            ),
+            "20 cameras with images",
+        ),
+    },
     "docs/sampling.md": {
         "photonvs run my-photo.jpg --path orbit -o samples/my-room": drawn("my-room", 20),
         "photonvs make-trajectory orbit --image my-photo.jpg -o samples/my-room": drawn(
@@ -132,6 +142,7 @@ NOT_RUN = {
     "README.md": {
         "# instead of make, only without a GPU",
         "# instead of make",
+        "# serves a page until Ctrl-C",
         "# instead of make, needs conda",
         "# needs the videos of RealEstate10K and first-stage weights; eight GPUs or Slurm",
         "# needs the network, and some GB on the disk",
@@ -153,11 +164,13 @@ NOT_RUN = {
         "# needs the clips and the protocol above",
         "# needs frames of another system",
     },
+    "docs/own-data.md": {"# in Blender's Python"},
     "docs/model-card.md": {"# many hours on two CPU cores", "# some minutes on two CPU cores"},
     "docs/slurm.md": {"# needs Slurm and GPUs"},
     "docs/training.md": {
         "# needs the videos of RealEstate10K and first-stage weights",
         "# needs eight GPUs, the videos of RealEstate10K and first-stage weights",
+        "# half a day on two CPU cores",
     },
     "docs/viewer.md": {"# needs the extra `view`; serves a page until Ctrl-C"},
     "docs/tsed.md": {"# needs your images and their cameras"},

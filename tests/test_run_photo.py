@@ -71,6 +71,9 @@ def test_a_file_of_cameras_is_taken_as_it_is(photo, tmp_path):
     done = make(photo, str(path), distance=7.0)
     np.testing.assert_array_equal(done.spec.poses, dolly(4))
     assert done.spec.focal_y == 1.25 and done.sample.name == "my-room-1-own-path"
+    for path_that_is_none in ("none.json", "orbitt"):
+        with pytest.raises(FileNotFoundError, match=r"no such file of cameras, nor one of orbit"):
+            make(photo, path_that_is_none)
     assert make(photo, str(path), field_of_view=60.0).spec.focal_y == focal_y_of(60)
 
 

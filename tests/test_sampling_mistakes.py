@@ -95,7 +95,7 @@ def test_bad_tasks(make_task, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere.*sampling-spec\.json"):
         sample(tmp_path / "nowhere")
     (directory / "init-ims/0000.png").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"0000\.png cannot be read"):
+    with pytest.raises(ValueError, match=r"0000\.png: cannot be read"):
         sample(directory)
     (directory / "init-ims/0000.png").unlink()
     with pytest.raises(FileNotFoundError, match=r"0000\.png"):

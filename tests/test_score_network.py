@@ -24,13 +24,21 @@ def small(**changes) -> ScoreNetwork:
     return ScoreNetwork(DenoiserConfig(**settings | changes), DiffusionConfig())
 
 
+def both_views(network: ScoreNetwork, inputs, log_sigma, rays) -> torch.Tensor:
+    """The outputs (2n, ...) for inputs of all targets and then all conditioning views."""
+    (targets, conds), (levels, conds_levels) = inputs.chunk(2), log_sigma.chunk(2)
+    given = network.prepare(conds, conds_levels, rays, both=True)
+    return network(targets, levels, given, both=True)
+
+
 def run(network: ScoreNetwork, n: int = 2, rays: int = 2) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     config = network.input_conv.in_channels, 16, 16
     embeddings = tuple(
         torch.randn(count, 4, 16, 16, generator=generator) for count in (1, rays, rays)
     )
-    return network(torch.randn(2 * n, *config, generator=generator), torch.zeros(2 * n), embeddings)
+    inputs = torch.randn(2 * n, *config, generator=generator)
+    return both_views(network, inputs, torch.zeros(2 * n), embeddings)
 
 
 def test_patches_are_channels_of_a_coarser_network():
@@ -42,8 +50,9 @@ def test_patches_are_channels_of_a_coarser_network():
     inputs = torch.randn(4, 3, 32, 32, generator=generator)
     rays = tuple(torch.randn(count, 4, 16, 16, generator=generator) for count in (1, 2, 2))
     blocks = torch.nn.functional.pixel_unshuffle(inputs, 2)
-    expected = torch.nn.functional.pixel_shuffle(coarse(blocks, torch.zeros(4), rays), 2)
-    torch.testing.assert_close(patched(inputs, torch.zeros(4), rays), expected)
+    expected = both_views(coarse, blocks, torch.zeros(4), rays)
+    found = both_views(patched, inputs, torch.zeros(4), rays)
+    torch.testing.assert_close(found, torch.nn.functional.pixel_shuffle(expected, 2))
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +152,5 @@ def test_one_ray_embedding_serves_a_whole_batch():
     x, log_sigma = torch.randn(4, 3, 16, 16), torch.zeros(4)
     one = tuple(torch.randn(1, 4, 16, 16) for _ in range(3))
     repeated = tuple(part.expand(2, -1, -1, -1) for part in one)
-    torch.testing.assert_close(
-        network(x, log_sigma, one), network(x, log_sigma, repeated), rtol=1e-4, atol=1e-4
-    )
+    found, expected = (both_views(network, x, log_sigma, rays) for rays in (one, repeated))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)

@@ -17,6 +17,7 @@ from photonvs.datasets.rooms.varied.shots import Shot, pictures
 from photonvs.models.model import open_model
 from photonvs.models.places import SHIPPED_DENOISER
 from photonvs.viewer.page import Page
+from photonvs.viewer.world import pose_of
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -72,10 +73,11 @@ def tab(page, browser):
 
 
 def until(true, what="it"):
-    """Wait until a function gives something true, and return that."""
+    """Wait until a function gives neither None nor False, and return what it gives."""
     end = time.monotonic() + WAIT
     while time.monotonic() < end:
-        if found := true():
+        found = true()
+        if found is not None and found is not False:
             return found
         time.sleep(0.05)
     raise AssertionError(f"{what} did not happen in {WAIT} seconds")
@@ -106,6 +108,39 @@ def download(tab, what):
         tab.get_by_role("button", name="Download").click()
     path = started.value.path()
     return started.value.suggested_filename, path.read_bytes()
+
+
+def moved_from(page, pose):
+    """The last keyframe's pose, if it is another one."""
+    now = page.steer.plan.keyframes[2].pose
+    return None if np.array_equal(now, pose) else now
+
+
+def drag_handle(page, tab, pose):
+    """Drag the handle's arrow to the right by some pixels."""
+    until(lambda: page.world._handle and np.allclose(page.world._handle.position, pose[:3, 3]))
+    time.sleep(0.5)  # until the browser has drawn it
+    length = 0.8 * page.world._handle.scale
+    start, end = (
+        pixel(page, tab, pose[:3, 3] + pose[:3, 0] * along) for along in (length, 2 * length)
+    )
+    tab.mouse.move(*start)
+    tab.mouse.down()
+    tab.mouse.move(*end, steps=8)
+    tab.mouse.up()
+
+
+def pixel(page, tab, point):
+    """Where the browser shows a point of the scene."""
+    (client,) = page.server.get_clients().values()
+    box = max(
+        (one.bounding_box() for one in tab.locator("canvas").all()),
+        key=lambda box: box["width"] * box["height"],
+    )
+    seen = np.linalg.inv(pose_of(client.camera)) @ [*point, 1]
+    focal = box["height"] / 2 / np.tan(client.camera.fov / 2)
+    x, y = seen[:2] / seen[2] * focal
+    return box["x"] + box["width"] / 2 + x, box["y"] + box["height"] / 2 + y
 
 
 def relative(poses):
@@ -139,6 +174,13 @@ def test_from_a_photo_to_a_video(page, tab, photo):
     until(lambda: len(page.steer.plan.keyframes) == 2)
     tab.get_by_role("button", name="Add a camera", exact=True).click()
     until(lambda: len(page.steer.plan.keyframes) == 3)
+    before = page.steer.plan.keyframes[2].pose
+    drag_handle(page, tab, before)
+    after = until(lambda: moved_from(page, before), "moving the camera")
+    assert after[0, 3] > before[0, 3] + 0.02
+    np.testing.assert_allclose(after[1:], before[1:], atol=1e-6)
+    tab.get_by_role("button", name="Undo").click()
+    until(lambda: np.array_equal(page.steer.plan.keyframes[2].pose, before), "undoing")
     set_number(tab, "Frames", 6)
     set_number(tab, "Distance to what you look at", 3)
     until(lambda: page.steer.plan.frames == 6 and page.steer.plan.distance == 3)
@@ -170,3 +212,13 @@ def test_from_a_photo_to_a_video(page, tab, photo):
         spec = json.loads(archive.read("sampling-spec.json"))
     np.testing.assert_array_equal(spec["poses"], saved.poses)
     assert download(tab, "Video (MP4)")[1][4:8] == b"ftyp"
+
+
+def test_a_second_visitor_with_a_phone_sees_the_same(page, browser):
+    tab = browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True)
+    tab.goto(page.url)
+    tab.get_by_text("my room.jpg. Field of view 55 degrees").wait_for()
+    tab.get_by_text("Done. All is in samples/my-room-own").wait_for()
+    assert tab.evaluate("document.documentElement.scrollWidth") == 390
+    tab.close()
+    until(lambda: len(page.server.get_clients()) == 1, "leaving")

@@ -112,3 +112,18 @@ def test_undo_gives_the_former_plans_back():
     assert history.undo() and history.plan is second
     assert history.undo() and history.plan is first
     assert not history.undo()
+
+
+def test_a_slider_that_is_dragged_is_one_change():
+    now = [0.0]
+    history = History(Plan(), clock=lambda: now[0])
+    for seconds, what, angle in ((0, "angle", 1), (0.4, "angle", 2), (1.2, "angle", 3)):
+        now[0] = seconds
+        history.change(history.plan.with_option(what, angle), what)
+    history.change(history.plan.with_option("radius", 3), "radius")
+    now[0] = 9.0
+    history.change(history.plan.with_option("radius", 4), "radius")
+    angles = []
+    while history.undo():
+        angles.append((history.plan.options.get("angle"), history.plan.options.get("radius")))
+    assert angles == [(3, 3), (3, None), (None, None)]

@@ -14,6 +14,7 @@ from .files.camera import Camera
 from .geometry import intrinsic_matrix
 
 NEGLIGIBLE = 0.1  # pixels; a lens that moves nothing by more is a pinhole
+EDGE = 2  # pixels that cubic interpolation looks at, beside a point
 GRID = 33  # points along each side of an image, where a lens is looked at
 ITERATIONS = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 100, 1e-10)
 
@@ -87,7 +88,7 @@ def sees(corner: np.ndarray, opposite: np.ndarray, camera: Camera, size: Size) -
     """
     points = grid_points(corner, opposite)
     seen = distort(points, camera, size)
-    inside = ((seen >= -1e-6) & (seen <= np.array(size[::-1]) + 1e-6)).all()
+    inside = ((seen >= EDGE) & (seen <= np.array(size[::-1]) - EDGE)).all()
     back = undistort(seen, camera, size)
     return bool(inside and (np.linalg.norm(back - points, axis=1) < 10 * NEGLIGIBLE).all())
 

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from PIL.ExifTags import IFD, Base
 
@@ -39,7 +39,7 @@ def chosen_lens(field_of_view: float) -> Lens:
     return Lens(focal_y_of(field_of_view), "chosen")
 
 
-def lens_of_photo(photo: str | Path | BinaryIO) -> Lens:
+def lens_of_photo(photo: str | Path) -> Lens:
     """The focal length that a photo's EXIF tells, or else DEFAULT_FIELD_OF_VIEW.
 
     EXIF has the focal length for 35 mm film, which refers to the picture's diagonal (CIPA DCG-001),

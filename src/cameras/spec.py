@@ -13,6 +13,7 @@ Lengths have the scale of the data that the model was trained on.
 """
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,7 +161,7 @@ def _check_indices(indices: tuple[int, ...], frames: int, where: str) -> None:
             f"{where}: {outside[0]} is not a pose; expected indices from 0 to {frames - 1}"
         )
     if len(set(indices)) < len(indices):
-        repeated = next(index for index in indices if indices.count(index) > 1)
+        repeated = next(index for index, count in Counter(indices).items() if count > 1)
         raise ValueError(f"{where}: pose {repeated} is listed more than once; expected once")
 
 

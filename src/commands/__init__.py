@@ -25,6 +25,7 @@ COMMANDS = {
     "draw-epipolar": "draw two frames with their matches and epipolar lines",
     "evaluate": "compare frames with true ones, or carry out a protocol",
     "make-protocol": "pin the sequences and frames of an evaluation",
+    "make-model": "make a whole model of made-up rooms",
     "make-rooms": "render video clips of made-up rooms, with their cameras",
     "download-videos": "fetch the videos of RealEstate10K",
     "convert-sequence": "convert posed images or a posed video of your own",
@@ -34,6 +35,7 @@ COMMANDS = {
     "encode-latents": "encode all frames of a data set once",
     "train": "train the denoiser",
     "train-first-stage": "train the image autoencoder",
+    "export-cameras": "write cameras and frames for other programs",
     "download-weights": "fetch the published weights",
     "export-weights": "export a checkpoint's weights for others",
     "info": "say what a file or a folder holds",
@@ -67,12 +69,12 @@ def run_main(main: Callable[[], object]) -> None:
     except (ValueError, OSError) as error:
         if os.environ.get("PHOTONVS_TRACEBACK"):
             raise
-        sys.exit(f"{program}: error: {_message(error)}")
+        sys.exit(f"{program}: error: {error_line(error)}")
     except KeyboardInterrupt:
         sys.exit(f"{program}: interrupted; run the same command again to go on")
 
 
-def _message(error: Exception) -> str:
+def error_line(error: Exception) -> str:
     """The error as one line; an operating system's error names its file."""
     if isinstance(error, OSError) and error.strerror:
         name = error.filename2 or error.filename  # of a renaming: the new name

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..evaluation.registry import FIRST_FRAMES, MATCHERS, T_MATCHES, open_matcher
 from ..utils.files import atomic_path
-from .options import add_instance_data, add_shape
+from .options import add_axes, add_instance_data, add_shape, add_unmatched
 
 if TYPE_CHECKING:
     from ..evaluation.sequences import Outcome
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     for line in options.left_out:
         print(line, file=sys.stderr)
     from ..evaluation.sequences import Settings, folder_jobs, sample_jobs, score_sequences
-    from ..evaluation.tables import plural
+    from ..utils.words import plural
 
     if options.output:
         folders = [options.instance_data / name for name in options.output]
@@ -34,6 +34,8 @@ def main(arguments: list[str] | None = None) -> None:
         options.t_matches,
         options.first_frame,
         options.shape,
+        options.axes,
+        options.allow_unmatched,
     )
     outcomes = score_sequences(jobs, settings, options.workers, pages=not options.no_page)
     _print_results(outcomes, options.summary)
@@ -97,11 +99,13 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     )
     add("--images", nargs="+", type=Path, metavar="DIR", help=text)
     text = (
-        "the cameras of each --images: a sampling-spec.json, a COLMAP model's folder, a "
-        "transforms.json (nerfstudio, Blender), or a RealEstate10K text file"
+        "the cameras of each --images: a COLMAP model's folder, transforms.json, camera_path.json, "
+        "RealEstate10K's text, matrices (.npy, .npz, .json) or a sampling-spec.json"
     )
     add("--poses", nargs="+", type=Path, metavar="FILE", help=text)
     add_shape(parser)
+    add_axes(parser)
+    add_unmatched(parser)
     text = (
         "with --images: where the results go, in a folder named like the sequence (default: "
         "evaluation, beside the images)"

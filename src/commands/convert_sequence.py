@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from .options import add_data, add_shape
+from .options import add_axes, add_data, add_shape, add_unmatched
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -23,6 +23,8 @@ def main(arguments: list[str] | None = None) -> None:
         first_number=options.first_number,
         force=options.force,
         shape=options.shape,
+        axes=options.axes,
+        allow_unmatched=options.allow_unmatched,
     )
     print(f"{options.name}: {converted.done}; video {place.video_id}, poses {place.text}")
     print(
@@ -42,7 +44,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("split", metavar="SPLIT", help="train, test, or another folder's name")
     text = "name of this sequence; the names of its files follow from it"
     parser.add_argument("--name", required=True, help=text)
-    text = "COLMAP folder, transforms.json, sampling-spec.json, *.txt"
+    text = (
+        "the cameras: a COLMAP folder, transforms.json, or any other file that compute-tsed reads"
+    )
     parser.add_argument("--poses", type=Path, required=True, metavar="PATH", help=text)
     footage = parser.add_mutually_exclusive_group(required=True)
     text = "the cameras' images; written as a video, 360 pixels high"
@@ -60,6 +64,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--first-number", type=int, metavar="N", help=text)
     add_shape(parser)
+    add_axes(parser)
+    add_unmatched(parser)
     add_data(parser)
     text = "replace a sequence of the same name"
     parser.add_argument("--force", action="store_true", help=text)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from ..evaluation.registry import MATCHERS, open_matcher
 from ..utils.files import atomic_path
-from .options import add_instance_data, add_shape
+from .options import add_axes, add_instance_data, add_shape
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Draw one pair of frames and say where the picture is."""
     options = parse(arguments)
-    from ..cameras.files.matching import images_of_cameras
+    from ..cameras.files.matching import match_images
     from ..cameras.files.reading import read_cameras
     from ..evaluation.epipolar import draw_pair
     from ..samples import Sample
@@ -21,8 +21,11 @@ def main(arguments: list[str] | None = None) -> None:
         poses, images, results = run.spec_file, run.images, run.results.folder
     else:
         poses, images, results = options.poses, options.images, Path()
-    cameras = read_cameras(poses, images, distorted=True)
-    paths, _ = images_of_cameras(cameras, images)
+    cameras = read_cameras(poses, images, options.axes, distorted=True)
+    matching = match_images(cameras, images)
+    if options.images:  # our own frames are those of their cameras
+        print(matching)
+    paths = matching.images
     first, second = options.frames
     if not {first, second} <= set(range(len(cameras))) or first == second:
         raise ValueError(
@@ -56,6 +59,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     text = "the cameras of --images, as for compute-tsed.py"
     add("--poses", type=Path, metavar="FILE", help=text)
     add_shape(parser)
+    add_axes(parser)
     text = "positions on the path (default: 0 1)"
     add("--frames", type=int, nargs=2, default=(0, 1), metavar="N", help=text)
     text = "as for compute-tsed.py (default: sift)"

@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
     for line in left_out:
         print(line, file=sys.stderr)
     if left_out:
-        from ..evaluation.tables import plural
+        from ..utils.words import plural
 
         raise ValueError(f"incomplete: {plural(len(left_out), 'thing')} left out, as said above")
 

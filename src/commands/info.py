@@ -15,7 +15,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command's options."""
     parser = argparse.ArgumentParser(
         description="Say what a file or folder holds: weights (.safetensors, .pth, .ckpt), a "
-        "training checkpoint, poses.npy, a folder of latents or chunks, or a sample's folder."
+        "training checkpoint, poses.npy, a folder of latents or chunks, a sample's folder, or "
+        "cameras in any format."
     )
     parser.add_argument("path", type=Path, metavar="FILE|FOLDER", help="what to look at")
     return parser.parse_args(arguments)
@@ -26,6 +27,7 @@ def find_lines(path: Path) -> Callable[[Path], list[str]]:
 
     Raises FileNotFoundError, or ValueError for anything else.
     """
+    from ..cameras.files.about import cameras_lines, has_cameras
     from ..datasets.about import chunks_lines, latents_lines, poses_lines
     from ..datasets.chunk_files import has_chunks
     from ..datasets.latents import MANIFEST
@@ -46,12 +48,14 @@ def find_lines(path: Path) -> Callable[[Path], list[str]]:
         (lambda: (path / MANIFEST).is_file(), latents_lines),
         (lambda: has_chunks(path), chunks_lines),
     ]
-    if path.is_file() and path.suffix in files:
-        return files[path.suffix]
     for fits, lines in folders if path.is_dir() else ():
         if fits():
             return lines
+    if has_cameras(path):
+        return cameras_lines
+    if path.is_file() and path.suffix in files:
+        return files[path.suffix]
     raise ValueError(
         f"{path}: nothing that photonvs knows; expected a file of weights, a checkpoint, "
-        "poses.npy, or a folder of latents, of chunks or of a sample"
+        "poses.npy, a folder of latents, of chunks or of a sample, or cameras in any format"
     )

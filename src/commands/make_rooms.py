@@ -35,7 +35,13 @@ def _make_clips(options: argparse.Namespace) -> None:
     shared = options.frames, rate, options.pose_every, options.rooms, options.style
     numbers = range(options.first, options.first + options.clips)
     clips = [Clip(options.split, options.seed, number, *shared) for number in numbers]
-    made = make_clips(clips, options.data, options.depth, min(options.workers, options.clips))
+    workers = min(options.workers, options.clips)
+    print(
+        f"{options.clips} clips of {options.frames} frames, {workers} at a time; preparing a room "
+        "takes some seconds",
+        flush=True,
+    )
+    made = make_clips(clips, options.data, options.depth, workers)
     print(f"{options.data}: {made} clips made, {len(clips) - made} were there")
 
 
@@ -47,6 +53,9 @@ def _make_chunks(options: argparse.Namespace) -> None:
     shots = [Shot(options.split, options.seed, number, *shared) for number in numbers]
     folder = options.chunks / options.split
     workers = min(options.workers, -(-len(shots) // options.chunk_rooms))
+    print(
+        f"{options.clips} rooms of {options.frames} frames, {workers} chunks at a time", flush=True
+    )
     made = make_chunks(folder, shots, options.chunk_rooms, workers)
     print(f"{folder}: {made} rooms made, {len(shots) - made} were there")
 

@@ -5,9 +5,13 @@ import sys
 from collections import Counter
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..cameras import paths as presets
 from .path_options import UNITS, add_paths
+
+if TYPE_CHECKING:
+    from ..cameras.crop import Crop
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -18,15 +22,19 @@ def main(arguments: list[str] | None = None) -> None:
     from ..cameras.spec import SamplingSpec, spec_differs, write_spec
     from ..datasets.video import sample_images
     from ..models.motion import motion_to_expect
-    from ..samples import Sample, given_photos
+    from ..samples import GIVEN_IMAGES, Sample, given_photos
     from ..utils.files import refuse_overwriting
+    from ..utils.pictures import png_bytes
 
     options.motion = motion_to_expect(options.instance_data)
     path, given = _path(options), tuple(options.given)
     for note in path.notes:
         print(note)
     order = conditioning(len(path.poses), options.condition, given)
-    spec = SamplingSpec(_focal_y(options, path.focal_y), path.poses, *order)
+    images = given_photos(options.image or [], given)
+    focal_y = _focal_y(options, path.focal_y)
+    crop = _cropped(options, focal_y)
+    spec = SamplingSpec(crop.focal_y if crop else focal_y, path.poses, *order)
     if options.plot:
         plot_path(options.plot, spec)
         print(options.plot)
@@ -34,8 +42,8 @@ def main(arguments: list[str] | None = None) -> None:
         sample = Sample(options.instance_data / options.output)
         if options.video:
             images = sample_images(options.video, path.timestamps, given)
-        else:
-            images = given_photos(options.image or [], given)
+        elif crop:
+            images = {GIVEN_IMAGES / "0000.png": png_bytes(crop.image)}
         sample.write(spec, images, options.force)
         _print_sample(sample, spec, images)
     if options.json:
@@ -99,6 +107,31 @@ def _focal_y(options: argparse.Namespace, of_path: float | None) -> float:
     return lens.focal_y
 
 
+def _cropped(options: argparse.Namespace, focal_y: float) -> "Crop | None":
+    """The picture that --crop makes of the photo; None: the photo itself, of its centre square.
+
+    Says which part of a photo is used.
+    """
+    from ..cameras.crop import crop_photo, place_of
+    from ..utils.images import image_size, read_frame
+
+    place = place_of(options.crop or "centre")
+    if not options.image:
+        return None
+    height, width = image_size(options.image[0])
+    if place == (0.5, 0.5):
+        if height != width:
+            other = "left or right" if width > height else "top or bottom"
+            print(f"photo of {width} x {height}: its centre square is used; --crop {other}")
+        return None
+    crop = crop_photo(read_frame(options.image[0]), focal_y, place)
+    print(
+        f"photo of {width} x {height}: the square at {options.crop}, as a camera sees it that is "
+        f"turned by {crop.turned:.0f} degrees, with a field of view of {crop.field_of_view:.0f}"
+    )
+    return crop
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command's options, checked."""
     parser = argparse.ArgumentParser(
@@ -114,6 +147,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.error("images go into a sample's folder: give -o samples/NAME")
     if options.image and options.video:
         parser.error("--image and --video: expected one of them")
+    if options.crop and len(options.image or []) != 1:
+        parser.error("--crop: needs one photo, by --image")
     return options
 
 

@@ -58,6 +58,12 @@ def add_axes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--axes", choices=("blender", "opencv"), default="blender", help=text)
 
 
+def add_unmatched(parser: argparse.ArgumentParser) -> None:
+    """--allow-unmatched, of the commands that find the images of cameras."""
+    text = "go on without cameras that have no image, and without images that have no camera"
+    parser.add_argument("--allow-unmatched", action="store_true", help=text)
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """--device."""
     parser.add_argument("--device", help="for example cpu or cuda (default: a GPU if there is one)")

@@ -189,8 +189,14 @@ def _add_kind(
     add = kind.add_argument
     text = "folder to write to, relative to --instance-data"
     add("-o", "--output", type=Path, metavar="samples/NAME", help=text)
-    text = "given image, copied as it is; one for each of --given, in that order"
+    text = "given image, kept as it is without --crop; one for each of --given, in that order"
     add("--image", type=Path, nargs="+", metavar="FILE", help=text)
+    text = (
+        "the square of the photo that is used: centre, left, right, top, bottom, or x,y as "
+        "fractions from the top left. Beside the centre the photo is turned, so that the camera "
+        "looks at the square's middle (default: centre)"
+    )
+    add("--crop", metavar="PLACE", help=text)
     add("--json", type=Path, metavar="FILE", help="write the specification to this file")
     text = "draw the path into this picture, .png, .svg or .pdf (replaced)"
     add("--plot", type=Path, metavar="FILE", help=text)

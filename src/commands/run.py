@@ -61,7 +61,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("photo", type=Path, metavar="PHOTO", help="a picture of any size; its centre square counts")
     text = (
         f"one or more of {', '.join(PRESETS)}, such as orbit, pan:20 or dolly:0.5 pan:20; or a "
-        "file of 4x4 matrices, .json or .npy (default: orbit)"
+        "file of cameras in any format that make-trajectory cameras takes (default: orbit)"
     )
     add("--path", nargs="+", default=["orbit"], metavar="MOVE", help=text)
     text = "frames of the video, the photo included (default: %(default)s)"

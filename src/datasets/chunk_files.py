@@ -17,10 +17,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..cameras.geometry import from_realestate10k, to_realestate10k
+from ..cameras.geometry import check_training_cameras, from_realestate10k, to_realestate10k
 from ..cameras.realestate10k import VideoPoses, video_name
 from ..utils.files import atomic_path
 from ..utils.identifiers import check_identifier
+from ..utils.reading import check_file
 from ..utils.tensor_places import TensorPlace, locate_tensors
 
 SQUARE = 0.02  # how far a pixel's width may be from its height, relative
@@ -114,6 +115,7 @@ def read_chunk(path: Path) -> list[Record]:
 
     Raises ValueError naming file and sequence.
     """
+    check_file(path, "a chunk")
     content = locate_tensors(path)
     if not isinstance(content, list):
         raise ValueError(f"{path}: not a chunk: expected a list of sequences")
@@ -144,8 +146,9 @@ def _record(entry: dict[str, object], file: BinaryIO) -> Record:
     cameras = cameras.astype(np.float64)
     rotations = cameras[:, 6:].reshape(-1, 3, 4)[..., :3]
     error = np.abs(rotations @ rotations.transpose(0, 2, 1) - np.eye(3)).max(initial=0)
-    if not np.isfinite(cameras).all() or error > 1e-3 or (cameras[:, :2] <= 0).any():
-        raise ValueError("a camera is not finite, has no rotation or no focal length above 0")
+    if not np.isfinite(cameras).all() or error > 1e-3:
+        raise ValueError("a camera is not finite or has no rotation")
+    check_training_cameras(cameras[:, :2], cameras[:, 2:])
     order = np.argsort(timestamps, kind="stable")
     poses = from_realestate10k(cameras[:, 6:].reshape(-1, 3, 4))[order, :3]
     times = timestamps[order].astype(np.int64)

@@ -23,12 +23,14 @@ from ..utils.files import atomic_path, sweep, temporary_beside
 from ..utils.json_files import read_json
 from ..utils.leases import lease
 from ..utils.progress import progress_bar
+from ..utils.reading import MEGABYTE
 from .chunk_files import Record, chunk_paths, decode, read_chunk
 from .pairs import FramePairs
 from .poses import load_poses, save_poses
 from .video import crop_and_resize
 
 INDEX = "photonvs-index"  # folder beside the chunks
+IMAGE_BYTES = 100 * MEGABYTE  # more than any image of a chunk has
 FORMAT = 2  # of the index
 # Of an image: the number of its chunk, where its bytes lie there, and their CRC-32.
 PLACE_TYPE = np.dtype([("chunk", "<i4"), ("offset", "<i8"), ("size", "<i4"), ("checksum", "<u4")])
@@ -76,10 +78,12 @@ class ChunkIndex:
         images = []
         for frame in frames:
             chunk, *place = self._places[self._starts[number] + frame].tolist()
+            if not (0 <= chunk < len(self.names) and min(place) >= 0 and place[1] < IMAGE_BYTES):
+                raise ValueError(f"{self.folder / INDEX}: damaged; delete it, it is made again")
             path = self.folder / self.names[chunk]
             try:
                 images.append(decode(_read_bytes(path, *place)))
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 where = f"sequence {self.poses.id_of(number)}, frame {frame}"
                 raise ValueError(f"{path}: {where}: {error}") from error
         return images
@@ -89,7 +93,10 @@ def _read_bytes(path: Path, offset: int, size: int, checksum: int) -> np.ndarray
     """A part of a file, (size,) uint8; raises ValueError for one that has changed."""
     found = np.fromfile(path, np.uint8, size, offset=offset)
     if zlib.crc32(found) != checksum:
-        raise ValueError("its bytes have changed since the index was made; copy the chunk again")
+        raise ValueError(
+            "its bytes have changed since the index was made; copy the chunk again, or delete "
+            f"{INDEX}"
+        )
     return found
 
 
@@ -132,7 +139,8 @@ def _write_index(folder: Path, chunks: list[list]) -> None:
         ]
         with atomic_path(new / "images.npy") as temporary:
             np.save(temporary, np.array(places, PLACE_TYPE))
-        (new / "chunks.json").write_text(json.dumps({"format": FORMAT, "chunks": chunks}))
+        with atomic_path(new / "chunks.json") as temporary:
+            temporary.write_text(json.dumps({"format": FORMAT, "chunks": chunks}))
         shutil.rmtree(folder / INDEX, ignore_errors=True)
         new.rename(folder / INDEX)
     finally:
@@ -181,10 +189,17 @@ class ChunkVideo:
         """The times of all its frames in order, microseconds."""
         return sorted(self._places)
 
-    def read(self, timestamps: Iterable[int]) -> np.ndarray:
-        """The frames of poses, (n, height, width, 3) uint8; raises ValueError or OSError."""
-        places = [self._places[int(time)] for time in timestamps]
-        return np.stack([self._chunks.read(number, [frame])[0] for number, frame in places])
+    def read(self, timestamps: Iterable[int], prepare: Callable = np.asarray) -> np.ndarray:
+        """The frames of poses, (n, height, width, 3) uint8; raises ValueError or OSError.
+
+        prepare: as of `VideoReader.read`.
+        """
+        frames = []
+        for time in timestamps:
+            number, frame = self._places[int(time)]
+            (pixels,) = self._chunks.read(number, [frame])
+            frames.append(prepare(pixels))
+        return np.stack(frames)
 
 
 def chunk_videos(folder: str | Path) -> dict[str, Callable[[], ChunkVideo]]:

@@ -16,9 +16,10 @@ any number of processes may write shards, and what was begun can go on.
 
 import hashlib
 import json
+import math
 import mmap
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import asdict
 from pathlib import Path
 
@@ -85,6 +86,7 @@ class LatentPairDataset(FramePairs):
         poses = load_poses(poses_path)
         self._cache = LatentCache(folder)
         self._cache.check(describe(poses.path, fingerprint))
+        self._cache.check_rows(poses.lengths())
         absent = self._cache.absent_shards()
         if absent:
             raise ValueError(
@@ -93,10 +95,19 @@ class LatentPairDataset(FramePairs):
                 "stopped"
             )
         super().__init__(poses, self._cache.index["shard"] >= 0, Path(folder), seed, max_gap)
+        self.poses_file = str(self._cache.manifest["poses_file"])
+
+    def usable(self, number: int) -> int:
+        """Frames of a sequence that pairs are made of: all but the last."""
+        return int(self._lengths[number]) - 1
+
+    def latents(self, number: int, frames: Sequence[int]) -> np.ndarray:
+        """Latents (n, c, L, L) float16 of a sequence's frames; NaN where one is missing."""
+        return self._cache.read(number, list(frames))
 
     def read(self, number: int, sequence: VideoPoses, frames: list[int]) -> Tensor:
         """The frames' latents, (n, c, L, L) float32; raises ValueError if one is missing."""
-        latents = self._cache.read(number, frames)
+        latents = self.latents(number, frames)
         if np.isnan(latents[:, 0, 0, 0]).any():
             raise ValueError(
                 f"{self._cache.folder}: a frame of video {sequence.video} could not be read when "
@@ -122,7 +133,7 @@ class LatentCache:
             self.manifest = read_json(self.folder / MANIFEST)
             self.shards = indices_from_json([self.manifest["shards"]], MANIFEST)[0]
             self.index = read_array(self.folder / "index.npy", mapped=True)
-            if self.index.dtype != INDEX_TYPE or self.index["shard"].max() >= self.shards:
+            if self.index.dtype != INDEX_TYPE or self.index["shard"].max() != self.shards - 1:
                 raise ValueError(
                     f"index.npy does not hold {INDEX_TYPE.names} of {self.shards} shards"
                 )
@@ -145,6 +156,22 @@ class LatentCache:
                     f"({found}, this one is {expected}); use the same as then, or encode into "
                     "another folder"
                 )
+
+    def check_rows(self, lengths: np.ndarray) -> None:
+        """Raises ValueError unless the sequences of a shard have its rows, one after the other.
+
+        lengths: poses of every sequence.
+        """
+        shards, starts = self.index["shard"], self.index["start"]
+        cached = np.flatnonzero(shards >= 0)
+        order = cached[np.lexsort((starts[cached], shards[cached]))]
+        before = np.cumsum(lengths[order]) - lengths[order] if len(shards) == len(lengths) else []
+        first = np.searchsorted(shards[order], shards[order])
+        if len(before) != len(order) or np.any(starts[order] != before - before[first]):
+            raise ValueError(
+                f"{self.folder}: index.npy is damaged; delete the folder and run encode-latents.py "
+                "again"
+            )
 
     def path(self, shard: int) -> Path:
         """The file of a shard."""
@@ -177,17 +204,28 @@ class LatentCache:
         shard, start = self.index[sequence]
         if shard not in self._open:
             self._open[shard] = self._map(self.path(shard))
-        return self._open[shard][[int(start) + frame for frame in frames]]
+        try:
+            return self._open[shard][[int(start) + frame for frame in frames]]
+        except IndexError as error:
+            raise ValueError(
+                f"{self.path(shard)}: too short ({error}); delete it and run encode-latents.py "
+                "again"
+            ) from error
 
     def deviation(self) -> float:
         """Standard deviation of the latents, of SAMPLED frames spread over all shards."""
         shards = [shard for shard in range(self.shards) if self.path(shard).is_file()]
         each = -(-SAMPLED // max(1, len(shards)))
-        rows = [self._map(self.path(shard)) for shard in shards]
-        parts = [
-            part[np.linspace(0, len(part) - 1, min(each, len(part))).astype(int)] for part in rows
-        ]
-        return float(np.nanstd(np.concatenate(parts).astype(np.float64))) if parts else float("nan")
+        count = total = squares = 0.0
+        for shard in shards:
+            rows = self._map(self.path(shard))
+            for row in np.linspace(0, len(rows) - 1, min(each, len(rows))).astype(int):
+                numbers = rows[row].astype(np.float64)  # one at a time, since they may be large
+                numbers = numbers[~np.isnan(numbers)]
+                count += numbers.size
+                total += numbers.sum()
+                squares += np.square(numbers).sum()
+        return math.sqrt(max(0.0, squares / count - (total / count) ** 2)) if count else math.nan
 
     def note_missing(self, shard: int, missing: Counter[str]) -> None:
         """Write how many frames of a shard could not be read, before the shard gets its name."""
@@ -202,6 +240,11 @@ class LatentCache:
             rows = read_array(path, mapped=True)
         except ValueError as error:
             raise ValueError(f"{error}; delete it and run encode-latents.py again") from error
+        if rows.ndim != 4 or rows.dtype != np.float16:
+            raise ValueError(
+                f"{path}: holds {rows.dtype} {rows.shape}, no shard of latents; delete it and run "
+                "encode-latents.py again"
+            )
         # Without it the system reads 128 kB for a latent of 8 kB. Windows has no such thing.
         if hasattr(mmap, "MADV_RANDOM"):
             rows.base.madvise(mmap.MADV_RANDOM)
@@ -216,17 +259,21 @@ def create_cache(
     videos: names of the videos that are there. A cache that was begun keeps to those of its
     beginning. Raises ValueError if the cache that is there is made of something else.
     """
-    with lease(folder / MANIFEST, wait=LONGEST_BEGINNING):
-        if not (folder / MANIFEST).is_file():
-            index, shards = lay_out(poses, videos, shard_frames)
-            with atomic_path(folder / "index.npy") as temporary:
-                np.save(temporary, index)
-            # Last: from now on the folder is a cache.
-            with atomic_path(folder / MANIFEST) as temporary:
-                temporary.write_text(json.dumps(made_of | {"shards": shards}, indent=1))
+    if not (folder / MANIFEST).is_file():
+        with lease(folder / MANIFEST, wait=LONGEST_BEGINNING):
+            if not (folder / MANIFEST).is_file():  # else another process was quicker
+                _begin(folder, *lay_out(poses, videos, shard_frames), made_of)
     cache = LatentCache(folder)
     cache.check(made_of)
     return cache
+
+
+def _begin(folder: Path, index: np.ndarray, shards: int, made_of: dict[str, object]) -> None:
+    with atomic_path(folder / "index.npy") as temporary:
+        np.save(temporary, index)
+    # Last: from now on the folder is a cache.
+    with atomic_path(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(made_of | {"shards": shards}, indent=1))
 
 
 def lay_out(poses: PoseFile, videos: Set[str], shard_frames: int) -> tuple[np.ndarray, int]:

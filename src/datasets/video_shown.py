@@ -2,10 +2,12 @@
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
-from av.sidedata.sidedata import Type
+
+if TYPE_CHECKING:
+    import av
 
 # Transfer functions of high dynamic range by their number in ITU-T H.273, table 3.
 HIGH_RANGE = {16: "PQ", 18: "HLG"}
@@ -15,13 +17,15 @@ TO_STANDARD_RANGE = (
 )
 
 
-def shown(frame: av.VideoFrame, video: Path) -> np.ndarray:
+def shown(frame: "av.VideoFrame", video: Path) -> np.ndarray:
     """A frame (height, width, 3) uint8, RGB, turned as the video's display matrix says.
 
     Raises ValueError naming the video, with a command that mends it: for high dynamic range, whose
     values are no RGB colours, for interlaced frames, which show two times at once, and for a frame
     that is turned by anything but quarters.
     """
+    from av.sidedata.sidedata import Type  # here, since other data need no PyAV
+
     if frame.color_trc in HIGH_RANGE:
         found = f"high dynamic range ({HIGH_RANGE[frame.color_trc]})"
         raise ValueError(_refusal(video, found, "standard range", f"-vf {TO_STANDARD_RANGE}"))

@@ -16,10 +16,10 @@ import numpy as np
 from .. import __version__
 from ..utils.files import atomic_path
 from ..utils.images import image_size
+from ..utils.words import plural
 from .comparisons import Comparison, FramePair, compare, read_pair
 from .registry import METRICS, SHORT_TERM, PairMetric, SetMetric
 from .statistics import mean_over_sequences
-from .tables import plural
 
 HORIZONS = ("all", "short-term", "long-term")
 Member = tuple[Comparison, FramePair]  # a frame of a set, and where it belongs

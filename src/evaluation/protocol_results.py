@@ -10,6 +10,7 @@ from pathlib import Path
 from .. import __version__
 from ..sampling.runs import read_run_settings
 from ..utils.files import fingerprint
+from ..utils.words import plural
 from .comparisons import value_names
 from .efficientnet_lite import weights_path
 from .image_results import ImageResults
@@ -21,7 +22,7 @@ from .published_metrics import ALEXNET_URL, INCEPTION_URL, weight_file
 from .report import SCORES, summarize
 from .sequences import Outcome, page_sequence
 from .statistics import spread
-from .tables import markdown, number_text, plural, sequences_text
+from .tables import markdown, number_text, sequences_text
 
 LABELS = {
     "tsed": "TSED",

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..cameras.files.matching import images_of_cameras
+from ..cameras.files.matching import match_images
 from ..cameras.files.reading import read_cameras
 from ..samples import Results, RunFolder, find_samples
 from ..utils.images import numbered_images, read_frame, read_square
 from ..utils.pictures import write_png
 from ..utils.progress import progress_bar
+from ..utils.words import plural
 from .comparisons import (
     frame_numbers,
     has_present_path,
@@ -27,7 +28,6 @@ from .page import PageSequence, embedded, picture, write_page
 from .registry import FIRST_FRAMES, T_MATCHES
 from .report import build_report, write_report
 from .scoring import NO_BASELINE, PairScore, score_sequence
-from .tables import plural
 
 MANY = 3  # pairs without a baseline have a line each up to here, and one line beyond
 
@@ -41,6 +41,8 @@ class Settings:
     t_matches: int = T_MATCHES
     first_frame: str = FIRST_FRAMES[0]
     shape: str | None = None  # of frames with another shape than their cameras' (`fit_camera`)
+    axes: str = "blender"  # of plain matrices (`read_cameras`)
+    allow_unmatched: bool = False  # anyone's frames without a camera, and cameras without a frame
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,12 @@ class Outcome:
     scores: tuple[PairScore, ...] = ()  # gone once the page is written
     images: tuple[Path, ...] = ()  # of each camera
     lines: tuple[str, ...] = ()  # what is missing or odd, for people
+    matched: bool = True  # every image has a camera, or that is allowed
 
     @property
     def complete(self) -> bool:
         """Whether all frames could be read."""
-        return self.report is not None and self.report["count"]["missing"] == 0
+        return self.report is not None and self.report["count"]["missing"] == 0 and self.matched
 
 
 def sample_jobs(folder: Path) -> list[Job]:
@@ -149,9 +152,12 @@ def _score(job: Job, settings: Settings, pages: bool) -> tuple[Outcome, dict[int
     pictures: dict[int, str | None] = {}
     matcher = settings.matcher
     try:
-        cameras = read_cameras(job.poses, job.images, distorted=True)
-        images, without_pose = images_of_cameras(cameras, job.images)
-        if job.run is not None and settings.first_frame == "original":
+        found = read_cameras(job.poses, job.images, settings.axes, distorted=True)
+        matching = match_images(found, job.images)
+        ours = job.run is not None  # then a missing frame is not yet made
+        used = matching if ours or not settings.allow_unmatched else matching.without_missing()
+        images, cameras = used.images, used.cameras
+        if ours and settings.first_frame == "original":
             images = _with_originals(images, job.run)
 
         def look(position: int, image: Image.Image) -> None:
@@ -162,22 +168,26 @@ def _score(job: Job, settings: Settings, pages: bool) -> tuple[Outcome, dict[int
         report = build_report(scores, matcher, settings.t_error, settings.t_matches)
     except (ValueError, OSError) as error:
         return Outcome(job, lines=(f"{job.name}: not scored: {error}",)), {}
-    if job.run is not None:
+    lines = _lines(scores)
+    if matching.fault:
+        way_out = "" if ours or settings.allow_unmatched else "; --allow-unmatched goes on"
+        lines.append(f"left out: {matching.fault}{way_out}")
+    if ours:
         report["first_frame"] = settings.first_frame
-    lines = tuple(f"{job.name}: {line}" for line in _lines(scores, without_pose))
-    return Outcome(job, report, tuple(scores), tuple(images), lines), pictures
+    else:
+        lines.insert(0, str(matching))
+    named = tuple(f"{job.name}: {line}" for line in lines)
+    matched = settings.allow_unmatched or not matching.others
+    return Outcome(job, report, tuple(scores), tuple(images), named, matched), pictures
 
 
-def _lines(scores: Iterable[PairScore], without_pose: list[Path]) -> list[str]:
+def _lines(scores: Iterable[PairScore]) -> list[str]:
     # A frame is in two pairs, and said once.
     lines = list(dict.fromkeys(line for score in scores for line in score.notes + score.problems))
     still = [line for line in lines if line.endswith(NO_BASELINE)]
     if len(still) > MANY:  # of a camera that only turns, all pairs
         lines = [line for line in lines if line not in still]
         lines.append(f"{plural(len(still), 'pair')}, the first {still[0]}")
-    if without_pose:
-        count = plural(len(without_pose), "image")
-        lines.append(f"left out: {count} without a pose, the first {without_pose[0].name}")
     return lines
 
 

@@ -2,12 +2,8 @@
 
 from collections.abc import Sequence
 
+from ..utils.words import plural
 from .statistics import CONFIDENCE
-
-
-def plural(count: int, word: str) -> str:
-    """1 image, 2 images."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def number_text(value: float | None, form: str = ".4g") -> str:

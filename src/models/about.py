@@ -1,6 +1,5 @@
 """What a file of weights holds, in lines for people."""
 
-import json
 import math
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from ..cameras.motion import Motion
 from ..config import settings_from_dict, without_training
 from ..model_config import DenoiserConfig, DiffusionConfig, FirstStageConfig, ModelConfig
 from ..utils.checkpoint import first_line, is_ours, read_checkpoint
+from ..utils.json_files import parse_json
 from ..utils.words import millions
 from .motion import motion_of
 from .provenance import provenance, training_state
@@ -54,8 +54,8 @@ def _safetensors(path: Path) -> tuple[str, str, Any, int]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
-            settings = json.loads(metadata.get("config", "{}"))
-    except (SafetensorError, ValueError, RecursionError) as error:
+            settings = parse_json(metadata.get("config", "{}"), "the config in the metadata")
+    except (SafetensorError, ValueError) as error:
         raise ValueError(f"{path}: not a file of weights ({first_line(error)})") from error
     kind = metadata.get("kind")
     if kind not in KINDS:

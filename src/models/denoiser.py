@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from ..cameras.rays import RAY_FEATURES, pair_ray_features
 from ..model_config import ModelConfig
 from .blocks import ResidualBlock
-from .score_network import ScoreNetwork
+from .score_network import Given, ScoreNetwork
 
 # Embeddings (ref, target, cond), each (n or 1, ray_channels[0], G, G).
 Rays = tuple[Tensor, Tensor, Tensor]
@@ -61,9 +61,30 @@ class Denoiser(nn.Module):
         is x + sigma^2 * score. sigma_cond: the level of x_cond, float or (n,); None: it is clean,
         which counts as sigma_min.
         """
+        return self.score_given(x, sigma, self.prepare(x_cond, rays, sigma_cond))
+
+    def prepare(
+        self,
+        x_cond: Tensor,
+        rays: Rays,
+        sigma_cond: float | Tensor | None = None,
+        both: bool = False,
+    ) -> Given:
+        """What an evaluation needs of the conditioning views: the same at every noise level.
+
+        sigma_cond: the noise level that x_cond is labelled with; default: `sigma_min`, clean.
+        both: whether the scores of both views are asked for.
+        """
         if sigma_cond is None:
             sigma_cond = self.config.diffusion.sigma_min
-        return self.scores(x, x_cond, sigma, sigma_cond, rays)[0]
+        sigmas = levels_of(sigma_cond, x_cond)
+        return self.score_model.prepare(self._input(x_cond, sigmas), sigmas.log(), rays, both)
+
+    def score_given(self, x: Tensor, sigma: float | Tensor, given: Given) -> Tensor:
+        """`score`, from what `prepare` made."""
+        sigmas = levels_of(sigma, x)
+        output = self.score_model(self._input(x, sigmas), sigmas.log(), given)
+        return self._score_of(output, x, sigmas)
 
     def scores(
         self,
@@ -77,30 +98,41 @@ class Denoiser(nn.Module):
 
         sigma_cond: the noise level that x_cond is labelled with.
         """
-        both = torch.cat([x, x_cond])
-        levels = [
-            torch.as_tensor(level, dtype=x.dtype, device=x.device).expand(len(x))
-            for level in (sigma, sigma_cond)
-        ]
-        sigmas = torch.cat(levels)
-        per_image = sigmas[:, None, None, None]
+        given = self.prepare(x_cond, rays, sigma_cond, both=True)
+        sigmas, sigmas_cond = levels_of(sigma, x), levels_of(sigma_cond, x)
+        outputs = self.score_model(self._input(x, sigmas), sigmas.log(), given, both=True)
+        of_target, of_cond = outputs.chunk(2)
+        return (
+            self._score_of(of_target, x, sigmas),
+            self._score_of(of_cond, x_cond, sigmas_cond),
+        )
+
+    def _input(self, x: Tensor, sigmas: Tensor) -> Tensor:
+        """The network's input: 2x - 1 as published, c_in x in EDM's preconditioning."""
         if self.config.denoiser.preconditioning == "published":
-            scores = self.score_model(2 * both - 1, sigmas.log(), rays) / per_image
-        else:
-            scores = self._edm_scores(both, sigmas, per_image, rays)
-        of_target, of_cond = scores.chunk(2)
-        return of_target, of_cond
+            return 2 * x - 1
+        return self._c_in(sigmas) * x
 
-    def _edm_scores(self, x: Tensor, sigmas: Tensor, per_image: Tensor, rays: Rays) -> Tensor:
-        """(D - x) / sigma^2 for D = c_skip x + c_out F(c_in x), Karras et al. 2022, table 1.
+    def _score_of(self, output: Tensor, x: Tensor, sigmas: Tensor) -> Tensor:
+        """The score that the network's output means.
 
-        Written out, so that the two large parts of D - x at small sigma never meet:
+        EDM's is (D - x) / sigma^2 for D = c_skip x + c_out F(c_in x), Karras et al. 2022, table 1.
+        Written out, the two large parts of D - x at small sigma never meet:
         (c_skip - 1) / sigma^2 = -c_in^2 and c_out / sigma^2 = c_in sigma_data / sigma.
         """
-        sigma_data = self.config.denoiser.sigma_data
-        c_in = (per_image**2 + sigma_data**2).rsqrt()
-        output = self.score_model(c_in * x, sigmas.log(), rays)
-        return c_in * (sigma_data / per_image * output - c_in * x)
+        per_image = sigmas[:, None, None, None]
+        if self.config.denoiser.preconditioning == "published":
+            return output / per_image
+        c_in = self._c_in(sigmas)
+        return c_in * (self.config.denoiser.sigma_data / per_image * output - c_in * x)
+
+    def _c_in(self, sigmas: Tensor) -> Tensor:
+        return (sigmas**2 + self.config.denoiser.sigma_data**2).rsqrt()[:, None, None, None]
+
+
+def levels_of(sigma: float | Tensor, x: Tensor) -> Tensor:
+    """A noise level for each of the latents `x`: (n,)."""
+    return torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))
 
 
 def build_denoiser(config: ModelConfig) -> Denoiser:

@@ -1,12 +1,12 @@
 """How far apart the cameras of the pairs were that weights were trained on, as their file says."""
 
-import json
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
 from ..cameras.motion import Motion
 from ..utils.checkpoint import first_line, read_checkpoint
+from ..utils.json_files import parse_json
 from .places import find_denoiser
 
 KEY = "motion"  # in a checkpoint, and in a .safetensors file's metadata, there as JSON
@@ -24,7 +24,8 @@ def motion_of(path: Path) -> Motion | None:
     if value is None:
         return None
     try:
-        return Motion.from_plain(json.loads(value) if isinstance(value, str) else value)
+        plain = parse_json(value, KEY) if isinstance(value, str) else value
+        return Motion.from_plain(plain)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

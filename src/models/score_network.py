@@ -5,6 +5,8 @@ rays to raw outputs. What these mean is `denoiser.py`'s part.
 """
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +18,7 @@ from .blocks import (
     Attention,
     CrossAttention,
     FIRResample,
+    RayTerms,
     ResidualBlock,
     convolution,
     group_norm,
@@ -72,8 +75,27 @@ class Level(nn.Module):
                 channels, *heads, extra_channels=config.ray_channels[level]
             )
 
-    def attend(self, x: Tensor, rays: list[tuple[Tensor, Tensor, Tensor]], level: int) -> Tensor:
-        return self.cross_attn(self.attn(x), rays[level]) if self.attends else x
+    def within(self, x: Tensor) -> Tensor:
+        """Attention within each view, where this level has it."""
+        return self.attn(x) if self.attends else x
+
+    def across(self, x: Tensor, terms: RayTerms | None) -> Tensor:
+        """Attention across the views, where this level has it."""
+        return self.cross_attn(x, terms, len(x)) if self.attends else x
+
+
+class Given(NamedTuple):
+    """What the network makes of a conditioning view and its cameras, whatever the noise is.
+
+    Sampling makes it once a frame. Every tensor has the n pairs in front.
+    """
+
+    inputs: Tensor  # (n, c, G, G), the view's own input
+    embedding: Tensor  # of its noise level, (n, 4 * channels)
+    skip: Tensor  # its first result
+    features: Tensor  # what goes into the first cross-attention
+    encoder_terms: list[RayTerms | None]  # of each level; None where it does not attend
+    decoder_terms: list[RayTerms | None]
 
 
 class ScoreNetwork(nn.Module):
@@ -110,9 +132,8 @@ class ScoreNetwork(nn.Module):
         self.decoder_modules = make_decoder(config, skips)
         # Levels below the last one that attends need no rays, and a layer without use would stop
         # distributed training.
-        self.ray_levels = (
-            max(level for level, encoder in enumerate(self.encoder_modules) if encoder.attends) + 1
-        )
+        meetings = [level for level, one in enumerate(self.encoder_modules) if one.attends]
+        self.ray_levels, self.last_meeting = meetings[-1] + 1, meetings[0]
         rays = [config.ray_channels[0], *config.ray_channels]
         for level in range(self.ray_levels):
             layer = convolution(rays[level], rays[level + 1], stride=2 if level else 1)
@@ -120,44 +141,92 @@ class ScoreNetwork(nn.Module):
         self.down, self.up = FIRResample("down"), FIRResample("up")
 
     def forward(
-        self, inputs: Tensor, log_sigma: Tensor, rays: tuple[Tensor, Tensor, Tensor]
+        self, inputs: Tensor, log_sigma: Tensor, given: Given, both: bool = False
     ) -> Tensor:
-        """inputs: (2n, c, L, L). log_sigma: (2n,). rays: embeddings (ref, target, cond).
+        """inputs: (n, c, L, L), of the targets. log_sigma: (n,). given: of `prepare`.
 
-        Each of these is (n or 1, ray_channels[0], G, G). G is `grid_size`, L where the patch size
-        is 1.
+        Returns outputs shaped like the inputs. both: those of the conditioning views after them.
         """
-        embedding = self.embed_noise(log_sigma)
-        rays = self.ray_pyramid(rays)
-        skips = self.encode(F.pixel_unshuffle(inputs, self.patch_size), embedding, rays)
+        inputs, embedding = self._grid(inputs), self.embed_noise(log_sigma)
+        of_target = inputs, embedding, *self._start(inputs, embedding)
+        # All targets, then all conditioning views.
+        inputs, embedding, *start = map(torch.cat, zip(of_target, given[:4], strict=True))
+        skips = self.encode(inputs, embedding, tuple(start), given.encoder_terms)
         x = self.central_block[0](skips[-1], embedding)
         x = self.central_block[2](self.central_block[1](x), embedding)
-        return F.pixel_shuffle(self.decode(x, skips, embedding, rays), self.patch_size)
+        wanted = len(inputs) if both else len(inputs) // 2
+        x = self.decode(x, skips, embedding, given.decoder_terms, wanted)
+        return F.pixel_shuffle(x, self.patch_size)
+
+    def prepare(
+        self,
+        inputs: Tensor,
+        log_sigma: Tensor,
+        rays: tuple[Tensor, Tensor, Tensor],
+        both: bool = False,
+    ) -> Given:
+        """inputs: (n, c, L, L), of the conditioning views. log_sigma: (n,), their noise level.
+
+        rays: embeddings (ref, target, cond), each (n or 1, ray_channels[0], G, G). G is
+        `grid_size`, L where the patch size is 1. both: as in `forward`.
+        """
+        inputs, embedding = self._grid(inputs), self.embed_noise(log_sigma)
+        pyramid = self.ray_pyramid([part.expand(len(inputs), -1, -1, -1) for part in rays])
+        encoder_terms = [
+            level.cross_attn.ray_terms(pyramid[number], both=True) if level.attends else None
+            for number, level in enumerate(self.encoder_modules)
+        ]
+        decoder_terms = [
+            level.cross_attn.ray_terms(pyramid[number], both or number != self.last_meeting)
+            if level.attends
+            else None
+            for number, level in enumerate(self.decoder_modules)
+        ]
+        start = self._start(inputs, embedding)
+        return Given(inputs, embedding, *start, encoder_terms, decoder_terms)
+
+    def _grid(self, inputs: Tensor) -> Tensor:
+        """Inputs as the network's grid, (n, c, G, G)."""
+        grid = F.pixel_unshuffle(inputs, self.patch_size)
+        # Pixel after pixel, what attention wants as tokens and convolutions on a CPU like best.
+        # A GPU's group normalization would turn it round each time.
+        return grid.contiguous(memory_format=torch.channels_last) if grid.is_cpu else grid
+
+    def _start(self, inputs: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """The first result, and features for the first cross-attention: of each view alone."""
+        skip, first = self.input_conv(inputs), self.encoder_modules[0]
+        return skip, first.within(first.resblocks[0](skip, embedding))
 
     def embed_noise(self, log_sigma: Tensor) -> Tensor:
         """The activated noise embedding: (n,) -> (n, 4 * channels)."""
         fourier, first, second = self.temb_modules
         return F.silu(second(F.silu(first(fourier(log_sigma)))))
 
-    def ray_pyramid(
-        self, rays: tuple[Tensor, Tensor, Tensor]
-    ) -> list[tuple[Tensor, Tensor, Tensor]]:
+    def ray_pyramid(self, rays: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Ray embeddings at every level that attends: a list of (ref, target, cond)."""
-        sizes = [len(part) for part in rays]
         x, pyramid = torch.cat(rays), []
         for level in range(self.ray_levels):
             x = getattr(self, f"conditioning_conv_{level}")(F.silu(x))
-            pyramid.append(x.split(sizes))
+            pyramid.append(x.chunk(3))
         return pyramid
 
     def encode(
-        self, inputs: Tensor, embedding: Tensor, rays: list[tuple[Tensor, Tensor, Tensor]]
+        self,
+        inputs: Tensor,
+        embedding: Tensor,
+        start: tuple[Tensor, Tensor],
+        terms: list[RayTerms | None],
     ) -> list[Tensor]:
-        """Every intermediate result on the way down; the last one is the bottom's."""
-        skips = [self.input_conv(inputs)]
+        """Every intermediate result on the way down; the last one is the bottom's.
+
+        start: of `_start`, for both views.
+        """
+        skip, features = start
+        skips = [skip, self.encoder_modules[0].across(features, terms[0])]
         for level, encoder in enumerate(self.encoder_modules):
-            for block in encoder.resblocks:
-                skips.append(encoder.attend(block(skips[-1], embedding), rays, level))
+            for block in encoder.resblocks[0 if level else 1 :]:
+                features = encoder.within(block(skips[-1], embedding))
+                skips.append(encoder.across(features, terms[level]))
             if level < len(self.encoder_modules) - 1:
                 inputs = self.down(inputs)
                 skips.append(encoder.combiner(inputs, encoder.downres(skips[-1], embedding)))
@@ -168,19 +237,28 @@ class ScoreNetwork(nn.Module):
         x: Tensor,
         skips: list[Tensor],
         embedding: Tensor,
-        rays: list[tuple[Tensor, Tensor, Tensor]],
+        terms: list[RayTerms | None],
+        wanted: int,
     ) -> Tensor:
-        """The outputs of all levels, each upsampled to the next and added; empties `skips`."""
+        """The first `wanted` outputs, of all levels, each upsampled to the next and added.
+
+        Empties `skips`. After the last cross-attention the views go on without each other, and only
+        those that are wanted do.
+        """
         outputs = None
         for level in range(len(self.decoder_modules) - 1, -1, -1):
             decoder = self.decoder_modules[level]
             for block in decoder.resblocks:
-                x = block(torch.cat([x, skips.pop()], dim=1), embedding)
-            x = decoder.attend(x, rays, level)
-            output = decoder.conv3x3(F.silu(decoder.group_norm(x)))
+                x = block(torch.cat([x, skips.pop()[: len(x)]], dim=1), embedding[: len(x)])
+            x = decoder.within(x)
+            if level == self.last_meeting:
+                x = decoder.cross_attn(x, terms[level], wanted)
+            else:
+                x = decoder.across(x, terms[level])
+            output = decoder.conv3x3(F.silu(decoder.group_norm(x[:wanted])))
             outputs = output if outputs is None else self.up(outputs) + output
             if level > 0:
-                x = decoder.final_res(x, embedding)
+                x = decoder.final_res(x, embedding[: len(x)])
         return outputs
 
 

@@ -33,6 +33,7 @@ from ..config import settings_from_dict, without_training
 from ..model_config import FirstStageConfig, ModelConfig
 from ..utils.checkpoint import FORMAT, first_line, is_ours, read_checkpoint
 from ..utils.files import atomic_path, from_base
+from ..utils.json_files import parse_json
 from .building import Plan
 from .denoiser import Denoiser, build_denoiser
 from .first_stage import build_first_stage
@@ -183,7 +184,7 @@ def _describe(checkpoint: dict[str, Any], wanted: str) -> str:
 
 def _checksum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
     """CRC-32 of the config's text, and of all names and the bytes after them, by name."""
-    total = zlib.crc32(metadata["config"].encode())
+    total = zlib.crc32(metadata.get("config", "").encode())
     for name in sorted(tensors):
         content = tensors[name].contiguous().reshape(-1).view(torch.uint8)
         total = zlib.crc32(content.numpy(), zlib.crc32(name.encode(), total))
@@ -283,7 +284,4 @@ def _opened(path: Path, kind: str) -> Iterator[Any]:
 
 def _config_in(metadata: dict[str, str], path: Path) -> Any:
     """The settings in a file's metadata, as plain values."""
-    try:
-        return json.loads(metadata.get("config", ""))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: the config in the metadata is not JSON ({error})") from error
+    return parse_json(metadata.get("config", ""), f"{path}: the config in the metadata")

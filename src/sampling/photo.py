@@ -11,7 +11,7 @@ import numpy as np
 from ..cameras.conditioning import conditioning
 from ..cameras.files.path import path_of_file
 from ..cameras.joining import moves_path
-from ..cameras.paths import DISTANCE_LOOKED_AT, at_distance
+from ..cameras.paths import DISTANCE_LOOKED_AT, PRESETS, at_distance
 from ..cameras.photo import Lens, chosen_lens, lens_of_photo
 from ..cameras.spec import SamplingSpec, spec_differs
 from ..models.model import Model
@@ -52,7 +52,8 @@ def run_photo(
 ) -> PhotoRun:
     """Make the frames and the video that a camera on a path sees, from one photo.
 
-    path: moves in the words of `moves_path`, or a file of matrices. frames, smooth: of moves.
+    path: moves in the words of `moves_path`, or any file that `path_of_file` reads. frames, smooth:
+    of moves.
     distance: to what the photo shows, in the unit of the model's training data; the moves' sizes
     grow with it. field_of_view: degrees across the photo's centre square; None: by its EXIF, else
     DEFAULT_FIELD_OF_VIEW. folder: of the sample; None: a free one in `instance_data`/samples, named
@@ -91,7 +92,10 @@ def _path_poses(
     path: Sequence[str], frames: int, distance: float, smooth: bool
 ) -> tuple[np.ndarray, float | None]:
     """Poses (n, 4, 4) of moves or of a file, and the focal_y that a file has."""
-    if len(path) == 1 and Path(path[0]).suffix in (".json", ".npy"):
+    if len(path) == 1 and path[0].partition(":")[0] not in PRESETS:
+        if not Path(path[0]).exists():
+            moves = ", ".join(PRESETS)
+            raise FileNotFoundError(f"{path[0]}: no such file of cameras, nor one of {moves}")
         found = path_of_file(Path(path[0]))
         return found.poses, found.focal_y
     return at_distance(moves_path(path, frames, smooth), distance), None
@@ -105,6 +109,8 @@ def sample_name(text: str) -> str:
 def free_folder(wanted: Path, spec: SamplingSpec, images: dict[Path, bytes]) -> Path:
     """The first of `wanted`, `wanted`-2, … that does not exist or has just this path and photo.
 
+    A folder that a killed process has begun, without a path yet, is as good as none.
+
     images: the given ones by their place in the folder.
     """
     names = (wanted.name if number == 1 else f"{wanted.name}-{number}" for number in count(1))
@@ -114,8 +120,8 @@ def free_folder(wanted: Path, spec: SamplingSpec, images: dict[Path, bytes]) -> 
 
 def _is(folder: Path, spec: SamplingSpec, images: dict[Path, bytes]) -> bool:
     sample = Sample(folder)
-    there = {path.relative_to(folder) for path in (folder / GIVEN_IMAGES).glob("*")}
-    same_photos = there == set(images) and all(
-        (folder / place).read_bytes() == content for place, content in images.items()
-    )
-    return sample.spec_file.is_file() and not spec_differs(sample.spec_file, spec) and same_photos
+    there = {path.relative_to(folder) for path in (folder / GIVEN_IMAGES).glob("[!.]*")}
+    same = all((folder / place).read_bytes() == images.get(place) for place in there)
+    if not sample.spec_file.is_file():
+        return same
+    return same and there == set(images) and not spec_differs(sample.spec_file, spec)

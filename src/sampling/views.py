@@ -1,7 +1,7 @@
 """What frames are conditioned on: the views of a batch of frames, and the score given them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..diffusion.sde import noised_view
 from ..models.denoiser import Denoiser
+from ..models.score_network import Given
 from ..utils.distributed import device_of
 from ..utils.precision import autocast
 from ..utils.random import generator
@@ -26,12 +27,19 @@ class Views:
     rays: tuple[
         Tensor, Tensor, Tensor
     ]  # ref, target, cond embeddings, each (views, ray channels, G, G)
+    given: Given | None = None  # what each evaluation needs of all this, made once
 
     def one_each(self, numbers: Sequence[int]) -> "Views":
         """Of each frame's views the one with this number, from 0."""
         rows = np.cumsum([0, *self.counts[:-1]]) + numbers
         ref, target, cond = (part[rows] for part in self.rays)
         return Views([1] * len(rows), self.latents[rows], self.sigmas[rows], (ref, target, cond))
+
+    def prepared(self, denoiser: Denoiser, method: Method) -> "Views":
+        """These views, with what the network makes of them at any noise level of the target."""
+        with autocast(self.latents.device, method.precision):
+            given = denoiser.prepare(self.latents, self.rays, self.sigmas)
+        return replace(self, given=given)
 
 
 class ViewsInTurn:
@@ -54,6 +62,9 @@ class ViewsInTurn:
             )  # for each evaluation, which view every frame sees
         self.pairs = sum(method.pairs(len(frame.views)) for frame in batch)
         self.all = gather_views(batch, wanted, denoiser, method, batch_size)
+        # What is prepared takes 50 MB a pair of the published network: of no more than one batch.
+        if self.turns is None and len(self.all.latents) <= batch_size:
+            self.all = self.all.prepared(denoiser, method)
 
     def next(self) -> Views:
         """The views of the next evaluation."""
@@ -126,15 +137,18 @@ def mean_score(
     result. sigma: 0-dim.
     """
     counts = torch.tensor(views.counts, device=x.device)
-    inputs = x.repeat_interleave(counts, dim=0), views.latents, views.sigmas, *views.rays
-    scores = []
-    for part_x, part_views, sigma_cond, *rays in zip(
-        *(tensor.split(batch_size) for tensor in inputs), strict=True
-    ):
-        with autocast(x.device, method.precision):
-            levels = sigma.expand(len(part_x))
-            part = denoiser.score(part_x, part_views, levels, tuple(rays), sigma_cond)
-        scores.append(part.float())
+    x = x.repeat_interleave(counts, dim=0)
+    sigmas = sigma.expand(len(x))
+    with autocast(x.device, method.precision):
+        if views.given is not None:
+            scores = [denoiser.score_given(x, sigmas, views.given).float()]
+        else:
+            inputs = x, views.latents, sigmas, views.sigmas, *views.rays
+            parts = zip(*(tensor.split(batch_size) for tensor in inputs), strict=True)
+            scores = [
+                denoiser.score(part_x, part_views, level, tuple(rays), cond_level).float()
+                for part_x, part_views, level, cond_level, *rays in parts
+            ]
     if max(views.counts) == 1:
         return torch.cat(scores)
     # Not index_add: on a GPU its order of summation, and so its rounding, changes from call to

@@ -1,10 +1,10 @@
 """Training the denoiser on frame pairs: `train(config, instance_data)`."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,14 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
+from ..cameras.motion import Motion
 from ..config import Config
+from ..datasets.device_pairs import DevicePairs
 from ..datasets.latents import first_stage_fingerprint
 from ..datasets.sources import open_dataset
 from ..diffusion.sde import (
     draw_cond_levels,
     draw_noise_levels,
     noised_view,
-    score_matching_loss,
 )
 from ..model_config import ModelConfig
 from ..models import Denoiser, build_denoiser, load_denoiser, open_first_stage
@@ -36,8 +37,9 @@ from ..utils.precision import autocast
 from ..utils.random import generator
 from .distillation import ConsistencyLoss, pair_levels
 from .needs import check_needs
+from .objective import PairLoss
 from .pictures import sample_grid
-from .steps import Scalars, accumulate, check_finite, rate_factor
+from .steps import Scalars, Skips, accumulate, rate_factor
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -45,37 +47,6 @@ log = logging.getLogger(__name__)
 # The loss is logged by noise level, between these.
 NOISE_LEVEL_BOUNDS = 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0
 PICTURES = 4  # pairs in a sample picture
-
-
-class PairLoss(nn.Module):
-    """The training objective as one module, so that it is distributed and compiled as one."""
-
-    def __init__(self, denoiser: Denoiser) -> None:
-        super().__init__()
-        self.denoiser = denoiser
-
-    def forward(
-        self,
-        target: Tensor,
-        cond: Tensor,
-        noise: Tensor,
-        sigma: Tensor,
-        sigma_cond: Tensor,
-        cameras: dict[str, Tensor],
-    ) -> Tensor:
-        """Losses (n,): denoising score matching of the target given the conditioning view.
-
-        target, cond, noise: (n, c, L, L) latents, cond at the levels sigma_cond; sigma, sigma_cond:
-        (n,). cameras: target_pose, cond_pose (n, 4, 4), focal_y (n,).
-        """
-        rays = self.denoiser.embed_cameras(**cameras)
-        return score_matching_loss(
-            lambda x, sigma: self.denoiser.score(x, cond, sigma, rays, sigma_cond),
-            target,
-            noise,
-            sigma,
-            self.denoiser.config,
-        )
 
 
 class Draws(NamedTuple):
@@ -104,15 +75,26 @@ class ScoreTask:
         denoiser = _first_denoiser(model, from_base(config.training.initial_weights))
         self.network = self.denoiser = denoiser.to(process.device).train()
         self.title = f"a score network on {self.dataset.title}"
-        self.motion = self.dataset.motion()
+        self.skips = Skips(process, "training.learning_rate", self.dataset.name)
+        self.pairs = self.dataset  # with the poses of every sequence
+        if config.data.on_device:
+            self.dataset = DevicePairs(self.pairs, process.device)
         parameters = [one for one in self.denoiser.parameters() if one.requires_grad]
-        self.optimizer = torch.optim.Adam(parameters, lr=config.training.learning_rate)
+        fused = process.device.type == "cuda"
+        rate = config.training.learning_rate
+        self.optimizer = torch.optim.Adam(parameters, lr=rate, fused=fused)
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
         self.consistency = model.diffusion.trained_for == "consistency"
         loss = ConsistencyLoss(denoiser) if self.consistency else PairLoss(denoiser)
+        self.objective = loss
         self.loss = process.parallel(torch.compile(loss) if config.training.compile else loss)
 
-    def update(self, batches: Iterator[dict[str, Tensor]], step: int) -> Scalars:
+    @cached_property
+    def motion(self) -> Motion:
+        """How far apart the cameras of the training's pairs are; measured for the first save."""
+        return self.pairs.motion()
+
+    def update(self, batches: list[dict[str, Tensor]], step: int) -> Scalars:
         """One optimizer step: encode, noise, loss, gradient, clipping, warm-up, averages."""
         settings = self.config.training
         rate = settings.learning_rate * rate_factor(settings, step)
@@ -122,10 +104,12 @@ class ScoreTask:
         backward = partial(self._backward, step)
         samples = accumulate(batches, settings.accumulation, backward)
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), settings.gradient_norm)
-        check_finite(norm, step, "training.learning_rate")
-        self.optimizer.step()
-        self.ema.update(self.denoiser)
+        skipped = self.skips.skips(norm, step, samples["loss"], batches)
+        if not skipped:
+            self.optimizer.step()
+            self.ema.update(self.denoiser)
         return {
+            "skipped_steps": torch.tensor(float(skipped)),
             "loss": samples["loss"].mean(),
             "gradient_norm": norm,
             "learning_rate": torch.tensor(rate),
@@ -137,7 +121,7 @@ class ScoreTask:
     def _backward(self, step: int, batch: dict[str, Tensor], last: bool) -> dict[str, Tensor]:
         """The gradient of a part of a step's batch; each sample's loss and noise level."""
         target, cond, cameras = self._encode(batch)
-        drawn = self._draw(batch["number"].tolist(), target.shape[1:])
+        drawn = self._draw(batch, target.shape[1:])
         sigma_min = self.config.diffusion.sigma_min
         cond = noised_view(cond, drawn.cond_noise, drawn.sigma_cond, sigma_min)
         inputs = [target, cond, drawn.noise, drawn.sigma, drawn.sigma_cond, cameras]
@@ -164,9 +148,25 @@ class ScoreTask:
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
 
+    def blank_loss(self) -> Tensor:
+        """The loss of one blank pair; frames are encoded as they are in a step."""
+        settings, device = self.config, self.process.device
+        latent = torch.zeros(1, *settings.model.latent_shape, device=device)
+        if settings.data.latents is None:
+            images = torch.zeros(2, 3, *[settings.first_stage.image_size] * 2, device=device)
+            with torch.no_grad():
+                self.first_stage.encode(images)
+        pose, one = torch.eye(4, device=device)[None], torch.ones(1, device=device)
+        cameras = {"target_pose": pose, "cond_pose": pose, "focal_y": one}
+        lower = [one / 2] if self.consistency else []
+        return self.objective(latent, latent, latent, one, one, cameras, *lower).mean()
+
     def pictures(self) -> dict[str, Tensor]:
         """Given, generated and true frames of the first samples, with the averaged weights."""
-        batch = default_collate([self.dataset[number] for number in range(PICTURES)])
+        if self.config.data.on_device:
+            batch = self.dataset.batch(range(PICTURES))
+        else:
+            batch = default_collate([self.dataset[number] for number in range(PICTURES)])
         seed = self.config.training.seed
         with self.ema.applied_to(self.denoiser):
             grid = sample_grid(self.denoiser, self.first_stage, *self._encode(batch), seed)
@@ -185,27 +185,35 @@ class ScoreTask:
             target, cond = self.first_stage.encode(images).float().chunk(2)
         return target, cond, cameras
 
-    def _draw(self, numbers: list[int], shape: torch.Size) -> Draws:
-        """What is random in samples, each from its own number."""
+    def _draw(self, batch: dict[str, Tensor], shape: torch.Size) -> Draws:
+        """What is random in samples: each from its own number, unless the batch brings it."""
         settings, device = self.config.diffusion, self.process.device
-        sources = [generator(self.config.training.seed, "noise", number) for number in numbers]
-        uniform = torch.tensor([source.random() for source in sources])
-        noise = _normal(sources, shape)
-        cond_uniform, cond_noise = torch.zeros(len(numbers)), torch.zeros_like(noise)
-        if settings.sigma_cond_max is not None:
-            cond_uniform = torch.tensor([source.random() for source in sources])
-            cond_noise = _normal(sources, shape)
-        levels = draw_noise_levels(uniform, settings), draw_cond_levels(cond_uniform, settings)
-        sigma, sigma_cond = (level.to(device) for level in levels)
-        return Draws(noise.to(device), sigma, cond_noise.to(device), sigma_cond)
+        if "noise" in batch:
+            parts = [batch[name] for name in ("uniform", "noise", "cond_uniform", "cond_noise")]
+        else:
+            seed, numbers = self.config.training.seed, batch["number"].tolist()
+            sources = [generator(seed, "noise", number) for number in numbers]
+            parts = _random_numbers(sources, shape)
+            # Of a view without noise they would make no difference.
+            with_noise = settings.sigma_cond_max is not None
+            again = _random_numbers(sources, shape) if with_noise else map(torch.zeros_like, parts)
+            parts = *parts, *again
+        uniform, noise, cond_uniform, cond_noise = (part.to(device) for part in parts)
+        sigma, sigma_cond = (
+            draw_noise_levels(uniform, settings),
+            draw_cond_levels(cond_uniform, settings),
+        )
+        return Draws(noise, sigma, cond_noise, sigma_cond)
 
     def _autocast(self) -> AbstractContextManager:
         return autocast(self.process.device, self.config.training.precision)
 
 
-def _normal(sources: list[np.random.Generator], shape: torch.Size) -> Tensor:
-    drawn = [source.standard_normal(shape, dtype="float32") for source in sources]
-    return torch.from_numpy(np.stack(drawn))
+def _random_numbers(sources: list[np.random.Generator], shape: torch.Size) -> tuple[Tensor, Tensor]:
+    """Of each generator a uniform number, (n,), and then normal ones, (n, *shape)."""
+    uniform = torch.tensor([source.random() for source in sources])
+    normal = [source.standard_normal(shape, dtype="float32") for source in sources]
+    return uniform, torch.from_numpy(np.stack(normal))
 
 
 def _first_denoiser(config: ModelConfig, path: Path | None) -> Denoiser:
@@ -228,8 +236,9 @@ def _by_noise_level(losses: Tensor, sigmas: Tensor) -> dict[str, Tensor]:
     bounds = torch.tensor(NOISE_LEVEL_BOUNDS, device=sigmas.device)
     bins = torch.bucketize(sigmas, bounds)
     names = [*(f"below_{bound:g}" for bound in NOISE_LEVEL_BOUNDS), "above"]
+    # Not losses[bins == number]: a GPU would be waited for.
     return {
-        f"loss_by_noise_level/{name}": losses[bins == number].mean()
+        f"loss_by_noise_level/{name}": losses.where(bins == number, torch.nan).nanmean()
         for number, name in enumerate(names)
     }
 

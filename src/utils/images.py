@@ -19,7 +19,6 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, features
 from .files import natural_order
 from .optional import MissingPackage, import_optional
 
-HEIF_SUFFIXES = (".heic", ".heif")
 IMAGE_SUFFIXES = (
     ".png",
     ".jpg",
@@ -29,12 +28,14 @@ IMAGE_SUFFIXES = (
     ".tif",
     ".tiff",
     ".avif",
-    *HEIF_SUFFIXES,
+    ".heic",
+    ".heif",
 )
 # Pillow's names of what is decoded. Others never are: EPS would start another program.
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF", "AVIF", "HEIF")
 LARGEST = 120_000_000  # pixels; larger than any camera's picture but a few, and 0.5 GB decoded
 PLAIN = ("1", "L", "P", "RGB")  # Pillow's modes that every program reads alike
+INSTEAD = "save the picture as JPEG"  # of an optional decoder
 # What Pillow and its decoders raise for bad files.
 DECODING_ERRORS = (
     OSError,
@@ -86,12 +87,28 @@ def open_file(path: str | Path) -> BinaryIO:
         raise FileNotFoundError(f"{path}: no such image") from None
     if not stat.S_ISREG(mode):  # a pipe would wait forever, a device never end
         raise ValueError(f"{path}: not a regular file; expected an image file")
+    file = path.open("rb")
+    try:
+        _load_decoder(file.read(12))
+    except MissingPackage:
+        file.close()
+        raise
+    file.seek(0)
+    return file
+
+
+def _load_decoder(head: bytes) -> None:
+    """Load what decodes a file that begins so, whatever its suffix: phones' pictures get renamed.
+
+    HEIC and AVIF files begin with a box ftyp, and the kind of file in it (ISO 14496-12, 4.3).
+    """
     Image.init()
-    if path.suffix.lower() in HEIF_SUFFIXES:
-        import_optional("pillow_heif", "heif", "save it as JPEG").register_heif_opener()
-    if path.suffix.lower() == ".avif" and not features.check("avif"):
-        raise MissingPackage("AVIF support of pillow", "heif", "save it as JPEG")
-    return path.open("rb")
+    kind = head[8:] if head[4:8] == b"ftyp" else b""
+    if kind in (b"avif", b"avis"):
+        if not features.check("avif"):
+            raise MissingPackage("AVIF support of pillow", "heif", INSTEAD)
+    elif kind:
+        import_optional("pillow_heif", "heif", INSTEAD).register_heif_opener()
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 
 MICROSECOND = Fraction(1, 1_000_000)  # seconds
@@ -29,6 +28,8 @@ def encode_h264(
     single frames are quick to reach, by a key frame a second; and one thread encodes, so that the
     content is the same on every machine.
     """
+    import av  # late: what writes no video, such as training, goes without it
+
     options = {"movflags": "faststart"} if for_players else {}
     codec = {"crf": "16"} if for_players else {"crf": "18", "threads": "1"}
     with av.open(str(path), "w", options=options) as container:
@@ -49,6 +50,8 @@ def encode_timed_h264(path: Path, frames: Iterable[tuple[int, np.ndarray]]) -> N
     size; raises ValueError for others. Single frames are quick to reach, and one thread encodes, so
     that the content is the same on every machine.
     """
+    import av  # late, as above
+
     codec = {"crf": "18", "threads": "1"}
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=30, options=codec)  # as players may show it

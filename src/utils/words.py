@@ -8,6 +8,11 @@ def millions(count: int) -> str:
     return f"{count / 1e6:.3g} million" if count >= 100_000 else str(count)
 
 
+def plural(count: int, word: str) -> str:
+    """1 image, 2 images."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 def duration(seconds: float) -> str:
     """A time in its largest unit, such as 3 minutes."""
     units = (("day", 86400), ("hour", 3600), ("minute", 60))

@@ -4,16 +4,21 @@ import io
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from ..cameras.files.camera import Camera
+from ..cameras.files.reading import read_cameras
+from ..cameras.files.writing import WRITERS, write_cameras
 from ..samples import RunFolder
 from ..utils.images import read_frame
 from ..utils.pictures import png_bytes, write_video
 
 FRAMES_PER_SECOND = 10.0
+DATA_SETS = "colmap", "transforms"  # of WRITERS: what lies beside the images of a data set
 
 
 def run_frames(run: RunFolder) -> list[np.ndarray]:
@@ -50,10 +55,60 @@ def animation(
 
 def frames_zip(frames: Sequence[np.ndarray], others: dict[str, bytes]) -> bytes:
     """images/NNNN.png and other files, as a ZIP archive."""
+    images = {f"images/{index:04d}.png": png_bytes(frame) for index, frame in enumerate(frames)}
+    return _zip(images | others)
+
+
+def data_set_zip(run: RunFolder) -> bytes:
+    """The images with their cameras for COLMAP and nerfstudio, as a ZIP archive."""
+    cameras = _cameras(run)
+    images = {f"images/{one.image_name}": run.image(k) for k, one in enumerate(cameras)}
+    files = {name: path.read_bytes() for name, path in images.items()}
+    for name in DATA_SETS:
+        writer = WRITERS[name]
+        named = [
+            replace(one, image_name=f"{writer.image_prefix}{one.image_name}") for one in cameras
+        ]
+        written = _written(named, name)
+        files |= {f"{writer.place}{inside}": content for inside, content in written.items()}
+    return _zip(files)
+
+
+def cameras_file(run: RunFolder, name: str) -> tuple[str, bytes]:
+    """Name and content of a file of the run's cameras, in a format of WRITERS.
+
+    A format of several files becomes a ZIP archive.
+    """
+    written = _written(_cameras(run), name)
+    place = Path(WRITERS[name].place)
+    if list(written) == [""]:
+        return place.name, written[""]
+    return f"{name}.zip", _zip({f"{place}{inside}": part for inside, part in written.items()})
+
+
+def _cameras(run: RunFolder) -> list[Camera]:
+    """Of the frames that are there; they know the frames' size."""
+    height, width = run_frames(run)[0].shape[:2]
+    return [
+        replace(camera, size=(height, width))
+        for index, camera in enumerate(read_cameras(run.spec_file))
+        if run.image(index).is_file()
+    ]
+
+
+def _written(cameras: list[Camera], name: str) -> dict[str, bytes]:
+    """The content of what a writer writes: "" for a single file, /NAME for those of a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / Path(WRITERS[name].place).name
+        write_cameras(cameras, name, place)
+        if place.is_file():
+            return {"": place.read_bytes()}
+        return {f"/{path.name}": path.read_bytes() for path in sorted(place.iterdir())}
+
+
+def _zip(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for index, frame in enumerate(frames):
-            archive.writestr(f"images/{index:04d}.png", png_bytes(frame))
-        for name, content in others.items():
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
             archive.writestr(name, content)
     return buffer.getvalue()

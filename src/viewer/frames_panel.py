@@ -1,6 +1,7 @@
 """The panel of single frames: a slider through the path, play, and pictures at full size."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -85,10 +86,13 @@ class FramesPanel:
         self._play.label = "Pause" if self._playing.is_set() else "Play"
 
     def _run(self) -> None:
-        while self._playing.is_set():
+        # Nobody looks any more: the client may be gone without having stopped it.
+        while self._playing.is_set() and self.desk.server.get_clients():
             with self.desk.lock:
                 self.choose((self.index + 1) % max(self.count, 1))
-            threading.Event().wait(SECONDS_A_FRAME)
+            time.sleep(SECONDS_A_FRAME)
+        self._playing.clear()
+        self._play.label = "Play"
 
     def _look_through(self, event: "viser.GuiEvent") -> None:
         if self.count:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..diffusion.registry import DEFAULT_SAMPLER, SAMPLERS
+from ..diffusion.registry import SAMPLERS
 from ..samples import RunFolder
 from ..sampling.method import Method
 from ..sampling.runs import Run
@@ -29,6 +29,7 @@ RULES = {
     "every fifth frame first": "keyframes-5",
 }
 MOST_DRAWS, MOST_STEPS = 8, 4000
+OF_THE_WEIGHTS = "the one that fits the weights"
 ROUGH_SIZE = 160  # pixels of the forming frame on the page
 
 
@@ -59,10 +60,9 @@ class Generate:
     def _add_choices(self, gui: "viser.GuiApi") -> None:
         self._rule = gui.add_dropdown("Each frame is made from", tuple(RULES))
         self._draws = gui.add_slider("Draws", 1, MOST_DRAWS, 1, 1, hint="Each looks different")
-        default = SAMPLERS[DEFAULT_SAMPLER].steps
-        hint = "More steps take longer, and can be finer"
-        self._steps = gui.add_number("Steps", default, min=1, max=MOST_STEPS, step=1, hint=hint)
-        self._sampler = gui.add_dropdown("Sampler", tuple(SAMPLERS), initial_value=DEFAULT_SAMPLER)
+        hint = "More steps take longer, and can be finer; 0: as many as the sampler needs"
+        self._steps = gui.add_number("Steps", 0, min=0, max=MOST_STEPS, step=1, hint=hint)
+        self._sampler = gui.add_dropdown("Sampler", (OF_THE_WEIGHTS, *SAMPLERS))
         hint = "Of the random numbers; the same seed gives the same frames"
         self._seed = gui.add_number("Seed", 0, min=0, step=1, hint=hint)
         hint = "Of the folder in samples/; empty: after the photo"
@@ -73,16 +73,13 @@ class Generate:
                 lambda _: self.steer.change(replace(self.steer.plan, rule=RULES[self._rule.value]))
             )
         )
-        self._sampler.on_update(guarded(lambda _: self._default_steps()))
-
-    def _default_steps(self) -> None:
-        self._steps.value = SAMPLERS[self._sampler.value].steps
 
     def begin(self) -> None:
         """Save the previewed path, and make new runs of it."""
         if not 1 <= self._draws.value <= MOST_DRAWS or self._steps.value > MOST_STEPS:
             raise ValueError(f"expected 1 to {MOST_DRAWS} draws and at most {MOST_STEPS} steps")
-        method = Method(self._sampler.value, self._steps.value, self._seed.value)
+        sampler = None if self._sampler.value == OF_THE_WEIGHTS else self._sampler.value
+        method = Method(sampler, self._steps.value or None, self._seed.value)
         self._refuse_two()
         sample = self.steer.save(self.name.value)
         first = sample.free_run_number()
@@ -98,6 +95,7 @@ class Generate:
         self._refuse_two()
         self.task, self._begun = task, False
         self.view.show(task.sample.run(task.runs[0]))
+        self.view.world.step_back()
         self._show_state(running=True)
         self.status.content = sentence("Opening the model …", "soft")
         self.work.start(task, Listener(self._look, self._frame, self._ended))

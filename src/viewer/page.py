@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..models.model import Model
+from ..samples import PHOTO_BYTES
+from ..utils.reading import read_bytes
 from .desk import Desk
 from .frames_panel import FramesPanel
 from .generate import Generate
@@ -41,7 +43,7 @@ class Page:
         self.server, self.host = server, host
         self.work = Work(open_model)
         self.desk = Desk(server, instance_data)
-        self.world = World(server)
+        self.world = World(self.desk)
         self.frames = FramesPanel(self.desk, self.world)
         self.view = RunView(self.desk, self.world, self.frames)
         tabs = gui.add_tab_group()
@@ -52,8 +54,6 @@ class Page:
             self.look = Look(self.desk, self.view)
         self.home = TakeHome(self.desk, self.steer, self.view)
         self.generate.finished = self.look.point_at
-        camera = server.initial_camera
-        camera.position, camera.look_at, camera.up = (1.6, 1.6, 2.0), (0, 0, -1), (0, 1, 0)
 
     @property
     def url(self) -> str:
@@ -64,7 +64,7 @@ class Page:
     def take_photo(self, photo: Path) -> None:
         """Begin with a photo on this machine; raises as `Photo`."""
         with self.desk.lock:
-            self.steer.take_photo(Photo(photo.name, photo.read_bytes()))
+            self.steer.take_photo(Photo(photo.name, read_bytes(photo, "an image", PHOTO_BYTES)))
 
     def stop(self) -> None:
         """End drawing and serving; what is done is kept."""

@@ -1,7 +1,6 @@
 """Pictures of the page: the poster preview, rough frames in the making, and HTML around them."""
 
 import html
-import io
 from collections.abc import Sequence
 
 import cv2
@@ -14,22 +13,7 @@ from ..cameras.coverage import poster_to_view
 from ..evaluation.page import picture
 
 PREVIEW_SIZE = 96  # pixels of a poster preview
-LARGEST_SIDE, MOST_PIXELS = 20_000, 120_000_000  # of an uploaded picture
 UNKNOWN = (222, 226, 232)  # where the photo says nothing
-
-
-def check_dimensions(content: bytes) -> None:
-    """Raise ValueError for what is no picture, or one of too many pixels; nothing is decoded."""
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            width, height = image.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"this file is no picture that can be read ({error})") from error
-    if max(width, height) > LARGEST_SIDE or width * height > MOST_PIXELS:
-        raise ValueError(
-            f"the picture has {width} x {height} pixels; expected at most {LARGEST_SIDE} a side "
-            f"and {MOST_PIXELS // 1_000_000} million in all"
-        )
 
 
 def poster_preview(

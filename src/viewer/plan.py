@@ -5,7 +5,8 @@ A plan is plain and cannot be changed, so undoing is taking the former one.
 
 import inspect
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
@@ -20,7 +21,8 @@ from ..cameras.spec import SamplingSpec
 OWN = "own"  # the move through the user's own cameras
 MOST_FRAMES = 200
 MOST_KEYFRAMES = 50
-NEW_STEP = np.array([0.12, 0.0, -0.15])  # of the distance: where a new last camera is put
+ONE_CHANGE = 1.0  # seconds
+NEW_STEP = np.array([0.12, 0.0, -0.2])  # of the distance: where a new last camera is put
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,23 +150,34 @@ def preset_options(move: str) -> dict[str, float]:
 class History:
     """The plan as it is and as it was."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
         self._plans = [plan]
+        self._clock, self._changed, self._what = clock, -math.inf, ""
 
     @property
     def plan(self) -> Plan:
         """As it is now."""
         return self._plans[-1]
 
-    def change(self, plan: Plan) -> None:
-        """Take another plan, if a path comes of it or it waits for a second camera."""
+    def change(self, plan: Plan, what: str = "") -> None:
+        """Take another plan, if a path comes of it or it waits for a second camera.
+
+        what: the control that changed. A control that moves on within ONE_CHANGE seconds makes one
+        change, which is undone as one. Raises ValueError as `Plan.spec`.
+        """
         if plan.move != OWN or len(plan.keyframes) > 1:
             plan.spec()
-        self._plans.append(plan)
+        now = self._clock()
+        if what and what == self._what and now - self._changed < ONE_CHANGE:
+            self._plans[-1] = plan
+        else:
+            self._plans.append(plan)
+        self._changed, self._what = now, what
 
     def undo(self) -> bool:
         """Take the former plan; False if there is none."""
         if len(self._plans) < 2:
             return False
         self._plans.pop()
+        self._what = ""
         return True

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .frames_panel import FramesPanel
     from .world import Colour, World
 
-GOOD, MIDDLE, BAD, UNKNOWN = (47, 111, 237), (232, 150, 12), (217, 45, 32), (150, 158, 170)
+GOOD, MIDDLE, BAD, UNKNOWN = (26, 152, 80), (250, 200, 60), (215, 48, 39), (150, 158, 170)
 SHOWN_SIZE = 256  # pixels: smaller frames are enlarged
 
 
@@ -51,7 +51,7 @@ class RunView:
             index: read_frame(run.image(index)) for index in count if run.image(index).is_file()
         }
         radians = 2 * np.arctan(0.5 / spec.focal_y)
-        self.world.show_handle(None, lambda pose, end: None)
+        self.world.show_handle(None)
         self.world.show_path(spec.poses, radians, images, spec.given, self.frames.choose)
         if self.report and len(self.report["pairs"]) == len(spec.poses) - 1:
             colours = [pair_colour(pair, self.report["t_error"]) for pair in self.report["pairs"]]
@@ -97,8 +97,9 @@ class RunView:
         matcher = open_matcher(self.report["matcher"] if self.report else "sift")
         with self._drawing:
             figure = draw_pair(pair, (cameras[index], cameras[index + 1]), matcher)
+            figure.set_size_inches(8, 4.6)
             buffer = io.BytesIO()
-            figure.savefig(buffer, format="png", dpi=80)
+            figure.savefig(buffer, format="png", dpi=110)
         image = np.array(Image.open(buffer).convert("RGB"))
         with client.gui.add_modal(f"Frames {index} and {index + 1}") as window:
             text = "A point of one frame must lie on its line, of the same colour, in the other."
@@ -113,7 +114,7 @@ def _large(run: RunFolder, index: int) -> str | None:
 
 
 def pair_colour(pair: dict, t_error: float) -> "Colour":
-    """From blue by orange to red as the median distance grows to twice T_error."""
+    """From green by yellow to red as the median distance grows to twice T_error."""
     if pair["consistent"] is None or pair["median_sed"] is None:
         return UNKNOWN
     share = min(pair["median_sed"] / (2 * t_error), 1.0)

@@ -1,23 +1,22 @@
 """Steering: a photo, a path by presets or through the user's own cameras, a preview."""
 
-import io
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..cameras.coverage import covered_share
-from ..cameras.photo import DEFAULT_FIELD_OF_VIEW, Lens, lens_of_photo
+from ..cameras.coverage import covered_share, poster_corners
+from ..cameras.photo import DEFAULT_FIELD_OF_VIEW, Lens, focal_y_of, lens_of_photo
 from ..cameras.plot import path_sizes
 from ..cameras.spec import SamplingSpec
 from ..samples import GIVEN_IMAGES, Sample
 from ..sampling.photo import free_folder, sample_name
 from ..utils.images import IMAGE_SUFFIXES, read_square
 from .own_path import OwnPath
-from .pictures import check_dimensions, data_uri, poster_preview, sentence
+from .pictures import data_uri, poster_preview, sentence
 from .plan import MOST_FRAMES, OWN, History, Plan, preset_options
-from .world import overview
 
 if TYPE_CHECKING:
     import viser
@@ -63,9 +62,14 @@ class Photo:
         self.suffix = Path(name).suffix.lower()
         if self.suffix not in IMAGE_SUFFIXES:
             raise ValueError(f"{self.name}: expected a picture, one of {' '.join(IMAGE_SUFFIXES)}")
-        check_dimensions(content)
-        self.square = read_square(io.BytesIO(content), PHOTO_SIZE)
-        self.lens: Lens = lens_of_photo(io.BytesIO(content))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"photo{self.suffix}"
+            path.write_bytes(content)
+            try:
+                self.square = read_square(path, PHOTO_SIZE)
+            except ValueError as error:
+                raise ValueError(str(error).replace(str(path), self.name)) from error
+            self.lens: Lens = lens_of_photo(path)
 
 
 class Steer:
@@ -77,7 +81,6 @@ class Steer:
         self.history = History(Plan())
         self.spec: SamplingSpec | None = None  # what is previewed
         self.sample: Sample | None = None  # where the previewed path was saved
-        self.changed = lambda: None  # called when the plan or the photo is another one
         gui = desk.server.gui
         gui.add_html(heading("1 · Your photo"))
         self.upload = gui.add_upload_button("Upload a photo", icon="photo", mime_type="image/*")
@@ -108,30 +111,34 @@ class Steer:
     def _listen(self) -> None:
         guarded = self.desk.guarded
         self.upload.on_upload(guarded(self._take_upload))
-        self._move.on_update(
-            guarded(lambda _: self.change(self.plan.with_move(MOVES[self._move.value])))
-        )
+        self._move.on_update(guarded(lambda _: self._take_move(MOVES[self._move.value])))
         for name, slider in self._options.items():
-            slider.on_update(
-                guarded(
-                    lambda _, name=name, slider=slider: self.change(
-                        self.plan.with_option(name, float(slider.value))
-                    )
-                )
-            )
-        for slider, field in (
+            slider.on_update(guarded(lambda _, name=name: self._take_option(name)))
+        for slider, name in (
             (self._frames, "frames"),
             (self._distance, "distance"),
             (self._view, "field_of_view"),
         ):
             slider.on_update(
-                guarded(
-                    lambda _, slider=slider, field=field: self.change(
-                        replace(self.plan, **{field: slider.value})
-                    )
-                )
+                guarded(lambda _, slider=slider, name=name: self._take_value(name, slider.value))
             )
         self._undo.on_click(guarded(lambda _: self._take_back()))
+
+    def _take_move(self, move: str) -> None:
+        plan = self.plan.with_move(move)
+        self.own.chosen = len(plan.keyframes) - 1
+        self.change(plan)
+
+    def _take_option(self, name: str) -> None:
+        value = float(self._options[name].value)
+        if {**preset_options(self.plan.move), **self.plan.options}.get(name) != value:
+            self.change(self.plan.with_option(name, value), name)
+
+    def _take_value(self, name: str, value: float) -> None:
+        # While a slider is dragged, calls queue up. The first one takes its newest value, and the
+        # others find it taken.
+        if getattr(self.plan, name) != value:
+            self.change(replace(self.plan, **{name: value}), name)
 
     def _take_upload(self, event: "viser.GuiEvent") -> None:
         file = self.upload.value
@@ -146,22 +153,13 @@ class Steer:
         self._about.content = sentence(about)
         self.show_controls()
         self.preview()
-        self._step_back()
+        focal_y = focal_y_of(self.plan.field_of_view)
+        self.world.step_back(poster_corners(np.eye(4), focal_y, self.plan.distance))
 
-    def _step_back(self) -> None:
-        """Show everyone the whole path."""
-        position, target = overview(self.world.poses, self.plan.distance)
-        camera = self.desk.server.initial_camera
-        camera.position, camera.look_at, camera.up = position, target, (0.0, 1.0, 0.0)
-        for client in self.desk.server.get_clients().values():
-            with client.atomic():
-                client.camera.up_direction = (0.0, 1.0, 0.0)
-                client.camera.position, client.camera.look_at = position, target
-
-    def change(self, plan: Plan) -> None:
-        """Take another plan, and show it. Raises ValueError for one that cannot be."""
+    def change(self, plan: Plan, what: str = "") -> None:
+        """Take another plan, and show it; `what` as in `History.change`, raises as that."""
         try:
-            self.history.change(plan)
+            self.history.change(plan, what)
         finally:
             self.show_controls()
         self.preview()
@@ -187,7 +185,6 @@ class Steer:
     def preview(self) -> None:
         """The path in the scene, its cameras carrying what the photo shows of each view."""
         self.sample = None
-        self.changed()
         if self.photo is None:
             self._summary.content = sentence("First upload a photo.", "soft")
             return

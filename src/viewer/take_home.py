@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..cameras.files.writing import WRITERS
 from ..cameras.spec import spec_text
 from ..samples import SPEC, RunFolder
-from .downloads import animation, frames_zip, mp4, run_frames
+from .downloads import animation, cameras_file, data_set_zip, frames_zip, mp4, run_frames
 from .pictures import sentence
 from .steer import heading
 
@@ -21,12 +22,14 @@ RUN_FILES: dict[str, tuple[str, Callable[[RunFolder], bytes]]] = {
     "Video (MP4)": ("video.mp4", lambda run: mp4(run_frames(run))),
     "Animation (GIF)": ("video.gif", lambda run: animation(run_frames(run), "GIF")),
     "Animation (WebP)": ("video.webp", lambda run: animation(run_frames(run), "WEBP")),
+    "Data set for COLMAP and nerfstudio (ZIP)": ("data-set.zip", data_set_zip),
     "Frames and path (ZIP)": (
         "frames.zip",
         lambda run: frames_zip(run_frames(run), {SPEC: spec_text(run.spec()).encode()}),
     ),
 }
 PATH = "Camera path (JSON)"
+CAMERAS = {f"Cameras: {writer.about}": name for name, writer in WRITERS.items()}
 
 
 class TakeHome:
@@ -35,8 +38,8 @@ class TakeHome:
     def __init__(self, desk: "Desk", steer: "Steer", view: "RunView") -> None:
         self.steer, self.view = steer, view
         gui = desk.server.gui
-        gui.add_html(heading("4 · Take it home"))
-        self._what = gui.add_dropdown("What", (*RUN_FILES, PATH))
+        gui.add_html(heading("Take it home"))
+        self._what = gui.add_dropdown("What", (*RUN_FILES, PATH, *CAMERAS))
         self._button = gui.add_button("Download", icon="download")
         self._text = gui.add_html("")
         self._button.on_click(desk.guarded(self._send))
@@ -51,6 +54,9 @@ class TakeHome:
             name, content = SPEC, spec_text(spec).encode()
         elif run is None:
             raise ValueError("no frames yet; generate some first, or choose a sample")
+        elif what in CAMERAS:
+            file, content = cameras_file(run, CAMERAS[what])
+            name = f"{run.sample.name}-{file}"
         else:
             file, make = RUN_FILES[what]
             name, content = f"{run.sample.name}-{file}", make(run)

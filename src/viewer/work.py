@@ -16,7 +16,7 @@ from ..sampling.trajectory import sample_trajectory
 from ..utils.images import read_frame
 from .pictures import RoughColours
 
-SECONDS_BETWEEN_LOOKS = 0.2  # at a frame that is forming
+SECONDS_BETWEEN_LOOKS = 0.25  # at a frame that is forming
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,13 @@ class Work:
         if self._model is None:
             self._model = self._open_model()
         model = self._model
-        clock = _Clock(task, opened)
+        method = task.method.fitted(model.denoiser.config)
+        clock = _Clock(method, opened)
         runs = sample_trajectory(
             [task.sample.directory],
             model.denoiser,
             model.first_stage,
-            task.method,
+            method,
             runs=task.runs,
             weights=model.identity,
             progress=False,
@@ -111,14 +112,14 @@ class Work:
 class _Clock:
     """Counts steps, and looks at the forming frame from time to time."""
 
-    def __init__(self, task: Task, runs: Sequence[Run]) -> None:
+    def __init__(self, method: Method, runs: Sequence[Run]) -> None:
         waiting = [
             len(run.spec.dependencies[index])
             for run in runs
             for index in run.spec.generation_order
             if not run.has_latent(index)
         ]
-        self.total = sum(task.method.pairs(views) for views in waiting) * task.method.steps
+        self.total = sum(method.pairs(views) for views in waiting) * method.steps
         self.done = 0
         self.begun = self.looked = time.monotonic()
         self.run = runs[0]

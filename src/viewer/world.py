@@ -14,6 +14,8 @@ from ..cameras.rotations import matrix_of_quaternion, quaternion_of_matrix
 if TYPE_CHECKING:
     import viser
 
+    from .desk import Desk
+
 Colour = tuple[int, int, int]
 GIVEN, CAMERA, CHOSEN, KEYFRAME = (232, 150, 12), (120, 130, 145), (47, 111, 237), (217, 45, 32)
 
@@ -21,9 +23,14 @@ GIVEN, CAMERA, CHOSEN, KEYFRAME = (232, 150, 12), (120, 130, 145), (47, 111, 237
 class World:
     """What the scene shows. Nothing here decides anything."""
 
-    def __init__(self, server: "viser.ViserServer") -> None:
-        self.scene = server.scene
+    def __init__(self, desk: "Desk") -> None:
+        server, self._guarded = desk.server, desk.guarded
+        self.server, self.scene = server, server.scene
         self.scene.set_up_direction("+y")
+        # From all sides alike, so that colours are those that are meant.
+        self.scene.configure_default_lights(enabled=False)
+        self.scene.configure_environment_map(None)
+        self.scene.add_light_ambient("/light", intensity=3.0)
         self.poses = np.zeros((0, 4, 4))  # as shown
         self._cameras: list[viser.CameraFrustumHandle] = []
         self._rest: list[viser.SceneNodeHandle] = []
@@ -31,6 +38,8 @@ class World:
         self._chosen = 0
         self._colours: list[Colour] = []
         self.size = 0.1
+        self._target, self._reach = np.array([0.0, 0.0, -1.0]), 2.0
+        server.on_client_connect(self._place)
 
     def show_path(
         self,
@@ -51,14 +60,14 @@ class World:
         places = self.poses[:, :3, 3]
         if len(places) > 1:
             line = np.stack([places[:-1], places[1:]], axis=1)
-            added = self.scene.add_line_segments("/path", line, colors=CAMERA, thickness=0.004)
+            added = self.scene.add_line_segments("/path", line, CAMERA, thickness=0.004)
             self._rest.append(added)
         self._colours = [GIVEN if index in given else CAMERA for index in range(len(poses))]
         for index, pose in enumerate(self.poses):
             camera = self._frustum(
                 f"/cameras/{index}", pose, field_of_view, self._colours[index], images.get(index)
             )
-            camera.on_click(lambda _, index=index: choose(index))
+            camera.on_click(self._guarded(lambda _, index=index: choose(index)))
             self._cameras.append(camera)
         self.choose(min(self._chosen, len(poses) - 1))
 
@@ -122,17 +131,17 @@ class World:
         for index, pose in enumerate(poses):
             frustum = self._frustum(f"/keyframes/{index}", pose, field_of_view, KEYFRAME)
             frustum.scale = self.size * 2
-            frustum.on_click(lambda _, index=index: choose(index))
+            frustum.on_click(self._guarded(lambda _, index=index: choose(index)))
             text = "photo" if index == 0 else str(index + 1)
             label = self.scene.add_label(f"/keyframes/{index}/label", text)
             self._rest += [label, frustum]
 
     def show_handle(
-        self, pose: np.ndarray | None, moved: Callable[[np.ndarray, bool], object]
+        self, pose: np.ndarray | None, moved: Callable[[np.ndarray], object] | None = None
     ) -> None:
         """Arrows and arcs that move and turn a camera; None: no handle.
 
-        moved: called with the pose (4, 4) while it is dragged, and whether that was the end of it.
+        moved: called with the pose (4, 4) after it was dragged.
         """
         if self._handle is not None:
             self._handle.remove()
@@ -141,16 +150,17 @@ class World:
             return
         self._handle = self.scene.add_transform_controls(
             "/handle",
-            scale=max(0.35, 4 * self.size),
+            scale=max(0.25, 3 * self.size),
             depth_test=False,
             wxyz=quaternion_of_matrix(pose[:3, :3]),
             position=pose[:3, 3],
         )
 
-        @self._handle.on_update
-        def _(event: "viser.TransformControlsEvent") -> None:
-            if event.phase != "start":
-                moved(pose_of(event.target), event.phase == "end")
+        def update(event: "viser.TransformControlsEvent") -> None:
+            if event.phase == "end":
+                moved(pose_of(event.target))
+
+        self._handle.on_update(self._guarded(update))
 
     def show_pairs(
         self,
@@ -158,7 +168,12 @@ class World:
         clicked: "Callable[[int, viser.ClientHandle], object]",
     ) -> None:
         """A ball between each two cameras in the pair's colour; a click calls `clicked`."""
-        middles = (self.poses[:-1, :3, 3] + self.poses[1:, :3, 3]) / 2
+        places = self.poses[:, :3, 3]
+        middles = (places[:-1] + places[1:]) / 2
+        line = np.stack([places[:-1], places[1:]], axis=1)
+        both_ends = np.repeat(np.array(colours, np.uint8)[:, None], 2, axis=1)
+        width = 0.1 * self.size
+        self._rest.append(self.scene.add_line_segments("/scores", line, both_ends, thickness=width))
         for index, (place, colour) in enumerate(zip(middles, colours, strict=True)):
             ball = self.scene.add_icosphere(
                 f"/pairs/{index}",
@@ -167,7 +182,7 @@ class World:
                 position=place,
                 cast_shadow=False,
             )
-            ball.on_click(lambda event, index=index: clicked(index, event.client))
+            ball.on_click(self._guarded(lambda event, index=index: clicked(index, event.client)))
             self._rest.append(ball)
 
     def clear(self) -> None:
@@ -175,6 +190,25 @@ class World:
         for node in [*self._cameras, *self._rest]:
             node.remove()
         self._cameras, self._rest = [], []
+
+    def step_back(self, others: np.ndarray | None = None) -> None:
+        """Show everyone all cameras, and other points (n, 3)."""
+        ahead = self.poses[:, :3, 3] - 3 * self.size * self.poses[:, :3, 2]
+        points = np.concatenate(
+            [self.poses[:, :3, 3], ahead, *([] if others is None else [others])]
+        )
+        self._target = (points.min(axis=0) + points.max(axis=0)) / 2
+        self._reach = float(np.ptp(points, axis=0).max())
+        for client in self.server.get_clients().values():
+            self._place(client)
+
+    def _place(self, client: "viser.ClientHandle") -> None:
+        """Put a visitor where all is in view; a narrow window needs more distance."""
+        away = self._reach * max(1.0, 0.8 / max(client.camera.aspect, 0.2))
+        with client.atomic():
+            client.camera.up_direction = (0.0, 1.0, 0.0)
+            client.camera.position = self._target + away * np.array([0.5, 0.55, 1.05])
+            client.camera.look_at = self._target
 
     def stand_at(self, client: "viser.ClientHandle", index: int) -> None:
         """Look through a camera; dragging then turns around what is before it."""
@@ -191,14 +225,6 @@ def pose_of(node: "viser.SceneNodeHandle | viser.CameraHandle") -> np.ndarray:
     pose[:3, :3] = matrix_of_quaternion(node.wxyz)
     pose[:3, 3] = node.position
     return pose
-
-
-def overview(poses: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where to stand and what to look at, (3,) each, to see a path and what it looks at."""
-    places = np.concatenate([poses[:, :3, 3], [[0, 0, -0.5 * distance]]])
-    middle = (places.min(axis=0) + places.max(axis=0)) / 2
-    reach = max(float(np.ptp(places, axis=0).max()), 0.5 * distance)
-    return middle + reach * np.array([0.75, 0.8, 1.25]), middle
 
 
 def _camera_size(poses: np.ndarray) -> float:

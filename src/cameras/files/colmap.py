@@ -34,7 +34,7 @@ def is_colmap(source: Source) -> bool:
 def is_file_of_model(path: Path) -> bool:
     """Whether it is one file of a model, which is then meant as a whole."""
     named = path.stem in PARTS and path.suffix in FORMS
-    return named and path.is_file() and _has_model(path.parent, path.suffix)
+    return named and path.is_file() and _has_parts(path.parent, path.suffix)
 
 
 def read_colmap(source: Source) -> list[Camera]:
@@ -42,7 +42,7 @@ def read_colmap(source: Source) -> list[Camera]:
 
     Raises FileNotFoundError, or ValueError naming the file, and the image or the line.
     """
-    suffix = next((one for one in FORMS if _has_model(source.path, one)), None)
+    suffix = _form_of(source.path)
     if suffix is None:
         raise FileNotFoundError(
             f"{source.path}: no COLMAP model; expected cameras and images, .bin or .txt "
@@ -54,12 +54,22 @@ def read_colmap(source: Source) -> list[Camera]:
         path = source.path / f"images{suffix}"
         images = FORMS[suffix].read_images(path)
         cameras = [_camera(image, lenses) for image in images]
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{path}: {error}") from error
     return sorted(cameras, key=lambda camera: natural_order(camera.image_name))
 
 
-def _has_model(folder: Path, suffix: str) -> bool:
+def has_model(folder: Path) -> bool:
+    """Whether a folder has the files that are needed."""
+    return _form_of(folder) is not None
+
+
+def _form_of(folder: Path) -> str | None:
+    """The suffix of a model's files; binary ones go first."""
+    return next((one for one in FORMS if _has_parts(folder, one)), None)
+
+
+def _has_parts(folder: Path, suffix: str) -> bool:
     return all((folder / f"{name}{suffix}").is_file() for name in PARTS)
 
 
@@ -68,10 +78,11 @@ def _camera(image: ColmapImage, lenses: dict[int, ColmapLens]) -> Camera:
     if image.lens not in lenses:
         raise ValueError(f"{where}: camera {image.lens} is not among the model's cameras")
     numbers = np.array(image.pose)
-    if not np.isfinite(numbers).all() or not np.linalg.norm(numbers[:4]) > 0:
+    largest = np.abs(numbers[:4]).max()
+    if not np.isfinite(numbers).all() or not 1e-100 < largest < 1e100:
         raise ValueError(
             f"{where}: quaternion and translation {' '.join(map(str, image.pose))}; expected "
-            "finite numbers, and a quaternion that is not zero"
+            "finite numbers, and a quaternion that is neither zero nor huge"
         )
     lens = _fields(lenses[image.lens], f"{where}: camera {image.lens}")
     world_to_camera = np.eye(4)
@@ -130,6 +141,11 @@ def write_colmap(cameras: list[Camera], folder: Path, suffix: str = ".bin") -> N
     for name, content in FORMS[suffix].contents(model).items():
         with atomic_path(folder / name) as temporary:
             temporary.write_bytes(content)
+
+
+def write_colmap_text(cameras: list[Camera], folder: Path) -> None:
+    """The same as text."""
+    write_colmap(cameras, folder, ".txt")
 
 
 def _lens(camera: Camera) -> ColmapLens:

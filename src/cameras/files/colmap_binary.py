@@ -1,70 +1,88 @@
 """A COLMAP model's binary files: little-endian numbers, without any padding."""
 
+import os
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
+from ...utils.reading import check_file
 from .colmap_records import BY_NAME, BY_NUMBER, ColmapImage, ColmapLens, ColmapModel
 
 COUNT = struct.Struct("<Q")
 LENS = struct.Struct("<iiQQ")  # number, model, width, height; then the parameters
 IMAGE = struct.Struct("<i7di")  # number, quaternion and translation, lens; then the name
+LONGEST_NAME = 4096  # bytes
 POINT_BYTES = 24  # of an image's point: x, y and the number of its 3D point
 
 
-class _Bytes:
-    """The content of a file, read from the front."""
+class _Records:
+    """A file of records, read from the front; points are skipped, as a model may have gigabytes."""
 
-    def __init__(self, content: bytes) -> None:
-        self.content, self.position = content, 0
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.file, self.size = file, size
+
+    def __iter__(self) -> Iterator[int]:
+        """As many numbers as the file says it has records; at the end nothing may be left."""
+        yield from range(self.numbers(COUNT)[0])
+        if self.file.tell() < self.size:
+            raise ValueError(
+                f"damaged: {self.size - self.file.tell()} bytes behind the last record"
+            )
 
     def numbers(self, layout: struct.Struct) -> tuple:
-        self.skip(layout.size)
-        return layout.unpack_from(self.content, self.position - layout.size)
+        self._check(layout.size)
+        return layout.unpack(self.file.read(layout.size))
 
     def text(self) -> str:
         """Up to a zero byte."""
-        end = self.content.find(b"\0", self.position)
-        start, self.position = self.position, end + 1
-        if end < 0:
-            raise ValueError("damaged: a name does not end")
-        return self.content[start:end].decode()
+        name = bytearray()
+        while (byte := self.file.read(1)) != b"\0":
+            if not byte or len(name) == LONGEST_NAME:
+                raise ValueError("damaged: a name does not end")
+            name += byte
+        return name.decode()
 
     def skip(self, count: int) -> None:
-        self.position += count
-        if self.position > len(self.content):
-            raise ValueError(
-                f"damaged: {len(self.content)} bytes; expected at least {self.position}"
-            )
+        self._check(count)
+        self.file.seek(count, os.SEEK_CUR)
 
-    def records(self) -> Iterator[int]:
-        """As many numbers as the file says it has records; at the end nothing may be left."""
-        yield from range(self.numbers(COUNT)[0])
-        if self.position < len(self.content):
-            left = len(self.content) - self.position
-            raise ValueError(f"damaged: {left} bytes behind the last record")
+    def _check(self, count: int) -> None:
+        end = self.file.tell() + count
+        if end > self.size:
+            raise ValueError(f"damaged: {self.size} bytes; expected at least {end}")
+
+
+@contextmanager
+def _records(path: Path) -> Iterator[_Records]:
+    size = check_file(path, "a file of a COLMAP model")
+    with path.open("rb") as file:
+        yield _Records(file, size)
 
 
 def read_lenses(path: Path) -> dict[int, ColmapLens]:
     """The lenses of cameras.bin by their number. Raises ValueError for a damaged file."""
-    file, lenses = _Bytes(path.read_bytes()), {}
-    for _ in file.records():
-        key, number, width, height = file.numbers(LENS)
-        if number not in BY_NUMBER:
-            raise ValueError(f"camera {key}: no model {number}; expected COLMAP's, 0 to 11")
-        model = BY_NUMBER[number]
-        parameters = file.numbers(struct.Struct(f"<{model.parameters}d"))
-        lenses[key] = ColmapLens(model.name, width, height, parameters)
+    lenses = {}
+    with _records(path) as records:
+        for _ in records:
+            key, number, width, height = records.numbers(LENS)
+            if number not in BY_NUMBER:
+                raise ValueError(f"camera {key}: no model {number}; expected COLMAP's, 0 to 11")
+            model = BY_NUMBER[number]
+            parameters = records.numbers(struct.Struct(f"<{model.parameters}d"))
+            lenses[key] = ColmapLens(model.name, width, height, parameters)
     return lenses
 
 
 def read_images(path: Path) -> list[ColmapImage]:
     """The images of images.bin. Raises ValueError for a damaged file."""
-    file, images = _Bytes(path.read_bytes()), []
-    for _ in file.records():
-        _, *pose, lens = file.numbers(IMAGE)
-        images.append(ColmapImage(tuple(pose), lens, file.text()))
-        file.skip(POINT_BYTES * file.numbers(COUNT)[0])
+    images = []
+    with _records(path) as records:
+        for _ in records:
+            _, *pose, lens = records.numbers(IMAGE)
+            images.append(ColmapImage(tuple(pose), lens, records.text()))
+            records.skip(POINT_BYTES * records.numbers(COUNT)[0])
     return images
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...utils.reading import check_file
 from .colmap_records import ColmapImage, ColmapLens, ColmapModel
 
 IMAGE_FIELDS = 10  # number, quaternion, translation, lens, name
@@ -34,14 +35,15 @@ def read_lenses(path: Path) -> dict[int, ColmapLens]:
 def read_images(path: Path) -> list[ColmapImage]:
     """The images of images.txt. Raises ValueError naming the line."""
     images: list[ColmapImage] = []
-    points_may_follow = False
-    for number, line in _lines(path):
-        if points_may_follow and _lists_points(line):
+    points_may_follow, said = False, None
+    for number, line in _lines(path, comments=True):
+        if line.startswith("#"):
+            said = re.match(r"# Number of images: (\d+)", line) or said
+        elif points_may_follow and _lists_points(line):
             points_may_follow = False
-            continue
-        images.append(_image(number, line))
-        points_may_follow = True
-    said = re.search(r"^# Number of images: (\d+)", _text(path), re.MULTILINE)
+        else:
+            images.append(_image(number, line))
+            points_may_follow = True
     if said and int(said[1]) != len(images):
         raise ValueError(
             f"{len(images)} images, where its comment says {said[1]}; expected a whole file "
@@ -81,16 +83,14 @@ def _is_number(field: str) -> bool:
     return True
 
 
-def _text(path: Path) -> str:
+def _lines(path: Path, comments: bool = False) -> Iterator[tuple[int, str]]:
+    """Number and text of the lines that hold something. A model may have gigabytes of points."""
+    check_file(path, "a file of a COLMAP model")
     # A byte order mark, as Windows editors write it, is fine.
-    return path.read_text(encoding="utf-8-sig")
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Number and text of the lines that hold something."""
-    for number, line in enumerate(_text(path).split("\n"), start=1):
-        if line.strip() and not line.startswith("#"):
-            yield number, line
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip() and (comments or not line.startswith("#")):
+                yield number, line.rstrip("\n")
 
 
 def contents(model: ColmapModel) -> dict[str, bytes]:

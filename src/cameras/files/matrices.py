@@ -6,6 +6,7 @@ cameras.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +40,10 @@ def read_matrices(source: Source) -> list[Camera]:
     blender: x right, y up, looking along -z; opencv: x right, y down, looking along +z. Raises
     ValueError for anything that is not rigid.
     """
+    named = _values(source)
     try:
-        is_arrays = source.path.suffix in ARRAY_SUFFIXES
-        poses, focal_y = _from_arrays(source.path) if is_arrays else _from_json(source.content)
+        is_json = source.content is not None
+        poses, focal_y = _from_json(named) if is_json else _from_arrays(named)
         check_poses(poses)
         if focal_y is not None:
             check_focal_y(focal_y)
@@ -51,25 +53,29 @@ def read_matrices(source: Source) -> list[Camera]:
     return [Camera(pose, f"{index:04d}", focal_y=focal_y) for index, pose in enumerate(poses)]
 
 
-def _from_json(content: object) -> tuple[np.ndarray, float | None]:
-    named = content if isinstance(content, dict) else {"poses": content}
+def _values(source: Source) -> dict:
+    """What the file holds, by name."""
+    if source.path.suffix == ".npz":
+        return read_arrays(source.path)
+    content = read_array(source.path) if source.path.suffix == ".npy" else source.content
+    return content if isinstance(content, dict) else {"poses": content}
+
+
+def _from_json(named: dict) -> tuple[np.ndarray, float | None]:
     focal_y = number_from_json(named["focal_y"], "focal_y") if "focal_y" in named else None
     return poses_from_json(named["poses"]), focal_y
 
 
-def _from_arrays(path: Path) -> tuple[np.ndarray, float | None]:
-    if path.suffix == ".npy":
-        return _real(read_array(path), "the array"), None
-    arrays = read_arrays(path)
-    name = next((one for one in ARRAY_NAMES if one in arrays), None)
+def _from_arrays(named: dict) -> tuple[np.ndarray, float | None]:
+    name = next((one for one in ARRAY_NAMES if one in named), None)
     if name is None:
         raise ValueError(
-            f"arrays {', '.join(arrays) or 'none'}; expected one called {ARRAY_NAMES[0]}"
+            f"arrays {', '.join(named) or 'none'}; expected one called {ARRAY_NAMES[0]}"
         )
-    poses = _real(arrays[name], name)
-    if "focal_y" not in arrays:
+    poses = _real(named[name], name)
+    if "focal_y" not in named:
         return poses, None
-    focal_y = _real(arrays["focal_y"], "focal_y")
+    focal_y = _real(named["focal_y"], "focal_y")
     if focal_y.size == 0 or not np.all(focal_y == focal_y.flat[0]):
         raise ValueError("focal_y differs from camera to camera; expected one for all")
     return poses, float(focal_y.flat[0])
@@ -86,6 +92,11 @@ def write_npy(cameras: list[Camera], path: Path) -> None:
     # numpy adds a suffix to a name, but not to an open file's.
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.save(file, np.stack([camera.pose for camera in cameras]))
+
+
+def write_npy_opencv(cameras: list[Camera], path: Path) -> None:
+    """The same for programs whose cameras have x right, y down, and look along +z."""
+    write_npy([replace(one, pose=one.pose @ OPENCV_TO_BLENDER) for one in cameras], path)
 
 
 def write_matrices(cameras: list[Camera], path: Path) -> None:

@@ -15,11 +15,14 @@ from ..geometry import check_poses
 from ..spec import read_spec
 from .camera import Camera
 from .camera_path import is_camera_path, read_camera_path
-from .colmap import is_colmap, is_file_of_model, read_colmap
+from .colmap import has_model, is_colmap, is_file_of_model, read_colmap
 from .matrices import is_matrices, read_matrices
 from .realestate10k import is_realestate10k, read_realestate10k
 from .source import Source
 from .transforms import is_transforms, read_transforms
+
+# Where the cameras are in a folder of nerfstudio, of COLMAP, or of a splatting tool.
+PLACES = ("transforms.json", "sparse/0", "sparse", "colmap/sparse/0")
 
 
 class Reader(NamedTuple):
@@ -45,15 +48,7 @@ def read_cameras(
     refused. lens: refuse cameras without a focal length. Raises ValueError or FileNotFoundError
     naming the file, what was found and what was expected.
     """
-    path = path.parent if is_file_of_model(path) else path
-    names = ", ".join(reader.name for reader in READERS)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; expected {names}")
-    is_json = path.suffix.lower() == ".json" and path.is_file()
-    source = Source(path, read_json(path) if is_json else None, images, axes)
-    reader = next((reader for reader in READERS if reader.fits(source)), None)
-    if reader is None:
-        raise ValueError(f"{path}: expected {names}")
+    source, reader = find_reader(path, images, axes)
     if axes != "blender" and reader.read is not read_matrices:
         raise ValueError(
             f"{path}: --axes goes with plain matrices; {reader.name} has axes of its own"
@@ -61,6 +56,28 @@ def read_cameras(
     cameras = reader.read(source)
     _check(path, cameras, distorted, lens)
     return cameras
+
+
+def find_reader(
+    path: Path, images: Path | None = None, axes: str = "blender"
+) -> tuple[Source, Reader]:
+    """What to read, and by which of READERS; errors as `read_cameras`.
+
+    Of a folder that is no model itself, the file or the model that programs keep in it.
+    """
+    names = ", ".join(reader.name for reader in READERS)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file; expected {names}")
+    path = path.parent if is_file_of_model(path) else path
+    if path.is_dir() and not has_model(path):
+        inside = (path / place for place in PLACES)
+        path = next((one for one in inside if one.is_file() or has_model(one)), path)
+    is_json = path.suffix.lower() == ".json" and path.is_file()
+    source = Source(path, read_json(path) if is_json else None, images, axes)
+    reader = next((reader for reader in READERS if reader.fits(source)), None)
+    if reader is None:
+        raise ValueError(f"{path}: expected {names}")
+    return source, reader
 
 
 def _check(path: Path, cameras: list[Camera], distorted: bool, lens: bool) -> None:

@@ -1,5 +1,6 @@
 """What a reader of camera files gets, and checks that the readers share."""
 
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +47,6 @@ def pixels_of_lens(
 
 def check_names(cameras: list[Camera]) -> None:
     """Raise ValueError if two cameras name one image, for formats that tell images by name."""
-    names = [camera.image_name for camera in cameras]
-    twice = [name for index, name in enumerate(names) if name in names[:index]]
-    if twice:
-        raise ValueError(f"{twice[0]}: two cameras have an image of this name; expected one each")
+    name, count = Counter(camera.image_name for camera in cameras).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"{name}: {count} cameras have an image of this name; expected one each")

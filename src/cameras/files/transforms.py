@@ -8,7 +8,7 @@ Blender also write a camera's `matrix_world`, and `lens` and `sensor_width` in m
 
 import json
 import math
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ...utils.images import IMAGE_SUFFIXES, image_size
 from ...utils.json_files import number_from_json, shown
 from ..spec import matrix_from_json
 from .camera import Camera
+from .matching import inside
 from .source import FISHEYE, Source, check_names, pixels, pixels_of_lens, positive
 
 MATRIX_KEYS = ("transform_matrix", "matrix_world")
@@ -129,15 +130,13 @@ def _image_size(name: str, source: Source) -> tuple[int, int] | None:
 
 def _places(name: str, source: Source) -> list[Path]:
     """Where the image of this name is: beside the file, or else in the folder of the frames."""
-    relative = PurePosixPath(name)
-    if relative.is_absolute() or ".." in relative.parts:
-        relative = PurePosixPath(relative.name)  # nothing outside the two folders is opened
+    relative = inside(name)
     beside = source.path.parent / relative
     places = [beside, *(beside.with_name(beside.name + one) for one in IMAGE_SUFFIXES)]
     if source.images is not None:
-        inside = [source.images / relative, source.images / relative.name]
-        places += inside
-        places += [one.with_name(one.name + suffix) for one in inside for suffix in IMAGE_SUFFIXES]
+        there = [source.images / relative, source.images / relative.name]
+        places += there
+        places += [one.with_name(one.name + suffix) for one in there for suffix in IMAGE_SUFFIXES]
     return [path for path in places if path.is_file()][:1]
 
 

@@ -1,31 +1,35 @@
-"""Cameras for other programs, in any format of WRITERS."""
+"""Cameras for other programs, in any format of WRITERS.
+
+A format's module is imported when it writes, so that commands start quickly.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, NamedTuple
 
-from .camera import Camera
-from .camera_path import write_camera_path
-from .colmap import write_colmap
-from .matrices import write_matrices, write_npy
-from .realestate10k import write_realestate10k
-from .transforms import write_transforms
+if TYPE_CHECKING:
+    from .camera import Camera
 
 
 class Writer(NamedTuple):
     """A format of cameras."""
 
     about: str  # for the help
-    write: Callable[[list[Camera], Path], None]
-    place: str  # in a folder that also has images/
-    needs: str = "size"  # what it needs of a camera: its size; shape: size or aspect; or nothing
+    function: str  # (cameras, path) -> None: module of this package, colon, name
+    place: str  # of the cameras, in a folder that also has images/
+    needs: str = "size"  # of each camera. shape: size or aspect; "": nothing
     image_prefix: str = ""  # before the name of an image of that folder
+
+    @property
+    def write(self) -> "Callable[[list[Camera], Path], None]":
+        """The function."""
+        return resolve_name(f"{__package__}.{self.function}")
 
 
 def write_cameras(
-    cameras: list[Camera], name: str, path: Path, size: tuple[int, int] | None = None
+    cameras: "list[Camera]", name: str, path: Path, size: tuple[int, int] | None = None
 ) -> None:
     """Write cameras in the format `name` of WRITERS to a file, or a model's folder.
 
@@ -48,20 +52,33 @@ def write_cameras(
 
 # By the word that asks for it.
 WRITERS = {
-    "colmap": Writer("COLMAP's model, binary", write_colmap, "sparse/0"),
-    "colmap-text": Writer("the same as text", partial(write_colmap, suffix=".txt"), "sparse/0"),
+    "colmap": Writer("COLMAP's model", "colmap:write_colmap", "sparse/0"),
+    "colmap-text": Writer("the same as text", "colmap:write_colmap_text", "sparse/0"),
     "transforms": Writer(
         "transforms.json of nerfstudio and instant-ngp",
-        write_transforms,
+        "transforms:write_transforms",
         "transforms.json",
         image_prefix="images/",
     ),
-    "camera-path": Writer("nerfstudio's camera path", write_camera_path, "camera_path.json"),
-    "realestate10k": Writer(
-        "RealEstate10K's text", write_realestate10k, "realestate10k.txt", needs="shape"
+    "camera-path": Writer(
+        "camera_path.json of nerfstudio's viewer",
+        "camera_path:write_camera_path",
+        "camera_path.json",
     ),
-    "npy": Writer("camera-to-world matrices alone", write_npy, "poses.npy", needs=""),
+    "realestate10k": Writer(
+        "RealEstate10K's text",
+        "realestate10k:write_realestate10k",
+        "realestate10k.txt",
+        needs="shape",
+    ),
+    "npy": Writer("camera-to-world matrices", "matrices:write_npy", "poses.npy", needs=""),
+    "npy-opencv": Writer(
+        "the same with y down and z forward", "matrices:write_npy_opencv", "poses.npy", needs=""
+    ),
     "matrices": Writer(
-        "matrices and focal_y, as .json or .npz", write_matrices, "poses.json", needs=""
+        "matrices with the focal length, .json or .npz",
+        "matrices:write_matrices",
+        "poses.json",
+        needs="",
     ),
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...cameras.files.camera import Camera
-from ...cameras.files.matching import images_of_cameras
+from ...cameras.files.matching import Matching, match_images
 from ...cameras.files.reading import read_cameras
 from ...cameras.realestate10k import VIDEO_SUFFIXES
 from ...utils.video_writing import encode_h264, exact_rate
@@ -39,6 +39,8 @@ def convert_sequence(
     first_number: int | None = None,
     force: bool = False,
     shape: str | None = None,
+    axes: str = "blender",
+    allow_unmatched: bool = False,
 ) -> Converted:
     """Write the video and the pose file of a sequence to `place`.
 
@@ -47,8 +49,9 @@ def convert_sequence(
     rate: frames a second, 0.1 to 240; of the written video, or of the images that the poses name.
     first_number: the number that such an image has if it is the video's first frame.
     force: replace files of this name. shape: what frames show that have another shape than their
-    cameras' images, "cropped" or "squashed" (`fit_camera`). Raises ValueError or FileNotFoundError
-    for what does not fit.
+    cameras' images, "cropped" or "squashed" (`fit_camera`). axes: of plain matrices.
+    allow_unmatched: leave out cameras without an image, and images without a camera. Raises
+    ValueError or FileNotFoundError for what does not fit.
     """
     if (images is None) == (video is None):
         raise ValueError("expected either a folder of images or a video")
@@ -59,7 +62,10 @@ def convert_sequence(
             "--first-number: goes with --video; expected none with --images, which are taken in "
             "order"
         )
-    cameras = read_cameras(poses, images, distorted=True)
+    cameras = read_cameras(poses, images, axes, distorted=True)
+    if images:
+        matching = _matched(cameras, images, allow_unmatched)
+        cameras = matching.without_missing().cameras
     if len(cameras) < MINIMUM_POSES:
         raise ValueError(f"{poses}: {len(cameras)} poses; expected at least {MINIMUM_POSES}")
     if video:
@@ -68,28 +74,32 @@ def convert_sequence(
         done = _convert_video(place, cameras, video, numbers, force, shape)
     else:
         video_rate = exact_rate(IMAGES_A_SECOND if rate is None else rate)
-        done = _convert_images(place, cameras, images, video_rate, force, shape)
+        done = _convert_images(place, matching, images, video_rate, force, shape)
     positions = np.stack([camera.pose[:3, 3] for camera in cameras])
     steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
     return Converted(done, float(np.median(steps)))
 
 
+def _matched(cameras: list[Camera], folder: Path, allow_unmatched: bool) -> Matching:
+    """Cameras and their images; a ValueError for one without the other, unless that is allowed."""
+    matching = match_images(cameras, folder)
+    if matching.fault and not allow_unmatched:
+        raise ValueError(
+            f"{folder}: {matching}: {matching.fault}; expected one for each, or --allow-unmatched"
+        )
+    return matching
+
+
 def _convert_images(
     place: Place,
-    cameras: list[Camera],
+    matching: Matching,
     folder: Path,
     rate: Fraction,
     force: bool,
     shape: str | None,
 ) -> str:
     """Write the cameras' images as a video, and the pose file; returns a line that says so."""
-    paths, others = images_of_cameras(cameras, folder)
-    missing = [path.name for path in paths if not path.is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"{folder}: {len(missing)} of {len(cameras)} cameras have no image in it; "
-            f"{missing[0]} is the first"
-        )
+    cameras, paths, *_ = matching.without_missing()
     images = [Still.of(path, camera) for path, camera in zip(paths, cameras, strict=True)]
     height, width = size = images[0].size
     for image in images:
@@ -102,27 +112,21 @@ def _convert_images(
     were_there = _write_anew(place, footage, rate, force)
     return (
         f"{len(cameras)} images of {width}x{height} {'were there' if were_there else 'written'} "
-        f"as {footage.framing.size_text}{footage.framing.notes}{_notes(cameras, images, others)}"
+        f"as {footage.framing.size_text}{footage.framing.notes}{_notes(matching, images)}"
     )
 
 
-def _notes(cameras: list[Camera], images: list[Still], others: list[Path]) -> str:
+def _notes(matching: Matching, images: list[Still]) -> str:
     """What a user should know about how images were read, and matched with cameras."""
-    notes = ""
+    notes = f"; {matching}"
     unturned = sum(image.unturned for image in images)
     if unturned:
         notes += (
             f"; {unturned} images not turned by their EXIF, as the cameras belong to the pixels as "
             "stored"
         )
-    if others:
-        notes += f"; {len(others)} images without a camera left out, {others[0].name} the first"
-    pairs = zip(cameras, images, strict=True)
-    if not any(image.path.stem in camera.image_name for camera, image in pairs):
-        notes += (
-            "; no name fits a camera's, so images and cameras were matched by the order of "
-            "their names"
-        )
+    if matching.fault:
+        notes += f"; left out: {matching.fault}"
     return notes
 
 

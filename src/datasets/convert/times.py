@@ -2,11 +2,10 @@
 
 import re
 from fractions import Fraction
-from pathlib import Path
 from typing import NamedTuple
 
 from ...cameras.files.camera import Camera
-from ...utils.images import IMAGE_SUFFIXES
+from ...cameras.files.matching import stem_of
 from ..video_reader import MICROSECONDS
 from .checks import Shown
 
@@ -50,10 +49,7 @@ def frame_times(cameras: list[Camera], numbers: Numbers, shown: Shown) -> list[i
 
 def _frame_number(camera: Camera) -> int:
     """The last number in an image's name."""
-    name = Path(camera.image_name)
-    # Without its suffix, but a name such as shot.0012 has none.
-    text = name.stem if name.suffix.lower() in IMAGE_SUFFIXES else name.name
-    numbers = re.findall("[0-9]+", text)
+    numbers = re.findall("[0-9]+", stem_of(camera.image_name))
     if not numbers:
         raise ValueError(
             f"pose of {camera.image_name}: no number in the name; expected the frame's, for its "

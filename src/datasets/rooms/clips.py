@@ -14,12 +14,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from ...cameras.realestate10k import realestate10k_text
+from ...cameras.realestate10k import read_realestate10k_text, realestate10k_text
 from ...utils.files import atomic_path
-from ...utils.parallel import in_processes
 from ...utils.video_writing import encode_h264
+from .progress import begun, render, rendered
 from .render import Renderer
 from .scene import Room, furnish
 from .varied.builder import furnished
@@ -82,9 +81,6 @@ class Clip:
         ]
 
 
-# --- The camera's path ---
-
-
 # --- Clips ---
 
 
@@ -135,19 +131,18 @@ def make_clip(clip: Clip, data: Path, depth: bool = False) -> bool:
     video = data / clip.split / "videos" / f"{clip.video}.mp4"
     text = data / "RealEstate10K-original" / clip.split / f"{clip.sequence}.txt"
     depth_file = data / clip.split / "depth" / f"{clip.video}.npz"
-    if (
-        text.is_file()
-        and [int(line.split()[0]) for line in text.read_text().splitlines()[1:]]
-        != clip.timestamps()
-    ):
+    if text.is_file() and read_realestate10k_text(text).timestamps.tolist() != clip.timestamps():
         raise ValueError(
             f"{text}: holds other frames than asked for; remove it and {video}, "
             "or choose another --seed"
         )
     if text.is_file() and video.is_file() and (depth_file.is_file() or not depth):
+        rendered(clip.frames)
         return False
+    begun(f"preparing the room of clip {clip.number}")
     _, poses, focal_y = make_scene(clip)
     renderer = _renderer(replace(clip, number=clip.room))
+    begun(f"clip {clip.number}")
     depths = _write_video(
         video, clip.rate, (renderer.render(pose, focal_y, FRAME_SIZE) for pose in poses)
     )
@@ -168,6 +163,7 @@ def _write_video(
     def images() -> Iterator[np.ndarray]:
         for image, depth in frames:
             depths.append(depth.astype(np.float16))
+            rendered(1)
             yield image
 
     with atomic_path(path) as temporary:
@@ -195,9 +191,5 @@ def video_rate(frames_per_second: float) -> Fraction:
 def make_clips(clips: list[Clip], data: Path, depth: bool = False, workers: int = 1) -> int:
     """Write clips, several at a time in processes of their own; how many were not there before."""
     clips = sorted(clips, key=lambda clip: clip.room)  # a process keeps the room of its last clip
-    made = 0
-    with tqdm(total=len(clips), unit="clip") as progress:
-        for _, new in in_processes(make_clip, [(clip, data, depth) for clip in clips], workers):
-            made += new
-            progress.update()
-    return made
+    frames = sum(clip.frames for clip in clips)
+    return render(make_clip, [(clip, data, depth) for clip in clips], workers, frames, "frame")

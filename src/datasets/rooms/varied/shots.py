@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from ....utils.parallel import in_processes
 from ....utils.random import generator
 from ...chunk_files import make_record, read_chunk, save_chunk, save_table
+from ..progress import render, rendered
 from .builder import furnished
 from .paths import Path as CameraPath
 from .paths import walk
@@ -86,12 +85,17 @@ def make_chunk(path: Path, shots: list[Shot]) -> int:
     if path.is_file():
         found = [record.key for record in read_chunk(path)]
         if found == keys:
+            rendered(len(shots))
             return 0
         if found != keys[: len(found)]:
             raise ValueError(
                 f"{path}: holds other rooms than asked for; remove it, or choose another folder"
             )
-    save_chunk(path, [make_record_of(shot) for shot in shots])
+    records = []
+    for shot in shots:
+        records.append(make_record_of(shot))
+        rendered(1)
+    save_chunk(path, records)
     return len(shots)
 
 
@@ -103,12 +107,8 @@ def make_chunks(folder: Path, shots: list[Shot], per_chunk: int, workers: int = 
     """
     parts = [shots[start : start + per_chunk] for start in range(0, len(shots), per_chunk)]
     paths = [folder / f"{number:06d}.torch" for number in range(len(parts))]
-    made = 0
-    with tqdm(total=len(shots), unit=" rooms") as progress:
-        tasks = list(zip(paths, parts, strict=True))
-        for (_, part), new in in_processes(make_chunk, tasks, workers):
-            made += new
-            progress.update(len(part))
+    tasks = list(zip(paths, parts, strict=True))
+    made = render(make_chunk, tasks, workers, len(shots), "room")
     index = {shot.key: path.name for path, part in zip(paths, parts, strict=True) for shot in part}
     save_table(folder, index)
     return made

@@ -1,0 +1,244 @@
+"""The rows of `suite.py`: what users wait for, each beside a reference.
+
+A row is a function that prepares and returns a `Row`. What it prepares is not timed.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from arithmetic import teraflops
+from data import sequence
+from plain_network import PlainNetwork
+from torch import Tensor
+from video import RATE, make_video
+
+from photonvs.cameras.paths import orbit
+from photonvs.config import Config, ModelConfig
+from photonvs.datasets.poses import save_poses
+from photonvs.datasets.sources import open_dataset
+from photonvs.diffusion.registry import SAMPLERS
+from photonvs.diffusion.sde import VarianceExploding
+from photonvs.models import Denoiser, build_denoiser, build_first_stage, load_denoiser
+from photonvs.models.places import SHIPPED_DENOISER
+from photonvs.sampling.method import Method
+
+
+class Row(NamedTuple):
+    """What is timed. `ours` and `reference` do the same work."""
+
+    ours: Callable[[], object]
+    reference: Callable[[], object] | None = None
+    beside: str = ""  # what the reference is
+    teraflops: float | None = None  # of ours
+
+
+def convolution(device: torch.device) -> Row:
+    """The machine's limit: 3x3 convolutions of 256 channels, beside matrix products."""
+    x, weight = torch.randn(8, 256, 32, 32, device=device), torch.randn(256, 256, 3, 3)
+    weight, square = weight.to(device), torch.randn(2048, 2048, device=device)
+    x = x.contiguous(memory_format=torch.channels_last)
+    count = teraflops(lambda: F.conv2d(x, weight, padding=1))
+    # The products take as many operations: 2 * 2048^2 each column.
+    columns = round(count * 1e12 / (2 * 2048**2))
+    other = torch.randn(2048, columns, device=device)
+    return Row(
+        lambda: F.conv2d(x, weight, padding=1), lambda: square @ other, "matrix products", count
+    )
+
+
+def published_denoiser(device: torch.device) -> Denoiser:
+    """The published network with random weights, none of them near nothing."""
+    torch.manual_seed(0)
+    denoiser = build_denoiser(ModelConfig()).eval().requires_grad_(False)
+    for parameter in denoiser.parameters():
+        if parameter.abs().max() < 1e-4:
+            torch.nn.init.normal_(parameter, std=0.02)
+    return denoiser.to(device)
+
+
+def evaluation(device: torch.device, pairs: int, precision: str = "float32") -> Row:
+    """One evaluation of the published network, a frame's views prepared."""
+    denoiser = published_denoiser(device)
+    x, cond = torch.randn(2, pairs, 4, 32, 32, device=device)
+    rays = tuple(torch.randn(pairs, 128, 32, 32, device=device) for _ in range(3))
+    sigma, sigma_cond = (torch.full((pairs,), level, device=device) for level in (3.0, 0.01))
+    low = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    plain = PlainNetwork(denoiser.state_dict())
+    with low:
+        given = denoiser.prepare(cond, rays)
+
+    def ours() -> Tensor:
+        with low:
+            return denoiser.score_given(x, sigma, given)
+
+    def written_down() -> Tensor:
+        with low:
+            return plain.scores(x, cond, sigma, sigma_cond, rays)[0]
+
+    count = teraflops(lambda: denoiser.score_given(x, sigma, given))
+    return Row(ours, written_down, "the network as it is described", count)
+
+
+def shipped_evaluation(device: torch.device) -> Row:
+    """One evaluation of the shipped network, prepared and not."""
+    denoiser = load_denoiser(SHIPPED_DENOISER).to(device)
+    shape = denoiser.config.latent_shape
+    x, cond = torch.randn(2, 1, *shape, device=device)
+    grid, channels = denoiser.config.denoiser.grid_size, denoiser.config.denoiser.ray_channels[0]
+    rays = tuple(torch.randn(1, channels, grid, grid, device=device) for _ in range(3))
+    given = denoiser.prepare(cond, rays)
+    return Row(
+        lambda: denoiser.score_given(x, 3.0, given),
+        lambda: denoiser.scores(x, cond, 3.0, 0.01, rays)[0],
+        "both views' scores, nothing kept",
+        teraflops(lambda: denoiser.score_given(x, 3.0, given)),
+    )
+
+
+def frame(device: torch.device, sampler: str) -> Row:
+    """The latent of one frame by a sampler, its default steps; beside as many bare evaluations."""
+    denoiser = load_denoiser(SHIPPED_DENOISER).to(device)
+    method, entry = Method(sampler=sampler), SAMPLERS[sampler]
+    steps = min(method.steps, 50)
+    poses = torch.from_numpy(orbit(frames=2))
+    focal_y = torch.tensor([0.9], dtype=poses.dtype)
+    rays = denoiser.embed_cameras(poses[1:].to(device), poses[:1].to(device), focal_y.to(device))
+    cond = torch.randn(1, *denoiser.config.latent_shape, device=device)
+    given = denoiser.prepare(cond, rays)
+    sde = VarianceExploding.from_config(denoiser.config.diffusion)
+
+    def ours() -> Tensor:
+        return entry.function(
+            lambda x, sigma: denoiser.score_given(x, sigma.expand(1), given),
+            cond * sde.sigma_max,
+            sde,
+            steps,
+            noise=lambda shape: torch.randn(shape, device=device),
+        )
+
+    def evaluations() -> None:
+        for _ in range(entry.evaluations(steps)):
+            denoiser.score_given(cond, 1.0, given)
+
+    return Row(ours, evaluations, f"its {entry.evaluations(steps)} evaluations alone")
+
+
+def eight_paths(device: torch.device) -> Row:
+    """Eight pairs in one evaluation of the shipped network, beside one after the other."""
+    denoiser = load_denoiser(SHIPPED_DENOISER).to(device)
+    cond = torch.randn(8, *denoiser.config.latent_shape, device=device)
+    grid, channels = denoiser.config.denoiser.grid_size, denoiser.config.denoiser.ray_channels[0]
+    rays = tuple(torch.randn(8, channels, grid, grid, device=device) for _ in range(3))
+    given = denoiser.prepare(cond, rays)
+    singly = [
+        denoiser.prepare(cond[one, None], tuple(part[one, None] for part in rays))
+        for one in range(8)
+    ]
+    return Row(
+        lambda: denoiser.score_given(cond, 3.0, given),
+        lambda: [denoiser.score_given(cond[one, None], 3.0, singly[one]) for one in range(8)],
+        "one after the other",
+    )
+
+
+def training_step(device: torch.device, pairs: int = 1, precision: str = "float32") -> Row:
+    """The gradient of the published network for pairs from latents."""
+    denoiser = published_denoiser(device).train().requires_grad_()
+    x, cond = torch.randn(2, pairs, 4, 32, 32, device=device)
+    rays = tuple(torch.randn(pairs, 128, 32, 32, device=device) for _ in range(3))
+    sigma, sigma_cond = (torch.full((pairs,), level, device=device) for level in (3.0, 0.01))
+    low = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    tensors = dict(denoiser.named_parameters()) | dict(denoiser.named_buffers())
+    plain = PlainNetwork(tensors)
+
+    def ours() -> None:
+        denoiser.zero_grad()
+        with low:
+            loss = denoiser.score(x, cond, sigma, rays).square().sum()
+        loss.backward()
+
+    def written_down() -> None:
+        denoiser.zero_grad()
+        with low:
+            loss = plain.scores(x, cond, sigma, sigma_cond, rays)[0].square().sum()
+        loss.backward()
+
+    with torch.enable_grad():
+        count = teraflops(ours)
+    return Row(ours, written_down, "the network as it is described", count)
+
+
+def first_stage(device: torch.device, decode: bool) -> Row:
+    """Encoding or decoding a frame with the published first stage."""
+    stage = build_first_stage(ModelConfig().first_stage).eval().to(device)
+    image = torch.rand(1, 3, 256, 256, device=device) * 2 - 1
+    latent = stage.encode(image)
+
+    def ours() -> Tensor:
+        return stage.decode(latent) if decode else stage.encode(image)
+
+    count = teraflops(ours)
+    if find_spec("taming") is None:
+        return Row(ours, teraflops=count)
+    from taming.modules.diffusionmodules.model import Decoder, Encoder
+
+    sizes = {"ch": 128, "out_ch": 3, "ch_mult": (1, 2, 2, 4), "num_res_blocks": 2}
+    sizes |= {"attn_resolutions": [], "in_channels": 3, "resolution": 256, "z_channels": 4}
+    part = (Decoder if decode else Encoder)(**sizes, double_z=False).eval().to(device)
+    given = latent if decode else image
+    return Row(ours, lambda: part(given), "taming-transformers", count)
+
+
+def pairs_from_video(device: torch.device) -> Row:
+    """A training pair from a video of 360p; beside decoding it from the start with OpenCV."""
+    import cv2
+
+    folder = Path(tempfile.mkdtemp())
+    make_video(folder / "video.mp4", 10 * RATE)
+    save_poses(folder / "poses.npy", {"0": sequence("video", 10 * RATE)})
+    config = Config()
+    config.data.poses, config.data.videos = f"{folder}/poses.npy", str(folder)
+    dataset, numbers = open_dataset(config, ""), iter(range(1_000_000))
+
+    def from_the_start() -> None:
+        capture = cv2.VideoCapture(str(folder / "video.mp4"))
+        for _ in range(int(np.random.default_rng(next(numbers)).integers(10 * RATE)) + 1):
+            capture.read()
+
+    return Row(lambda: dataset[next(numbers)], from_the_start, "OpenCV, reading up to the frame")
+
+
+def start_of_a_command(device: torch.device) -> Row:
+    """`photonvs sample-trajectory --help`; beside a bare `import torch`."""
+    command = [sys.executable, "-m", "photonvs", "sample-trajectory", "--help"]
+    return Row(
+        lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL),
+        lambda: subprocess.run([sys.executable, "-c", "import torch"], check=True),
+        "import torch",
+    )
+
+
+ROWS: dict[str, Callable[[torch.device], Row]] = {
+    "convolution": convolution,
+    "evaluation": lambda device: evaluation(device, 1),
+    "evaluation-8": lambda device: evaluation(device, 8),
+    "evaluation-bfloat16": lambda device: evaluation(device, 1, "bfloat16"),
+    "evaluation-8-bfloat16": lambda device: evaluation(device, 8, "bfloat16"),
+    "evaluation-shipped": shipped_evaluation,
+    "eight-paths": eight_paths,
+    **{f"frame-{name}": lambda device, name=name: frame(device, name) for name in SAMPLERS},
+    "training-step": training_step,
+    "training-step-8-bfloat16": lambda device: training_step(device, 8, "bfloat16"),
+    "encode": lambda device: first_stage(device, decode=False),
+    "decode": lambda device: first_stage(device, decode=True),
+    "pairs-from-video": pairs_from_video,
+    "start": start_of_a_command,
+}
