@@ -42,6 +42,7 @@ FIRST_STAGE = [
     "training.warmup_steps=1",
     "training.sample_every=0",
     "training.validate_every=0",
+    "training.save_minutes=0",
     "training.checkpoint_every=1",
 ]
 
@@ -86,7 +87,9 @@ class Command:
         return command(self.line(world), output, self.prepare)
 
 
-TRAIN = " ".join(training_task.settings(Path("{w}/data/train"), "training.steps=3"))
+TRAIN = " ".join(
+    training_task.settings(Path("{w}/data/train"), "training.steps=3", "training.save_minutes=0")
+)
 MODEL = "--checkpoint {w}/i/tiny.safetensors --device cpu --steps 2"
 COMMANDS = {
     "make-trajectory": Command(
