@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..cameras.geometry import from_realestate10k, to_realestate10k
+from ..cameras.geometry import check_training_cameras, from_realestate10k, to_realestate10k
 from ..cameras.realestate10k import VideoPoses, video_name
 from ..utils.files import atomic_path
 from ..utils.identifiers import check_identifier
@@ -144,8 +144,9 @@ def _record(entry: dict[str, object], file: BinaryIO) -> Record:
     cameras = cameras.astype(np.float64)
     rotations = cameras[:, 6:].reshape(-1, 3, 4)[..., :3]
     error = np.abs(rotations @ rotations.transpose(0, 2, 1) - np.eye(3)).max(initial=0)
-    if not np.isfinite(cameras).all() or error > 1e-3 or (cameras[:, :2] <= 0).any():
-        raise ValueError("a camera is not finite, has no rotation or no focal length above 0")
+    if not np.isfinite(cameras).all() or error > 1e-3:
+        raise ValueError("a camera is not finite or has no rotation")
+    check_training_cameras(cameras[:, :2], cameras[:, 2:])
     order = np.argsort(timestamps, kind="stable")
     poses = from_realestate10k(cameras[:, 6:].reshape(-1, 3, 4))[order, :3]
     times = timestamps[order].astype(np.int64)

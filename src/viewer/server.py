@@ -70,13 +70,17 @@ def is_loopback(host: str) -> bool:
 
 
 def _limit_uploads(server: "viser.ViserServer") -> None:
-    """Drop uploads that are larger than they may be, or than they said."""
+    """Drop uploads that are larger than they may be, or than they said, or that were left.
+
+    A client has one at a time.
+    """
     from viser import _messages
 
     gui, incoming = server.gui, server._websock_server
     uploads = gui._current_file_upload_states
 
     def start(client_id: int, message: _messages.FileTransferStartUpload) -> None:
+        gui._drop_uploads_from_client(client_id)
         parts = math.ceil(LARGEST_UPLOAD / MEGABYTE) * 4
         if message.size_bytes <= LARGEST_UPLOAD and message.part_count <= parts:
             gui._handle_file_transfer_start(client_id, message)
@@ -94,6 +98,8 @@ def _limit_uploads(server: "viser.ViserServer") -> None:
         elif size <= LARGEST_PART:
             gui._handle_file_transfer_part(client_id, message)
 
+    # viser itself forgets those of clients that it never saw looking.
+    incoming.on_client_disconnect(lambda client: gui._drop_uploads_from_client(client.client_id))
     for kind, former, limited in (
         (_messages.FileTransferStartUpload, gui._handle_file_transfer_start, start),
         (_messages.FileTransferPart, gui._handle_file_transfer_part, part),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..cameras.coverage import covered_share, poster_corners
-from ..cameras.photo import DEFAULT_FIELD_OF_VIEW, Lens, lens_of_photo
+from ..cameras.photo import DEFAULT_FIELD_OF_VIEW, Lens, focal_y_of, lens_of_photo
 from ..cameras.plot import path_sizes
 from ..cameras.spec import SamplingSpec
 from ..samples import GIVEN_IMAGES, Sample
@@ -17,7 +17,6 @@ from ..utils.images import IMAGE_SUFFIXES, read_square
 from .own_path import OwnPath
 from .pictures import data_uri, poster_preview, sentence
 from .plan import MOST_FRAMES, OWN, History, Plan, preset_options
-from .world import overview
 
 if TYPE_CHECKING:
     import viser
@@ -82,7 +81,6 @@ class Steer:
         self.history = History(Plan())
         self.spec: SamplingSpec | None = None  # what is previewed
         self.sample: Sample | None = None  # where the previewed path was saved
-        self.changed = lambda: None  # called when the plan or the photo is another one
         gui = desk.server.gui
         gui.add_html(heading("1 · Your photo"))
         self.upload = gui.add_upload_button("Upload a photo", icon="photo", mime_type="image/*")
@@ -155,19 +153,8 @@ class Steer:
         self._about.content = sentence(about)
         self.show_controls()
         self.preview()
-        self._step_back()
-
-    def _step_back(self) -> None:
-        """Show everyone the whole path."""
-        spec = self.plan.spec()
-        poster = poster_corners(np.eye(4), spec.focal_y, self.plan.distance)
-        position, target = overview(np.concatenate([self.world.poses[:, :3, 3], poster]))
-        camera = self.desk.server.initial_camera
-        camera.position, camera.look_at, camera.up = position, target, (0.0, 1.0, 0.0)
-        for client in self.desk.server.get_clients().values():
-            with client.atomic():
-                client.camera.up_direction = (0.0, 1.0, 0.0)
-                client.camera.position, client.camera.look_at = position, target
+        focal_y = focal_y_of(self.plan.field_of_view)
+        self.world.step_back(poster_corners(np.eye(4), focal_y, self.plan.distance))
 
     def change(self, plan: Plan, what: str = "") -> None:
         """Take another plan, and show it; `what` as in `History.change`, raises as that."""
@@ -198,7 +185,6 @@ class Steer:
     def preview(self) -> None:
         """The path in the scene, its cameras carrying what the photo shows of each view."""
         self.sample = None
-        self.changed()
         if self.photo is None:
             self._summary.content = sentence("First upload a photo.", "soft")
             return
