@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
+from ..cameras.motion import Motion
 from ..config import Config
 from ..datasets.device_pairs import DevicePairs
 from ..datasets.latents import first_stage_fingerprint
@@ -105,9 +106,9 @@ class ScoreTask:
         denoiser = _first_denoiser(model, from_base(config.training.initial_weights))
         self.network = self.denoiser = denoiser.to(process.device).train()
         self.title = f"a score network on {self.dataset.title}"
-        self.motion = self.dataset.motion()
+        self.pairs = self.dataset  # with the poses of every sequence
         if config.data.on_device:
-            self.dataset = DevicePairs(self.dataset, process.device)
+            self.dataset = DevicePairs(self.pairs, process.device)
         parameters = [one for one in self.denoiser.parameters() if one.requires_grad]
         fused = process.device.type == "cuda"
         rate = config.training.learning_rate
@@ -115,7 +116,13 @@ class ScoreTask:
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
         self.consistency = model.diffusion.trained_for == "consistency"
         loss = ConsistencyLoss(denoiser) if self.consistency else PairLoss(denoiser)
+        self.objective = loss
         self.loss = process.parallel(torch.compile(loss) if config.training.compile else loss)
+
+    @cached_property
+    def motion(self) -> Motion:
+        """How far apart the cameras of the training's pairs are; measured for the first save."""
+        return self.pairs.motion()
 
     def update(self, batches: Iterator[dict[str, Tensor]], step: int) -> Scalars:
         """One optimizer step: encode, noise, loss, gradient, clipping, warm-up, averages."""
@@ -179,7 +186,8 @@ class ScoreTask:
                 self.first_stage.encode(images)
         pose, one = torch.eye(4, device=device)[None], torch.ones(1, device=device)
         cameras = {"target_pose": pose, "cond_pose": pose, "focal_y": one}
-        return PairLoss(self.denoiser)(latent, latent, latent, one, cameras).mean()
+        lower = [one / 2] if self.consistency else []
+        return self.objective(latent, latent, latent, one, one, cameras, *lower).mean()
 
     def pictures(self) -> dict[str, Tensor]:
         """Given, generated and true frames of the first samples, with the averaged weights."""

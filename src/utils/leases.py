@@ -50,6 +50,8 @@ def lease(*paths: Path, wait: float = 0.0) -> Iterator[None]:
     """
     mine, held = _myself(), []
     done = threading.Event()
+    if paths:
+        threading.Thread(target=_keep, args=(held, mine, done), daemon=True).start()
     try:
         for path in paths:
             whole = path.resolve()
@@ -57,8 +59,6 @@ def lease(*paths: Path, wait: float = 0.0) -> Iterator[None]:
             place.parent.mkdir(parents=True, exist_ok=True)
             _acquire(path, place, mine, wait)
             held.append(place)
-        if held:
-            threading.Thread(target=_keep, args=(held, mine, done), daemon=True).start()
         yield
     finally:
         done.set()
@@ -117,7 +117,8 @@ def _acquire(path: Path, place: Path, mine: dict[str, object], wait: float) -> N
         seen = _look(place)
         if seen is None:  # released meanwhile
             continue
-        if seen.content.get("machine") == mine["machine"]:
+        # Windows has no way to ask without harm.
+        if seen.content.get("machine") == mine["machine"] and os.name == "posix":
             void = _start_of(seen.content["process"]) != seen.content["started"]
         else:
             void = _lapses(path, place, seen)
@@ -189,9 +190,12 @@ def _remove(place: Path, seen: _Seen) -> None:
 
 
 def _keep(places: list[Path], mine: dict[str, object], done: threading.Event) -> None:
-    """Give signs of life until the work is done; end the process if a lease is another's."""
+    """Give signs of life until the work is done; end the process if a lease is another's.
+
+    places: of the leases held, which may grow.
+    """
     while not done.wait(HEARTBEAT):
-        for place in places:
+        for place in places.copy():
             with contextlib.suppress(OSError):  # the network may come back
                 now = _look(place)
                 if now is not None and _token(now) not in (None, mine["token"]):

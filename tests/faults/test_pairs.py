@@ -14,8 +14,9 @@ DELAYS = (0.0, 0.5)
 
 
 def test_the_bench_knows_every_command():
-    """The page in the browser is not among them: what it writes, the others write."""
-    assert {command.words.split()[0] for command in COMMANDS.values()} == {*ALL} - {"view"}
+    """But those that write by calling others, and the one that needs a server elsewhere."""
+    left_out = {"view", "make-model", "download-weights"}
+    assert {command.words.split()[0] for command in COMMANDS.values()} == {*ALL} - left_out
 
 
 @pytest.mark.parametrize("name", COMMANDS)

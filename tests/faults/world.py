@@ -21,6 +21,8 @@ from PIL import Image
 from sampling_task import CONFIG, write_task
 
 from photonvs.datasets.chunk_files import save_chunk
+from photonvs.datasets.extract import extract
+from photonvs.datasets.layout import Split
 from photonvs.datasets.rooms import clips
 from photonvs.models import build_denoiser, save_weights
 from photonvs.samples import Sample, image_places
@@ -127,6 +129,18 @@ COMMANDS = {
         "--data {w}/data",
         ("data/own", "data/RealEstate10K-original/own"),
     ),
+    "export-cameras": Command(
+        "export-cameras {w}/exported --format transforms -o samples/done --instance-data {w}/i "
+        "--force",
+        ("exported",),
+    ),
+    "pack": Command(
+        "pack square --data {w}/data --chunks {w}/packed --frames 8 --workers 1", ("packed",)
+    ),
+    "unpack": Command(
+        "unpack out --chunks {w}/chunks --data {w}/data --workers 1",
+        ("data/out", "data/RealEstate10K-original/out"),
+    ),
     "download-videos": Command(
         "download-videos web --data {w}/data --sleep 0 --parallel 1", ("data/web/videos",)
     ),
@@ -163,12 +177,23 @@ def picture(seed: int, size: tuple[int, int] = (48, 86)) -> np.ndarray:
     return np.array(Image.fromarray(squares).resize(size[::-1], Image.Resampling.NEAREST))
 
 
+def write_square_pixels(data: Path) -> None:
+    """The footage again, with a focal length that fits its frames of 64 x 48 pixels."""
+    split = Split(data, "square")
+    shutil.copytree(data / "train" / "videos", split.videos)
+    split.texts.mkdir()
+    for text in Split(data, "train").texts.glob("*.txt"):
+        (split.texts / text.name).write_text(text.read_text().replace(" 0.5 0.9 ", " 0.675 0.9 "))
+    extract(split)
+
+
 def build(world: Path, server: str) -> None:
     """Everything that the commands read, but what they themselves have to make.
 
     server: address of videos.
     """
     training_task.write_footage(world / "data")
+    write_square_pixels(world / "data")
     web = world / "data" / "RealEstate10K-original" / "web"
     web.mkdir()
     for name in "ab":
