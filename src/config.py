@@ -4,6 +4,7 @@ YAML presets in `configs/` and `key=value` arguments fill them in. Each dataclas
 it is made, as in `model_config`.
 """
 
+import math
 from dataclasses import dataclass, field, fields
 from io import StringIO
 from pathlib import Path
@@ -14,12 +15,13 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from .model_config import DenoiserConfig, DiffusionConfig, FirstStageConfig, ModelConfig
-from .utils.checks import check_above_zero, check_at_least, check_one_of
+from .utils.checks import check_above_zero, check_at_least, check_between, check_one_of
 from .utils.reading import MEGABYTE
 from .utils.yaml_files import read_yaml
 
 PRESETS = Path(__file__).parent / "configs"
 PERCEPTUAL = "lpips", "stlpips", "none"
+MOST_WORKERS = 1024  # processes; more are a slip of the hand, and bring a machine to its knees
 
 SETTINGS_BYTES = MEGABYTE // 10  # of a YAML file
 # What settings raise that have another shape, type or size than expected.
@@ -44,6 +46,10 @@ class DataConfig:
     # Hold all latents in the device's memory, and draw pairs and noise there, a batch at a time.
     # Pairs then depend on the number of processes and parts, too.
     on_device: bool = False
+    # File of frames that a network made itself (`training.own_frames`): views in their place of
+    # `own_share` of the pairs that have one; null: true views alone. Only with `latents`.
+    own_frames: str | None = None
+    own_share: float = 0.3
     # Poses between the two frames of a pair at most; null: any distance, as published.
     max_gap: int | None = None
     workers: int = 4  # processes that load frames; 0: none
@@ -54,11 +60,13 @@ class DataConfig:
     validation_every: int = 5  # poses from frame to frame
 
     def __post_init__(self) -> None:
-        check_at_least(0, "data", self, "workers")
+        check_between(0, MOST_WORKERS, "data", self, "workers")
         check_at_least(1, "data", self, "max_gap", "validation_sequences", "validation_every")
         check_at_least(2, "data", self, "validation_frames")
         if self.on_device and self.latents is None:
             raise ValueError("data.on_device: expected data.latents, which it holds in memory")
+        if not 0 <= self.own_share <= 1:
+            raise ValueError(f"data.own_share {self.own_share}: expected 0 to 1")
 
 
 @dataclass
@@ -89,6 +97,8 @@ class TrainingConfig:
     checkpoint_every: int = 1000  # steps
     # A checkpoint also after this time without one; null: no limit.
     checkpoint_minutes: float | None = None
+    # A checkpoint at the end that a full disk refuses is tried again for so long; 0: not at all.
+    save_minutes: float = 5.0
     keep_checkpoints: int = 5  # the newest ones
     keep_every: int = 20000  # steps; checkpoints at multiples are kept for good; 0: none
 
@@ -96,8 +106,11 @@ class TrainingConfig:
         names = "batch_size", "accumulation", "steps", "log_every", "keep_checkpoints"
         check_at_least(1, "training", self, *names)
         names = "warmup_steps", "decay_steps", "sample_every", "validate_every"
-        check_at_least(0, "training", self, *names, "checkpoint_every", "keep_every", "seed")
-        check_above_zero("training", self, "gradient_norm")
+        check_at_least(0, "training", self, *names, "checkpoint_every", "keep_every")
+        check_above_zero("training", self, "gradient_norm", "minutes", "checkpoint_minutes")
+        check_between(0, math.inf, "training", self, "save_minutes")
+        check_between(0, 1, "training", self, "learning_rate")  # Adam moves weights by up to it
+        check_between(0, 2**63 - 1, "training", self, "seed")
         check_one_of("training", self, "precision", ("float32", "bfloat16"))
         if not 0 <= self.ema_decay < 1:
             raise ValueError(
@@ -135,10 +148,10 @@ class FirstStageTrainingConfig:
         section = "first_stage_training"
         names = "discriminator_channels", "discriminator_layers", "validation_frames"
         check_at_least(1, section, self, *names)
-        names = "learning_rate_per_image", "discriminator_start", "restart_after"
-        check_at_least(0, section, self, *names)
+        check_at_least(0, section, self, "discriminator_start", "restart_after")
+        check_between(0, 1, section, self, "learning_rate_per_image")
         names = "codebook_weight", "commitment", "perceptual_weight", "discriminator_weight"
-        check_at_least(0, section, self, *names)
+        check_between(0, 1e6, section, self, *names)
         check_one_of(section, self, "perceptual", PERCEPTUAL)
 
 

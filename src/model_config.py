@@ -4,10 +4,9 @@ Each dataclass checks itself when it is made: ValueError names the key, what was
 was expected.
 """
 
-import math
 from dataclasses import dataclass, field
 
-from .utils.checks import check_above_zero, check_one_of
+from .utils.checks import check_above_zero, check_between, check_one_of
 
 LARGEST = 8192  # pixels, of a frame's side: what a file of weights can make a computer hold
 GROUPS = 32  # of every group normalization of the first stage
@@ -154,10 +153,13 @@ class DiffusionConfig:
     sigma_cond: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.sigma_min < self.sigma_max < math.inf:
+        check_between(1e-6, 1e6, "diffusion", self, "sigma_min", "sigma_max")
+        check_between(-20, 20, "diffusion", self, "log_sigma_mean")
+        check_between(0, 10, "diffusion", self, "log_sigma_std")
+        if not self.sigma_min < self.sigma_max:
             raise ValueError(
                 f"diffusion.sigma_min {self.sigma_min} and diffusion.sigma_max {self.sigma_max}: "
-                "expected 0 < sigma_min < sigma_max"
+                "expected sigma_min below sigma_max"
             )
         check_one_of("diffusion", self, "noise_levels", LOSS_WEIGHTINGS)
         check_above_zero("diffusion", self, "log_sigma_std")

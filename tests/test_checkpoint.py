@@ -1,7 +1,10 @@
 """Checkpoints on disk: order, damage, pruning, and where weights are looked for."""
 
+import errno
+
 import pytest
 import torch
+from full_disks import largest_file
 
 from photonvs.models import places
 from photonvs.models.places import find_checkpoint, find_denoiser, find_first_stage
@@ -96,6 +99,18 @@ def test_a_failed_write_leaves_the_checkpoint_before(tmp_path):
     with pytest.raises(Exception, match="pickle"):
         save_checkpoint(path, {"format": FORMAT, "unsaveable": lambda: None})
     assert load_checkpoint(path)["total_iterations"] == 1
+
+
+def test_a_full_disk_is_said_with_the_file_and_leaves_the_checkpoints_before(tmp_path):
+    before = write(tmp_path, 0, 1, step=1)
+    path = tmp_path / checkpoint_name(0, 2)
+    with largest_file(100_000), pytest.raises(OSError, match=path.name) as caught:
+        save_checkpoint(path, {"format": FORMAT, "weights": torch.ones(100_000)})
+    assert caught.value.errno == errno.EFBIG
+    assert load_checkpoint(before)["total_iterations"] == 1
+    assert list(tmp_path.iterdir()) == [before]
+    save_checkpoint(path, {"format": FORMAT, "weights": torch.ones(100_000)})
+    assert load_checkpoint(path)["weights"].sum() == 100_000
 
 
 def test_published_weights_are_found_first_and_epochs_by_number(tmp_path):

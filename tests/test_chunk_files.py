@@ -58,7 +58,7 @@ def bad(entry: dict[str, object], **changes: object) -> dict[str, object]:
         ({"key": "a\x1b[31m"}, "expected a plain name"),
         ({"timestamps": torch.zeros(3, dtype=torch.int64)}, "4 images, timestamps"),
         ({"cameras": torch.full((4, 18), torch.nan)}, "a camera is not finite"),
-        ({"cameras": torch.zeros(4, 18)}, "no rotation or no focal length"),
+        ({"cameras": torch.zeros(4, 18)}, "not finite or has no rotation"),
         ({"url": "no address"}, "expected the URL"),
         ({"images": [torch.zeros(9, dtype=torch.uint8)] * 4}, "cannot be decoded"),
         ({"images": [torch.zeros(2, 2)] * 4}, "not the bytes of image files"),

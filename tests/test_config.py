@@ -59,18 +59,29 @@ def test_mistaken_overrides_are_named(override, message):
     [
         ("diffusion.noise_levels=cosine", "'cosine': expected one of uniform, lognormal"),
         ("diffusion.loss_weighting=edn", "'edn': expected one of published, edm"),
-        ("diffusion.sigma_max=0", "0.0: expected 0 < sigma_min < sigma_max"),
+        ("diffusion.sigma_max=0", "0.0: expected 1e-06 to 1e+06"),
+        ("diffusion.sigma_max=1e300", "1e+300: expected 1e-06 to 1e+06"),
+        ("diffusion.log_sigma_mean=nan", "nan: expected -20 to 20"),
         ("diffusion.log_sigma_std=0", "0.0: expected a number above 0"),
         ("denoiser.preconditioning=vp", "'vp': expected one of published, edm"),
         ("first_stage.kind=vae", "'vae': expected one of vqgan, pixels"),
-        ("data.workers=-1", "-1: expected at least 0"),
+        ("data.workers=-1", "-1: expected 0 to 1024"),
+        ("data.workers=100000", "100000: expected 0 to 1024"),
         ("data.max_gap=0", "0: expected at least 1"),
         ("data.validation_frames=1", "1: expected at least 2"),
         ("training.precision=float16", "'float16': expected one of float32, bfloat16"),
         ("training.gradient_norm=0", "0.0: expected a number above 0"),
+        ("training.learning_rate=1e38", "1e+38: expected 0 to 1"),
+        ("training.learning_rate=nan", "nan: expected 0 to 1"),
+        ("training.learning_rate=-1e-4", "-0.0001: expected 0 to 1"),
+        ("training.minutes=-1", "-1.0: expected a number above 0"),
+        ("training.checkpoint_minutes=nan", "nan: expected a number above 0"),
+        ("training.seed=99999999999999999999", "99999999999999999999: expected 0 to 9.22337e+18"),
         ("training.steps=0", "0: expected at least 1"),
         ("training.ema_decay=1", "1.0: expected at least 0 and less than 1"),
         ("first_stage_training.perceptual=vgg", "'vgg': expected one of lpips, stlpips, none"),
+        ("first_stage_training.learning_rate_per_image=1e38", "1e+38: expected 0 to 1"),
+        ("first_stage_training.codebook_weight=inf", "inf: expected 0 to 1e+06"),
         ("first_stage_training.discriminator_layers=0", "0: expected at least 1"),
     ],
 )
@@ -80,6 +91,11 @@ def test_values_that_cannot_be_are_refused_in_one_line(override, message):
     key = override.split("=")[0]
     assert str(raised.value).startswith(f"settings {PRESETS / 'realestate10k.yaml'} {override}: ")
     assert str(raised.value).endswith(f"{key} {message}")
+
+
+def test_noise_levels_the_wrong_way_round_are_refused():
+    with pytest.raises(ValueError, match=r"sigma_max 0\.1: expected sigma_min below sigma_max"):
+        load_config("realestate10k", ["diffusion.sigma_min=0.2", "diffusion.sigma_max=0.1"])
 
 
 def test_mistaken_files_are_named(tmp_path):

@@ -5,6 +5,8 @@ The latents of every frame, whoever computes them and however often that is inte
 
 import logging
 import os
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -159,6 +161,41 @@ def test_parts_and_workers_equal_the_whole(config, pixels, whole, tmp_path):
     assert shards_of(tmp_path / "parts") == shards_of(whole)
     assert [len(names) for _, names in written] == [2, 2, 0, 2]  # three shards, each with its note
     assert sum(frames for frames, _ in written) == 43
+
+
+MEMORY_OF_4K = """
+import resource, sys
+from pathlib import Path
+from photonvs.config import Config, DataConfig, FirstStageConfig
+from photonvs.models import build_first_stage
+from photonvs.training.latents import encode_latents
+data = Path(sys.argv[1])
+config = Config(
+    first_stage=FirstStageConfig(kind="pixels", image_size=64),
+    data=DataConfig(poses=f"{data}/poses.npy", videos=f"{data}/videos", workers=0),
+)
+done = encode_latents(config, data / "latents", build_first_stage(config.first_stage))
+assert (done.frames, done.missing) == (64, {})
+unit = 1e9 if sys.platform == "darwin" else 1e6
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit)
+"""
+
+
+@pytest.mark.slow
+def test_a_4k_video_is_encoded_in_little_memory(tmp_path):
+    """64 frames, which are decoded together, take 1.6 GB as pixels."""
+    (tmp_path / "videos").mkdir()
+    path, times = tmp_path / "videos" / "wide.mp4", range(0, 64 * 512, 512)
+    write_numbered_video(path, times, size=(2160, 3840), preset="ultrafast")
+    seconds = np.arange(64) / 30
+    focal, poses = np.full(64, 0.9), np.broadcast_to(np.eye(3, 4), (64, 3, 4))
+    sequence = VideoPoses(
+        "wide", np.round(seconds * 1e6).astype(np.int64), focal, focal, focal, focal, poses
+    )
+    save_poses(tmp_path / "poses.npy", {"a": sequence})
+    line = [sys.executable, "-c", MEMORY_OF_4K, str(tmp_path)]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 1.2  # GB
 
 
 @pytest.mark.parametrize("chunks", range(5))

@@ -56,6 +56,16 @@ def test_the_loss_is_smoothed(clock, caplog):
     assert 0.45 < float(shown(caplog)[-1].split()[3]) < 0.55
 
 
+@pytest.mark.parametrize("skipped", [(1,), (50, 99), (100,)])
+def test_a_loss_that_is_not_finite_leaves_the_others(clock, caplog, skipped):
+    caplog.set_level(logging.INFO)
+    with LiveLine(0, 0, 1000, None) as line:
+        for step in range(1, 101):
+            loss = torch.tensor(torch.nan if step in skipped else 0.25)
+            line.update(step, step, loss, 0.0, last=step == 100)
+    assert shown(caplog)[-1].split()[3] == "0.25"
+
+
 def test_on_a_terminal_one_line_stays(clock, capsys, monkeypatch):
     monkeypatch.setattr(live_line.sys.stderr, "isatty", lambda: True, raising=False)
     with LiveLine(0, 0, 10, None) as line:

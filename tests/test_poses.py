@@ -122,6 +122,16 @@ def test_video_name(url, name):
         (line("1.5"), "microseconds"),
         (line("-3"), "microseconds"),
         (line(intrinsics="0.5 0 0.5 0.5 0 0"), "focal length"),
+        (
+            line(intrinsics="0.5 1e-4 0.5 0.5 0 0"),
+            "focal length 0.0001; expected .* at least 0.001",
+        ),
+        (line(intrinsics="500 900 0.5 0.5 0 0"), "focal length 500; expected .* below 20"),
+        (
+            line(extrinsics=IDENTITY.replace("0.5", "1e30")),
+            r"number 1e\+30; expected at most 1e\+09",
+        ),
+        (line(extrinsics=IDENTITY.replace("0.5", "-2e9")), r"number 2e\+09; expected at most"),
         (line(extrinsics="0 " * 12), "not a rotation"),
         (line(extrinsics="-" + IDENTITY), "not a rotation"),
         ("", "found 0 fields"),

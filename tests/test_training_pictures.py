@@ -24,8 +24,8 @@ def test_a_caption_hides_nothing_and_tells_rows_apart():
 
 
 def test_tensorboard_gets_it(tmp_path):
-    with Meter(tmp_path, Process(torch.device("cpu")), 7, 56) as meter:
-        meter.show({"samples/given_true": torch.zeros(3, 256, 128)})
+    meter = Meter(tmp_path, Process(torch.device("cpu")), 7, 56)
+    meter.show({"samples/given_true": torch.zeros(3, 256, 128)})
     events = EventAccumulator(str(tmp_path)).Reload()
     (image,) = events.Images("samples/given_true")
     assert (image.step, image.width, image.height) == (7, 128 + STRIP[0], 256 + STRIP[1])

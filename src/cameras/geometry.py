@@ -19,6 +19,9 @@ OPENCV_TO_BLENDER = np.diag([1.0, -1.0, -1.0, 1.0])
 Y_DOWN_TO_Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 ROTATION_TOLERANCE = 1e-3  # largest entry of |R^T R - I|; float32 rounding makes about 1e-7
 LARGEST_FOCAL_Y = 20.0  # a field of view of 3 degrees; beyond it, somebody gave pixels
+# Of training data. Beyond these the network's numbers are not finite, and one such camera among
+# millions would spoil a training.
+SMALLEST_FOCAL_LENGTH, LARGEST_NUMBER = 1e-3, 1e9
 
 
 def from_realestate10k(extrinsics: np.ndarray) -> np.ndarray:
@@ -82,6 +85,22 @@ def check_focal_y(focal_y: float) -> None:
         raise ValueError(
             f"focal_y is {focal_y:g}; expected a fraction of the frame's height above 0 and below "
             f"{LARGEST_FOCAL_Y:g} (divide a focal length in pixels by the square frame's height)"
+        )
+
+
+def check_training_cameras(focal_lengths: np.ndarray, numbers: np.ndarray) -> None:
+    """Raise ValueError for cameras that a training cannot learn from.
+
+    focal_lengths: fractions of the image. numbers: all others, such as places; both of any shape.
+    """
+    largest = np.abs(numbers).max(initial=0.0)
+    if not largest <= LARGEST_NUMBER:
+        raise ValueError(f"found the number {largest:g}; expected at most {LARGEST_NUMBER:g}")
+    right = (focal_lengths >= SMALLEST_FOCAL_LENGTH) & (focal_lengths < LARGEST_FOCAL_Y)
+    if not right.all():
+        raise ValueError(
+            f"found the focal length {focal_lengths[~right].flat[0]:g}; expected a fraction of the "
+            f"image, at least {SMALLEST_FOCAL_LENGTH:g} and below {LARGEST_FOCAL_Y:g}"
         )
 
 

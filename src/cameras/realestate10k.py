@@ -15,7 +15,7 @@ import numpy as np
 
 from ..utils.identifiers import check_identifier
 from ..utils.reading import read_text
-from .geometry import from_realestate10k, to_realestate10k
+from .geometry import check_training_cameras, from_realestate10k, to_realestate10k
 from .paths import CameraPath
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".mov")
@@ -115,8 +115,7 @@ def _parse(lines: list[str]) -> np.ndarray:
     timestamps, focal_lengths = numbers[:, 0], numbers[:, 1:3]
     if np.any((timestamps < 0) | (timestamps != np.floor(timestamps)) | (timestamps > 2**53)):
         raise ValueError("the timestamp is not a whole, non-negative number of microseconds")
-    if np.any(focal_lengths <= 0):
-        raise ValueError("a focal length is not positive")
+    check_training_cameras(focal_lengths, numbers[:, 3:])
     rotations = numbers[:, 7:].reshape(-1, 3, 4)[..., :3]
     error = np.abs(rotations @ rotations.transpose(0, 2, 1) - np.eye(3))
     if np.any(error > ROTATION_TOLERANCE) or np.any(np.linalg.det(rotations) < 0):

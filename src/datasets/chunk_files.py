@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..cameras.geometry import from_realestate10k, to_realestate10k
+from ..cameras.geometry import check_training_cameras, from_realestate10k, to_realestate10k
 from ..cameras.realestate10k import VideoPoses, video_name
 from ..utils.files import atomic_path
 from ..utils.identifiers import check_identifier
@@ -80,9 +80,11 @@ def make_record(
 
 def save_chunk(path: Path, records: list[dict[str, object]]) -> None:
     """Write a chunk, whole or not at all; the same records give the same bytes."""
-    # A file's name would become that of a folder in the archive.
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        torch.save(records, file)
+    # torch.save puts a file's name into the archive, and hides what the system says of a full disk.
+    content = io.BytesIO()
+    torch.save(records, content)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def save_table(folder: Path, places: dict[str, str]) -> None:
@@ -144,8 +146,9 @@ def _record(entry: dict[str, object], file: BinaryIO) -> Record:
     cameras = cameras.astype(np.float64)
     rotations = cameras[:, 6:].reshape(-1, 3, 4)[..., :3]
     error = np.abs(rotations @ rotations.transpose(0, 2, 1) - np.eye(3)).max(initial=0)
-    if not np.isfinite(cameras).all() or error > 1e-3 or (cameras[:, :2] <= 0).any():
-        raise ValueError("a camera is not finite, has no rotation or no focal length above 0")
+    if not np.isfinite(cameras).all() or error > 1e-3:
+        raise ValueError("a camera is not finite or has no rotation")
+    check_training_cameras(cameras[:, :2], cameras[:, 2:])
     order = np.argsort(timestamps, kind="stable")
     poses = from_realestate10k(cameras[:, 6:].reshape(-1, 3, 4))[order, :3]
     times = timestamps[order].astype(np.int64)

@@ -189,10 +189,17 @@ class ChunkVideo:
         """The times of all its frames in order, microseconds."""
         return sorted(self._places)
 
-    def read(self, timestamps: Iterable[int]) -> np.ndarray:
-        """The frames of poses, (n, height, width, 3) uint8; raises ValueError or OSError."""
-        places = [self._places[int(time)] for time in timestamps]
-        return np.stack([self._chunks.read(number, [frame])[0] for number, frame in places])
+    def read(self, timestamps: Iterable[int], prepare: Callable = np.asarray) -> np.ndarray:
+        """The frames of poses, (n, height, width, 3) uint8; raises ValueError or OSError.
+
+        prepare: as of `VideoReader.read`.
+        """
+        frames = []
+        for time in timestamps:
+            number, frame = self._places[int(time)]
+            (pixels,) = self._chunks.read(number, [frame])
+            frames.append(prepare(pixels))
+        return np.stack(frames)
 
 
 def chunk_videos(folder: str | Path) -> dict[str, Callable[[], ChunkVideo]]:

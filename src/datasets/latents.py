@@ -16,6 +16,7 @@ any number of processes may write shards, and what was begun can go on.
 
 import hashlib
 import json
+import math
 import mmap
 from collections import Counter
 from collections.abc import Sequence, Set
@@ -94,6 +95,11 @@ class LatentPairDataset(FramePairs):
                 "stopped"
             )
         super().__init__(poses, self._cache.index["shard"] >= 0, Path(folder), seed, max_gap)
+        self.poses_file = str(self._cache.manifest["poses_file"])
+
+    def usable(self, number: int) -> int:
+        """Frames of a sequence that pairs are made of: all but the last."""
+        return int(self._lengths[number]) - 1
 
     def latents(self, number: int, frames: Sequence[int]) -> np.ndarray:
         """Latents (n, c, L, L) float16 of a sequence's frames; NaN where one is missing."""
@@ -210,11 +216,16 @@ class LatentCache:
         """Standard deviation of the latents, of SAMPLED frames spread over all shards."""
         shards = [shard for shard in range(self.shards) if self.path(shard).is_file()]
         each = -(-SAMPLED // max(1, len(shards)))
-        rows = [self._map(self.path(shard)) for shard in shards]
-        parts = [
-            part[np.linspace(0, len(part) - 1, min(each, len(part))).astype(int)] for part in rows
-        ]
-        return float(np.nanstd(np.concatenate(parts).astype(np.float64))) if parts else float("nan")
+        count = total = squares = 0.0
+        for shard in shards:
+            rows = self._map(self.path(shard))
+            for row in np.linspace(0, len(rows) - 1, min(each, len(rows))).astype(int):
+                numbers = rows[row].astype(np.float64)  # one at a time, since they may be large
+                numbers = numbers[~np.isnan(numbers)]
+                count += numbers.size
+                total += numbers.sum()
+                squares += np.square(numbers).sum()
+        return math.sqrt(max(0.0, squares / count - (total / count) ** 2)) if count else math.nan
 
     def note_missing(self, shard: int, missing: Counter[str]) -> None:
         """Write how many frames of a shard could not be read, before the shard gets its name."""

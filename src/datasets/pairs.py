@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..cameras.geometry import check_training_cameras
 from ..cameras.motion import Motion
 from ..cameras.realestate10k import VideoPoses
 from ..utils.random import generator
@@ -158,6 +159,12 @@ class FramePairs(Dataset):
         sequence = self.poses.sequence(pair.sequence)
         frames = [pair.target, pair.cond]
         target, cond = self.read(pair.sequence, sequence, frames)
+        try:  # files of earlier versions may have cameras that extraction refuses today
+            check_training_cameras(sequence.focal_y[frames], sequence.poses[frames])
+        except ValueError as error:
+            raise ValueError(
+                f"{self.poses.path}: {self.name(pair.sequence, *frames)}: {error}"
+            ) from None
         target_pose, cond_pose = torch.eye(4).repeat(2, 1, 1)
         # In float64: far from the world's origin, float32 would round the step away.
         poses = np.array(sequence.poses[frames], dtype=np.float64)
@@ -173,6 +180,12 @@ class FramePairs(Dataset):
             "target_frame": torch.tensor(pair.target),
             "cond_frame": torch.tensor(pair.cond),
         }
+
+    def name(self, number: int, *frames: int) -> str:
+        """Poses of the sequence with a number in the poses file, for messages."""
+        video = self.poses.sequence(number).video
+        poses = " and ".join(f"pose {frame}" for frame in frames)
+        return f"{poses} of sequence {self.poses.id_of(number)} (video {video})"
 
     def read(self, number: int, sequence: VideoPoses, frames: list[int]) -> Tensor:
         """The frames of a sequence, (n, ...); number: the sequence's in the poses file.

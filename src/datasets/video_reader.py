@@ -14,7 +14,7 @@ from __future__ import annotations
 import operator
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -61,8 +61,11 @@ class VideoReader:
             self._container.close()
             self._container = None
 
-    def read(self, timestamps: Iterable[int]) -> np.ndarray:
-        """The frames nearest to `timestamps`; see `video.read_frames`."""
+    def read(self, timestamps: Iterable[int], prepare: Callable = np.asarray) -> np.ndarray:
+        """The frames nearest to `timestamps`; see `video.read_frames`.
+
+        prepare: what to make of each frame as soon as it is decoded, so that not all are in memory.
+        """
         targets = [operator.index(timestamp) for timestamp in timestamps]
         if not targets:
             start = (self._stream.start_time or 0) * self._stream.time_base
@@ -79,7 +82,7 @@ class VideoReader:
                 runs[keyframe] = max(runs.get(keyframe, []), packets, key=len)
                 wanted.setdefault(keyframe, set()).add(chosen[target])
             for keyframe, packets in runs.items():
-                frames |= self._decode(packets, wanted[keyframe])
+                frames |= self._decode(packets, wanted[keyframe], prepare)
         return np.stack([frames[chosen[target]] for target in targets])
 
     def _open(self) -> None:
@@ -165,7 +168,9 @@ class VideoReader:
                 break
         return packets
 
-    def _decode(self, packets: list[av.Packet], wanted: set[int]) -> dict[int, np.ndarray]:
+    def _decode(
+        self, packets: list[av.Packet], wanted: set[int], prepare: Callable
+    ) -> dict[int, np.ndarray]:
         """Decode packets from a keyframe on; the wanted frames by their timestamp in the file."""
         context = self._stream.codec_context
         context.flush_buffers()
@@ -176,12 +181,12 @@ class VideoReader:
             for frame in context.decode(packet):
                 complete |= frame.key_frame and frame.pts == packets[0].pts
                 if frame.pts in wanted and not frame.is_corrupt:
-                    frames[frame.pts] = shown(frame, self.path)
+                    frames[frame.pts] = prepare(shown(frame, self.path))
         if complete and frames.keys() == wanted:
             return frames
-        return self._decode_from_start(wanted)
+        return self._decode_from_start(wanted, prepare)
 
-    def _decode_from_start(self, wanted: set[int]) -> dict[int, np.ndarray]:
+    def _decode_from_start(self, wanted: set[int], prepare: Callable) -> dict[int, np.ndarray]:
         """Decode every frame from the start.
 
         This is slow, and for the rare file where seeking or skipping gives no whole frame.
@@ -190,7 +195,7 @@ class VideoReader:
         frames: dict[int, np.ndarray] = {}
         for frame in self._container.decode(self._stream):
             if frame.pts in wanted and not frame.is_corrupt:
-                frames[frame.pts] = shown(frame, self.path)
+                frames[frame.pts] = prepare(shown(frame, self.path))
             if frames.keys() == wanted:
                 return frames
         missing = self._seconds(min(wanted - frames.keys()))

@@ -44,7 +44,8 @@ def shown(frame: "av.VideoFrame", video: Path) -> np.ndarray:
         raise ValueError(_refusal(video, found, "standard range", f"-vf {TO_STANDARD_RANGE}"))
     if frame.interlaced_frame:
         raise ValueError(_refusal(video, "interlaced frames", "whole ones", "-vf bwdif=send_frame"))
-    pixels = frame.to_ndarray(format="rgb24")
+    # PyAV's threads are slower, and one frame that a forked process frees would hang it.
+    pixels = frame.to_ndarray(format="rgb24", threads=1)
     matrix = frame.side_data.get(Type.DISPLAYMATRIX)
     if matrix is None:
         return pixels

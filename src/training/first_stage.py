@@ -6,7 +6,6 @@ adversarial losses of both sides.
 """
 
 import logging
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -39,7 +38,7 @@ from .first_stage_losses import (
     perplexity,
 )
 from .reconstruction import reconstruction_picture, reconstruction_quality
-from .steps import Scalars, accumulate, check_finite, rate_factor
+from .steps import Scalars, Skips, accumulate, rate_factor
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -69,6 +68,9 @@ class FirstStageTask:
         rate = settings.learning_rate_per_image * config.training.batch_size
         self.optimizer = torch.optim.Adam(self.first_stage.parameters(), rate, ADAM_BETAS)
         self.ema = ExponentialMovingAverage(self.first_stage, config.training.ema_decay)
+        self.skips = Skips(
+            process, "first_stage_training.learning_rate_per_image", self.dataset.name
+        )
         self.restarts = CodeRestarts(
             self.first_stage.quantize.embedding, settings.restart_after, seed, process
         )
@@ -80,11 +82,14 @@ class FirstStageTask:
             judges = self.discriminator.parameters()
             self.discriminator_optimizer = torch.optim.Adam(judges, rate, ADAM_BETAS)
 
-    def update(self, batches: Iterable[dict[str, Tensor]], step: int) -> Scalars:
+    def update(self, batches: list[dict[str, Tensor]], step: int) -> Scalars:
         """One step of the autoencoder, and one of the discriminator once it takes part."""
         settings = self.config.first_stage_training
         adversarial = self.discriminator is not None and step >= settings.discriminator_start
         optimizers = [self.optimizer, *([self.discriminator_optimizer] if adversarial else [])]
+        # Batch normalization changes its statistics before it is known whether the step is skipped.
+        statistics = [] if self.discriminator is None else list(self.discriminator.buffers())
+        before = [one.clone() for one in statistics]
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
         parts = accumulate(
@@ -92,18 +97,31 @@ class FirstStageTask:
             self.config.training.accumulation,
             lambda batch, last: self._backward(batch, last, adversarial),
         )
-        for optimizer in optimizers:
-            self._move(optimizer, step)
-        used = self._care_for_codes(parts.pop("codes"), parts.pop("latents"), step)
-        self.ema.update(self.first_stage)
-        return {name: values.mean() for name, values in parts.items()} | used
+        codes, latents, errors = (parts.pop(name) for name in ("codes", "latents", "error"))
+        norm = nn.utils.get_total_norm(
+            [one.grad for optimizer in optimizers for one in optimizer.param_groups[0]["params"]]
+        )
+        skipped = self.skips.skips(norm, step, errors, batches)
+        if skipped:
+            for one, value in zip(statistics, before, strict=True):
+                one.copy_(value)
+            unknown = torch.tensor(torch.nan)
+            used = dict.fromkeys(("perplexity", "used_codes", "restarted_codes"), unknown)
+        else:
+            for optimizer in optimizers:
+                self._move(optimizer, step)
+            used = self._care_for_codes(codes, latents, step)
+            self.ema.update(self.first_stage)
+        scalars = {name: values.mean() for name, values in parts.items()} | used
+        return scalars | {"skipped_steps": torch.tensor(float(skipped))}
 
     def _backward(
         self, batch: dict[str, Tensor], last: bool, adversarial: bool
     ) -> dict[str, Tensor]:
         """The gradients of a part of a step's batch.
 
-        Returns its losses by name, and of each latent pixel `latents` (m, c) and `codes` (m,).
+        Returns its losses by name. Of each latent pixel it returns `latents` (m, c) and `codes`
+        (m,), and of each sample its `error` (n,).
         """
         count = self.config.training.accumulation
         images = from_bytes(batch["image"].to(self.process.device, non_blocking=True))
@@ -118,6 +136,7 @@ class FirstStageTask:
                 (losses["discriminator"] / count).backward()
         row = {name: loss.detach() for name, loss in losses.items()}
         row["latents"] = latents.detach().movedim(1, -1).flatten(0, -2)
+        row["error"] = (reconstructions.detach() - images).abs().mean((1, 2, 3))
         return row | {"codes": codes.flatten()}
 
     def _losses(
@@ -155,8 +174,6 @@ class FirstStageTask:
         rate = self.config.first_stage_training.learning_rate_per_image * training.batch_size
         (group,) = optimizer.param_groups
         group["lr"] = rate * rate_factor(training, step)
-        norm = nn.utils.get_total_norm([parameter.grad for parameter in group["params"]])
-        check_finite(norm, step, "first_stage_training.learning_rate_per_image")
         optimizer.step()
 
     def _care_for_codes(self, codes: Tensor, latents: Tensor, step: int) -> dict[str, Tensor]:

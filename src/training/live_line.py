@@ -11,6 +11,7 @@ from collections import deque
 from contextlib import ExitStack
 from typing import NamedTuple, Self
 
+import torch
 from torch import Tensor
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -72,7 +73,10 @@ class LiveLine:
         self.seen += 1
         if loss is not None:
             share = 1 / min(self.seen, SMOOTHED_STEPS)
-            self.loss = loss if self.loss is None else self.loss.lerp(loss, share)
+            before = loss if self.loss is None else self.loss
+            after = before.lerp(loss, share)  # not finite: of a step that is skipped
+            kept = torch.where(before.isfinite(), before, loss)
+            self.loss = torch.where(after.isfinite(), after, kept)
         interval = SECONDS_ON_A_TERMINAL if self.terminal else SECONDS_BETWEEN_LINES
         if last or now - self.shown >= interval:
             self._show(self.text(_Mark(now, step, samples, waited)))

@@ -1,21 +1,21 @@
 """What a training logs: TensorBoard curves and pictures, and stats.jsonl."""
 
 import json
+import logging
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
 
 import torch
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from ..utils.distributed import Process
-from ..utils.files import atomic_path
-from ..utils.reading import MEGABYTE, read_text
+from .log_files import EventFile, open_statistics
 from .pictures import captioned
+
+log = logging.getLogger(__name__)
 
 
 class Meter:
@@ -26,26 +26,18 @@ class Meter:
     """
 
     def __init__(self, folder: Path, process: Process, step: int, samples: int) -> None:
-        self.folder, self.process = folder, process
+        self.process = process
         self.step, self.samples = step, samples
         self.rows: list[dict[str, Tensor]] = []
         self.reported = samples  # of the last report
         self.since = time.monotonic()
         self.waited = 0.0  # seconds for data, in all
         self.waited_before = 0.0  # until the last report
-
-    def __enter__(self) -> Self:
-        if self.process.leads:
-            self.writer = SummaryWriter(self.folder, purge_step=self.step + 1)
-            path = self.folder / "stats.jsonl"
-            _purge(path, self.step)
-            self.stats = path.open("a", encoding="utf-8")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.leads:
-            self.writer.close()
-            self.stats.close()
+        self.failing = False  # whether something waits to be written
+        if process.leads:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.events = EventFile(folder, step + 1)
+            self.statistics = open_statistics(folder / "stats.jsonl", step)
 
     def timed(self, batches: Iterator[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
         """The same batches; the time until each is there counts as waiting for data."""
@@ -93,11 +85,10 @@ class Meter:
 
     def write(self, scalars: dict[str, float]) -> None:
         """Write scalars of the present step to TensorBoard and stats.jsonl."""
-        for name, value in scalars.items():
-            self.writer.add_scalar(name, value, self.step)
         row = {"step": self.step, "samples": self.samples, **scalars}
-        self.stats.write(json.dumps(row) + "\n")
-        self.stats.flush()
+        line = json.dumps(row) + "\n"
+        self._try(self.statistics.append, line.encode())
+        self._try(self.events.add, self.step, scalars, {})
 
     def show(self, pictures: dict[str, Tensor]) -> None:
         """Write pictures (3, height, width) in [0, 1] of the present step to TensorBoard.
@@ -105,31 +96,25 @@ class Meter:
         A name such as samples/given_true says the rows from top to bottom, which are written beside
         them.
         """
-        for name, picture in pictures.items():
-            rows = name.rpartition("/")[2].split("_")
-            self.writer.add_image(name, captioned(picture, rows), self.step)
+        named = {
+            name: captioned(picture, name.rpartition("/")[2].split("_"))
+            for name, picture in pictures.items()
+        }
+        self._try(self.events.add, self.step, {}, named)
 
+    def _try(self, write: Callable[..., None], *what: object) -> None:
+        """Write; where that fails, training goes on, and what is not written waits.
 
-def _purge(path: Path, step: int) -> None:
-    """Take out of stats.jsonl the steps after this one, which come again.
-
-    A line that a killed process left unfinished goes too.
-    """
-    lines = []
-    if path.is_file():
-        lines = read_text(path, "JSON lines", 1000 * MEGABYTE, "replace").splitlines()
-    kept = [line for line in lines if _is_until(line, step)]
-    if kept != lines:
-        with atomic_path(path) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-
-
-def _is_until(line: str, step: int) -> bool:
-    """Whether a line is whole and of a step up to this one."""
-    try:
-        return json.loads(line)["step"] <= step
-    except (ValueError, TypeError, LookupError, RecursionError):
-        return False
+        One warning is said until all is written.
+        """
+        try:
+            write(*what)
+            self.failing = bool(self.statistics.waiting or self.events.file.waiting)
+        except OSError as error:
+            if not self.failing:
+                text = "%s: %s; training goes on, and what the logs lack is written later"
+                log.warning(text, error.filename, error.strerror)
+            self.failing = True
 
 
 def _memory(device: torch.device) -> float:

@@ -1,7 +1,7 @@
 """Training the denoiser on frame pairs: `train(config, instance_data)`."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import cached_property, partial
@@ -22,7 +22,6 @@ from ..diffusion.sde import (
     draw_cond_levels,
     draw_noise_levels,
     noised_view,
-    score_matching_loss,
 )
 from ..model_config import ModelConfig
 from ..models import Denoiser, build_denoiser, load_denoiser, open_first_stage
@@ -38,8 +37,9 @@ from ..utils.precision import autocast
 from ..utils.random import generator
 from .distillation import ConsistencyLoss, pair_levels
 from .needs import check_needs
+from .objective import PairLoss
 from .pictures import sample_grid
-from .steps import Scalars, accumulate, check_finite, rate_factor
+from .steps import Scalars, Skips, accumulate, rate_factor
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -47,37 +47,6 @@ log = logging.getLogger(__name__)
 # The loss is logged by noise level, between these.
 NOISE_LEVEL_BOUNDS = 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0
 PICTURES = 4  # pairs in a sample picture
-
-
-class PairLoss(nn.Module):
-    """The training objective as one module, so that it is distributed and compiled as one."""
-
-    def __init__(self, denoiser: Denoiser) -> None:
-        super().__init__()
-        self.denoiser = denoiser
-
-    def forward(
-        self,
-        target: Tensor,
-        cond: Tensor,
-        noise: Tensor,
-        sigma: Tensor,
-        sigma_cond: Tensor,
-        cameras: dict[str, Tensor],
-    ) -> Tensor:
-        """Losses (n,): denoising score matching of the target given the conditioning view.
-
-        target, cond, noise: (n, c, L, L) latents, cond at the levels sigma_cond; sigma, sigma_cond:
-        (n,). cameras: target_pose, cond_pose (n, 4, 4), focal_y (n,).
-        """
-        rays = self.denoiser.embed_cameras(**cameras)
-        return score_matching_loss(
-            lambda x, sigma: self.denoiser.score(x, cond, sigma, rays, sigma_cond),
-            target,
-            noise,
-            sigma,
-            self.denoiser.config,
-        )
 
 
 class Draws(NamedTuple):
@@ -106,6 +75,7 @@ class ScoreTask:
         denoiser = _first_denoiser(model, from_base(config.training.initial_weights))
         self.network = self.denoiser = denoiser.to(process.device).train()
         self.title = f"a score network on {self.dataset.title}"
+        self.skips = Skips(process, "training.learning_rate", self.dataset.name)
         self.pairs = self.dataset  # with the poses of every sequence
         if config.data.on_device:
             self.dataset = DevicePairs(self.pairs, process.device)
@@ -124,7 +94,7 @@ class ScoreTask:
         """How far apart the cameras of the training's pairs are; measured for the first save."""
         return self.pairs.motion()
 
-    def update(self, batches: Iterator[dict[str, Tensor]], step: int) -> Scalars:
+    def update(self, batches: list[dict[str, Tensor]], step: int) -> Scalars:
         """One optimizer step: encode, noise, loss, gradient, clipping, warm-up, averages."""
         settings = self.config.training
         rate = settings.learning_rate * rate_factor(settings, step)
@@ -134,10 +104,12 @@ class ScoreTask:
         backward = partial(self._backward, step)
         samples = accumulate(batches, settings.accumulation, backward)
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), settings.gradient_norm)
-        check_finite(norm, step, "training.learning_rate")
-        self.optimizer.step()
-        self.ema.update(self.denoiser)
+        skipped = self.skips.skips(norm, step, samples["loss"], batches)
+        if not skipped:
+            self.optimizer.step()
+            self.ema.update(self.denoiser)
         return {
+            "skipped_steps": torch.tensor(float(skipped)),
             "loss": samples["loss"].mean(),
             "gradient_norm": norm,
             "learning_rate": torch.tensor(rate),

@@ -1,11 +1,19 @@
 """What the optimizer steps of all trainings share."""
 
+import logging
 from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
 from ..config import TrainingConfig
+from ..utils.distributed import Process
+
+log = logging.getLogger(__name__)
+
+SKIPS_IN_A_ROW = 10  # end a training: then it is not a sample, but the learning rate
+FRAMES = "target_frame", "cond_frame", "frame"  # of a sample, whichever it has
+NAMED = 8  # samples of a skipped step that are named
 
 Scalars = dict[str, Tensor]  # 0-dim; NaN stands for "nothing to log now"
 Backward = Callable[[dict[str, Tensor], bool], dict[str, Tensor]]
@@ -34,7 +42,59 @@ def accumulate(
     return {name: torch.cat([torch.atleast_1d(row[name]) for row in rows]) for name in rows[0]}
 
 
-def check_finite(norm: Tensor, step: int, rate: str) -> None:
-    """Raise ValueError if a gradient's norm is not finite; rate: the setting to lower then."""
-    if not torch.isfinite(norm):
-        raise ValueError(f"the gradient of step {step + 1} is not finite: lower {rate}")
+class Skips:
+    """Skips the steps whose gradient is not finite, and says so; several in a row are an error.
+
+    A gradient is the same in all processes, and so they skip the same steps. What a skipped step
+    changes is nothing but the number of steps and samples.
+    """
+
+    def __init__(self, process: Process, rate: str, name: Callable[..., str]) -> None:
+        """rate: the setting to lower when steps are skipped again and again.
+
+        name: `FramePairs.name`.
+        """
+        self.process, self.rate, self.name = process, rate, name
+        self.total = self.in_a_row = 0  # of this process's run
+
+    def skips(
+        self, norm: Tensor, step: int, losses: Tensor, batches: list[dict[str, Tensor]]
+    ) -> bool:
+        """Whether to skip a step (from 0), by its gradient's norm.
+
+        losses: (n,), of this process's samples. batches: what they came in. Raises ValueError
+        after SKIPS_IN_A_ROW.
+        """
+        if torch.isfinite(norm):
+            self.in_a_row = 0
+            return False
+        self.total += 1
+        self.in_a_row += 1
+        everywhere = self.process.gather(self._names(~losses.isfinite(), batches))
+        if self.process.leads:
+            text = "step %d is skipped, as its gradient is not finite (%d skipped so far); %s"
+            log.warning(text, step + 1, self.total, _said(everywhere))
+        error = None
+        if self.in_a_row >= SKIPS_IN_A_ROW:
+            error = ValueError(
+                f"the gradients of {self.in_a_row} steps in a row, up to step {step + 1}, are not "
+                f"finite: lower {self.rate}"
+            )
+        self.process.raise_together(error)
+        return True
+
+    def _names(self, chosen: Tensor, batches: list[dict[str, Tensor]]) -> list[str]:
+        """What to call the chosen (n,) of this process's samples."""
+        keys = ["sequence", *(key for key in FRAMES if key in batches[0])]
+        columns = [torch.cat([batch[key] for batch in batches]).tolist() for key in keys]
+        rows = list(zip(*columns, strict=True))
+        return [self.name(*rows[index]) for index in chosen.nonzero()[:, 0].tolist()]
+
+
+def _said(everywhere: list[list[str]]) -> str:
+    """The samples whose loss is not finite, of all processes, in words."""
+    suspects = [name for names in everywhere for name in names]
+    if not suspects:
+        return "the losses of its samples are finite"
+    more = f" and {len(suspects) - NAMED} more" if len(suspects) > NAMED else ""
+    return f"the loss is not finite for {', '.join(suspects[:NAMED])}{more}"

@@ -6,18 +6,17 @@ the same noise in the same order.
 """
 
 import logging
-import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from ..config import Config, settings_from_dict
 from ..datasets.device_pairs import DevicePairs
@@ -32,15 +31,17 @@ from ..utils.checkpoint import (
 from ..utils.checks import differences
 from ..utils.distributed import Process
 from ..utils.files import atomic_path
-from ..utils.signals import STOP_SIGNALS
 from ..utils.words import millions
 from .cost import operations
 from .live_line import LiveLine
+from .loading import numbered_batches
 from .meter import Meter
 from .steps import Scalars
 from .stopping import STOP_FILE, StopRequest
 
 log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_TRIES = 10.0  # of the last checkpoint, on a full disk
 
 
 class Task(Protocol):
@@ -53,7 +54,7 @@ class Task(Protocol):
     network: nn.Module  # what is trained
     title: str  # of the network, and what it is trained on, for people
 
-    def update(self, batches: Iterator[dict[str, Tensor]], step: int) -> Scalars:
+    def update(self, batches: list[dict[str, Tensor]], step: int) -> Scalars:
         """One optimizer step over `training.accumulation` batches of this process's samples.
 
         A batch holds the dataset's tensors and `number` (n,), the samples' numbers. Returns what to
@@ -135,12 +136,12 @@ class Trainer:
             log.info(self._first_words())
         stop = StopRequest(settings.minutes, self.checkpoints / STOP_FILE if leads else None)
         line = LiveLine(self.step, self.samples, settings.steps, settings.minutes)
-        with Meter(self.logs, self.process, self.step, self.samples) as meter, line:
+        meter = Meter(self.logs, self.process, self.step, self.samples)
+        with line, self._loading() as batches:
             self._write_config()
-            batches = self._batches()
             done = False
             while not done:
-                parts = meter.timed(islice(batches, settings.accumulation))
+                parts = self._load(batches, meter)
                 scalars = self.task.update(parts, self.step)
                 self.step += 1
                 self.samples += settings.batch_size
@@ -150,15 +151,15 @@ class Trainer:
                     line.update(
                         self.step, self.samples, scalars.get("loss"), meter.waited, last=done
                     )
+                # First, so that an error in what only watches loses nothing.
+                if leads and not done and self._checkpoint_due():
+                    self._save()
+                if done:
+                    self._save_at_the_end()
                 if self._due(settings.log_every) or done:
                     meter.report()
-                if leads and (done or self._checkpoint_due()):
-                    self._save(must_succeed=done)
-                    self.saved = time.monotonic()
-                # After saving, so that an error in what only watches loses nothing.
                 if leads:
                     self._watch(meter, validate)
-        self.process.any(False)  # nobody leaves before the first process has saved
 
     def _first_words(self) -> str:
         """What is trained, on what, with what, and what a step costs."""
@@ -181,7 +182,11 @@ class Trainer:
         if self._due(self.settings.sample_every):
             meter.show(self.task.pictures())
         if validate and self._due(self.settings.validate_every):
-            scores = validate(self.step)
+            try:
+                scores = validate(self.step)
+            except OSError as error:  # such as a full disk
+                log.warning("no validation of step %d (%s); training goes on", self.step, error)
+                return
             meter.write({f"validation/{name}": value for name, value in scores.items()})
             numbers = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
             log.info("validation of step %d: %s", self.step, numbers or "none (data.validation)")
@@ -195,10 +200,9 @@ class Trainer:
         late = minutes is not None and time.monotonic() - self.saved >= 60 * minutes
         return late or self._due(self.settings.checkpoint_every)
 
-    def _batches(self) -> Iterator[dict[str, Tensor]]:
+    def _loading(self) -> AbstractContextManager[Iterator[dict[str, Tensor]]]:
         """This process's batches from where the run stands: each step's samples, part by part."""
         settings, rank, count = self.settings, self.process.rank, self.process.count
-        workers = self.task.config.data.workers
         first = self.samples + rank * self.part
         # Of a step's batch, this process takes every count-th part, `accumulation` of them: one
         # range of numbers a part.
@@ -206,24 +210,34 @@ class Trainer:
         parts = range(first, last, count * self.part)
         numbers = (range(start, start + self.part) for start in parts)
         if isinstance(self.task.dataset, DevicePairs):
-            return map(self.task.dataset.batch, numbers)
-        loader = DataLoader(
-            NumberedSamples(self.task.dataset),
-            batch_sampler=numbers,
-            num_workers=workers,
+            return nullcontext(map(self.task.dataset.batch, numbers))
+        return numbered_batches(
+            self.task.dataset,
+            numbers,
+            self.task.config.data.workers,
             pin_memory=self.process.device.type == "cuda",
-            prefetch_factor=2 if workers else None,
-            worker_init_fn=_leave_signals_to_the_trainer,
         )
-        return iter(loader)
+
+    def _load(self, batches: Iterator[dict[str, Tensor]], meter: Meter) -> list[dict[str, Tensor]]:
+        """The parts of the next step. All processes end if one of them cannot load its own."""
+        parts, error = [], None
+        try:
+            parts = list(meter.timed(islice(batches, self.settings.accumulation)))
+        except (ValueError, OSError) as caught:
+            error = caught
+        self.process.raise_together(error)
+        return parts
 
     def _write_config(self) -> None:
         if self.process.leads:
             with atomic_path(self.checkpoints / "config.yaml") as temporary:
                 temporary.write_text(OmegaConf.to_yaml(OmegaConf.structured(self.task.config)))
 
-    def _save(self, must_succeed: bool) -> None:
-        """Write a checkpoint and delete old ones; a full disk ends the run only at its end."""
+    def _save(self) -> OSError | None:
+        """Write a checkpoint and delete old ones; returns what hindered it, such as a full disk.
+
+        That is said, and older checkpoints are whole then. The next save is the next try.
+        """
         epoch, rest = divmod(self.samples, len(self.task.dataset))
         path = self.checkpoints / checkpoint_name(epoch, rest // self.settings.batch_size)
         header = {
@@ -233,35 +247,28 @@ class Trainer:
             "epoch": epoch,
             "total_iterations": self.step,
         }
+        self.saved = time.monotonic()
         try:
             save_checkpoint(path, header | self.task.state_dict())
-        except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-            if must_succeed:
-                raise OSError(
-                    f"checkpoint {path} could not be written ({error}); the one before is whole"
-                ) from error
-            log.warning("checkpoint %s could not be written (%s); training goes on", path, error)
-            return
+        except OSError as error:
+            text = "checkpoint %s could not be written (%s); those before are whole"
+            log.warning(text, path, error.strerror or error)
+            return error
         log.info("saved %s", path)
         prune_checkpoints(
             self.checkpoints, self.settings.keep_checkpoints, self.settings.keep_every
         )
+        return None
 
+    def _save_at_the_end(self) -> None:
+        """Save, and wait a while for room where there is none; nobody leaves before.
 
-def _leave_signals_to_the_trainer(worker: int) -> None:
-    """Slurm and terminals signal all processes of a run.
-
-    A worker that died of it would take the trainer along unsaved.
-    """
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
-class NumberedSamples(Dataset):
-    """A dataset whose samples carry their number."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
-
-    def __getitem__(self, number: int) -> dict[str, Tensor]:
-        return {**self.dataset[number], "number": torch.tensor(number)}
+        Raises OSError in all processes if there is none in the end.
+        """
+        error = None
+        if self.process.leads:
+            started = time.monotonic()
+            patience = 60 * self.settings.save_minutes
+            while (error := self._save()) and time.monotonic() - started < patience:
+                time.sleep(SECONDS_BETWEEN_TRIES)
+        self.process.raise_together(error)

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -42,9 +42,36 @@ def list_checkpoints(directory: Path) -> list[Path]:
 
 
 def save_checkpoint(path: Path, state: dict) -> None:
-    """Write a checkpoint whole or not at all."""
-    with atomic_path(path) as temporary:
-        torch.save(state, temporary)
+    """Write a checkpoint whole or not at all; raises OSError, such as of a full disk."""
+    with atomic_path(path) as temporary, temporary.open("wb", buffering=0) as file:
+        output = _Output(file)
+        try:
+            torch.save(state, output)
+        except RuntimeError:
+            if output.error is None:
+                raise
+            raise OSError(output.error.errno, output.error.strerror, str(path)) from output.error
+
+
+class _Output:
+    """A file for torch.save. It keeps the error that torch replaces by one of its own."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            done = self.file.write(data)
+            while done < len(data):  # the disk is nearly full
+                done += self.file.write(data[done:])
+        except OSError as error:
+            self.error = error
+            raise
+        return done
+
+    def flush(self) -> None:
+        pass
 
 
 def read_checkpoint(path: str | Path, check_tensors: bool = False) -> dict[str, Any]:

@@ -13,6 +13,16 @@ def check_at_least(smallest: float, section: str, settings: object, *names: str)
             raise ValueError(f"{section}.{name} {value}: expected at least {smallest}")
 
 
+def check_between(
+    smallest: float, largest: float, section: str, settings: object, *names: str
+) -> None:
+    """The settings of these names are numbers from `smallest` to `largest`; None passes."""
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and not smallest <= value <= largest:
+            raise ValueError(f"{section}.{name} {value}: expected {smallest:g} to {largest:g}")
+
+
 def check_above_zero(section: str, settings: object, *names: str) -> None:
     """The settings of these names are finite numbers above 0, or lists of such; None passes."""
     for name in names:

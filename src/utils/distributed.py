@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -15,6 +16,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from .checkpoint import first_line
+
+# One process waits for another so long at most. The first one validates alone, and a wait of the
+# backends' own, ten minutes for NCCL, would end the training then.
+LONGEST_WAIT = timedelta(days=2)
+# What the backends say when a process is not there any more.
+CONNECTION_LOST = "Connection closed by peer", "Connection reset by peer", "remote process exited"
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,25 @@ class Process:
         dist.broadcast_object_list(values)
         return values[0]
 
+    def gather(self, value: object) -> list:
+        """Every process's plain value, in all of them; every process must call it."""
+        values = [value] * self.count
+        if self.count > 1:
+            dist.all_gather_object(values, value)
+        return values
+
+    def raise_together(self, error: Exception | None) -> None:
+        """End all processes if one has an error; every process must call it.
+
+        The first process raises it, whosesoever it is. The others end without a word.
+        """
+        if not self.any(error is not None):
+            return
+        first = next(one for one in self.gather(error) if one)
+        if not self.leads:
+            raise SystemExit(1)
+        raise error or first
+
 
 def choose_device(name: str | None = None) -> torch.device:
     """The named device, or else a GPU if there is one, or else the CPU.
@@ -106,8 +132,15 @@ def join_processes(device: str | None = None) -> Iterator[Process]:
         return
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
+    backend = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
+    dist.init_process_group(backend, timeout=LONGEST_WAIT)
     try:
         yield Process(chosen, dist.get_rank(), count)
+    except RuntimeError as error:
+        if not any(word in str(error) for word in CONNECTION_LOST):
+            raise
+        raise OSError(
+            "another process of this training has ended; its own message says why"
+        ) from error
     finally:
         dist.destroy_process_group()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .reading import check_nesting, read_text
 
+ITEMS = 20  # of a list that a message names
 MOST_DIGITS = 20  # of whole numbers; 64 bits have 20
 
 
@@ -67,5 +68,7 @@ def shown(value: object) -> str:
 
 
 def joined(items: Iterable) -> str:
-    """Items for a message."""
-    return ", ".join(str(item) for item in items)
+    """Items for a message; the first ITEMS of many."""
+    names = [str(item) for item in items]
+    more = f" and {len(names) - ITEMS} more" if len(names) > ITEMS else ""
+    return ", ".join(names[:ITEMS]) + more

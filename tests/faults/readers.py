@@ -22,7 +22,7 @@ from photonvs.evaluation.matching import Frame, SiftMatcher, open_frame
 from photonvs.models import load_denoiser, load_first_stage
 from photonvs.models.about import weights_lines
 from photonvs.sampling.runs import open_runs
-from photonvs.training.meter import _purge
+from photonvs.training.log_files import open_statistics
 from photonvs.utils.checkpoint import list_checkpoints, load_newest_checkpoint
 from photonvs.utils.images import read_frame
 
@@ -105,7 +105,7 @@ def matches(path: Path) -> object:
 
 
 def statistics(path: Path) -> object:
-    _purge(path, 10**9)
+    open_statistics(path, 10**9)
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
