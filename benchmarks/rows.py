@@ -15,10 +15,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from arithmetic import teraflops
-from data import sequence
 from plain_network import PlainNetwork
 from torch import Tensor
-from video import RATE, make_video
 
 from photonvs.cameras.paths import orbit
 from photonvs.config import Config, ModelConfig
@@ -149,22 +147,27 @@ def eight_paths(device: torch.device) -> Row:
     )
 
 
-def training_step(device: torch.device) -> Row:
-    """The gradient of the published network for one pair from latents."""
+def training_step(device: torch.device, pairs: int = 1, precision: str = "float32") -> Row:
+    """The gradient of the published network for pairs from latents."""
     denoiser = published_denoiser(device).train().requires_grad_()
-    x, cond = torch.randn(2, 1, 4, 32, 32, device=device)
-    rays = tuple(torch.randn(1, 128, 32, 32, device=device) for _ in range(3))
-    sigma, sigma_cond = (torch.full((1,), level, device=device) for level in (3.0, 0.01))
+    x, cond = torch.randn(2, pairs, 4, 32, 32, device=device)
+    rays = tuple(torch.randn(pairs, 128, 32, 32, device=device) for _ in range(3))
+    sigma, sigma_cond = (torch.full((pairs,), level, device=device) for level in (3.0, 0.01))
+    low = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
     tensors = dict(denoiser.named_parameters()) | dict(denoiser.named_buffers())
     plain = PlainNetwork(tensors)
 
     def ours() -> None:
         denoiser.zero_grad()
-        denoiser.score(x, cond, sigma, rays).square().sum().backward()
+        with low:
+            loss = denoiser.score(x, cond, sigma, rays).square().sum()
+        loss.backward()
 
     def written_down() -> None:
         denoiser.zero_grad()
-        plain.scores(x, cond, sigma, sigma_cond, rays)[0].square().sum().backward()
+        with low:
+            loss = plain.scores(x, cond, sigma, sigma_cond, rays)[0].square().sum()
+        loss.backward()
 
     with torch.enable_grad():
         count = teraflops(ours)
@@ -194,7 +197,10 @@ def first_stage(device: torch.device, decode: bool) -> Row:
 
 def pairs_from_video(device: torch.device) -> Row:
     """A training pair from a video of 360p; beside decoding it from the start with OpenCV."""
+    # Late: the other rows go without a package for video files.
     import cv2
+    from data import sequence
+    from video import RATE, make_video
 
     folder = Path(tempfile.mkdtemp())
     make_video(folder / "video.mp4", 10 * RATE)
@@ -231,6 +237,7 @@ ROWS: dict[str, Callable[[torch.device], Row]] = {
     "eight-paths": eight_paths,
     **{f"frame-{name}": lambda device, name=name: frame(device, name) for name in SAMPLERS},
     "training-step": training_step,
+    "training-step-8-bfloat16": lambda device: training_step(device, 8, "bfloat16"),
     "encode": lambda device: first_stage(device, decode=False),
     "decode": lambda device: first_stage(device, decode=True),
     "pairs-from-video": pairs_from_video,

@@ -88,7 +88,7 @@ def prepared(options: argparse.Namespace) -> tuple[Row, torch.device]:
 
 def mode(options: argparse.Namespace) -> torch.inference_mode | nullcontext:
     """Without gradients, but for training."""
-    return nullcontext() if options.rows[0] == TRAINS else torch.inference_mode()
+    return nullcontext() if options.rows[0].startswith(TRAINS) else torch.inference_mode()
 
 
 def times_of(options: argparse.Namespace) -> dict[str, object]:

@@ -46,6 +46,10 @@ class DataConfig:
     # Hold all latents in the device's memory, and draw pairs and noise there, a batch at a time.
     # Pairs then depend on the number of processes and parts, too.
     on_device: bool = False
+    # File of frames that a network made itself (`training.own_frames`): views in their place of
+    # `own_share` of the pairs that have one; null: true views alone. Only with `latents`.
+    own_frames: str | None = None
+    own_share: float = 0.3
     # Poses between the two frames of a pair at most; null: any distance, as published.
     max_gap: int | None = None
     workers: int = 4  # processes that load frames; 0: none
@@ -61,6 +65,8 @@ class DataConfig:
         check_at_least(2, "data", self, "validation_frames")
         if self.on_device and self.latents is None:
             raise ValueError("data.on_device: expected data.latents, which it holds in memory")
+        if not 0 <= self.own_share <= 1:
+            raise ValueError(f"data.own_share {self.own_share}: expected 0 to 1")
 
 
 @dataclass

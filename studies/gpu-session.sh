@@ -16,7 +16,7 @@ FIRST_STAGE=${FIRST_STAGE:?give FIRST_STAGE, a file of first-stage weights}
 WORK=${WORK:-/tmp/photonvs-model}
 RECIPE=${RECIPE:-rooms-gpu}
 CORES=$(nproc)
-BENCH=${BENCH:---batches 1 8 --precisions float32 bfloat16 --repeats 10 --rooms-gpu}
+BENCH=${BENCH-evaluation evaluation-bfloat16 evaluation-8-bfloat16 training-step training-step-8-bfloat16}
 
 mkdir -p "$OUT" "$WORK/site"
 ln -sfn "$PWD/src" "$WORK/site/photonvs"
@@ -27,7 +27,7 @@ fi
 export PYTHONPATH="$WORK/site${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
 
 measure() {
-    timeout 120 "$PYTHON" benchmarks/network.py $BENCH || echo "the benchmark ended with $?"
+    timeout 120 "$PYTHON" benchmarks/suite.py $BENCH || echo "the benchmark ended with $?"
     local tests
     tests=$(grep -l 'mark\.gpu' tests/test_*.py || true)
     if [ -n "$tests" ]; then

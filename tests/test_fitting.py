@@ -153,4 +153,4 @@ def test_colmaps_cameras_belong_to_the_pixels_as_stored(frames, capsys):
     assert np.abs(made[0, ..., 1] - np.asarray(expected, float)).mean() < 8
 
     score(folder, folder.parent / "poses.txt")  # belongs to frames as viewers show them
-    assert capsys.readouterr().err == ""
+    assert "not turned" not in capsys.readouterr().err

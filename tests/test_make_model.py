@@ -16,13 +16,15 @@ from photonvs.models.model import open_model
 from photonvs.sampling.draw import draw
 from photonvs.sampling.drawing import Drawing
 from photonvs.sampling.method import Method
-from photonvs.training.making import Interrupted, make_model
+from photonvs.training.making import make_model
+from photonvs.training.plan import Interrupted
 from photonvs.training.recipe import load_recipe, with_minutes
 from photonvs.utils.files import BASE
 
 RECIPE = """
 rooms: 4
 parts: 2
+own_rooms: 1
 test_rooms: 2
 frames: 4
 size: 32
@@ -97,7 +99,7 @@ def test_a_model_is_made_whole_goes_on_after_a_stop_and_makes_frames(recipe, tmp
     assert files == {"denoiser.safetensors", "score.safetensors", "first-stage.safetensors"}
     made = json.loads((folder / "made.json").read_text())
     assert made["planned"]["rooms 0"] == 2 and (folder / "chunks/train-1/000000.torch").is_file()
-    assert made["planned"]["few-step network ended 1"] == made["planned"]["few-step network steps"]
+    assert made["planned"]["few-step network ended 0"] == made["planned"]["few-step network steps"]
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.pth")}
     make_model(load_recipe(str(recipe)), folder, device="cpu")
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.pth")} == before
@@ -120,7 +122,7 @@ def test_the_script_for_a_gpu_needs_a_first_stage_but_no_video_package(recipe, t
     recipe.write_text(text.replace("first_stage: 0.02", "first_stage: 60"))
     (tmp_path / "av.py").write_text("raise ImportError('no av here')")
     places = {"OUT": tmp_path / "out", "WORK": tmp_path / "work", "FIRST_STAGE": shipped}
-    more = {"RECIPE": recipe, "PYTHON": sys.executable, "DEVICE": "cpu", "BENCH": "--help"}
+    more = {"RECIPE": recipe, "PYTHON": sys.executable, "DEVICE": "cpu", "BENCH": "start --help"}
     settings = {name: str(value) for name, value in (places | more).items()}
     done = subprocess.run(
         [BASE / "studies/gpu-session.sh"],
@@ -132,7 +134,7 @@ def test_the_script_for_a_gpu_needs_a_first_stage_but_no_video_package(recipe, t
     assert done.returncode == 0, done.stderr
     assert "next: photonvs sample-trajectory" in done.stdout
     log = (tmp_path / "out" / "session.log").read_text()
-    assert "stage export: done" in log and "--precisions" in log
+    assert "stage export: done" in log and "--repeats" in log
     for name, trained_for in (("denoiser", "consistency"), ("score", "score")):
         parts = sorted((tmp_path / "out").glob(f"{name}.safetensors.part-*"))
         joined = tmp_path / f"{name}.safetensors"

@@ -142,6 +142,7 @@ NOT_RUN = {
     "README.md": {
         "# instead of make, only without a GPU",
         "# instead of make",
+        "# serves a page until Ctrl-C",
         "# instead of make, needs conda",
         "# needs the videos of RealEstate10K and first-stage weights; eight GPUs or Slurm",
         "# needs the network, and some GB on the disk",

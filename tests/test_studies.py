@@ -2,20 +2,22 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from sampling_task import CONFIG
+from sampling_task import CONFIG, write_task
 from training_task import write_footage
 
 from photonvs.models import build_denoiser, save_weights
 from photonvs.utils.files import BASE
+from photonvs.utils.pictures import write_png
 
 sys.path.append(str(BASE / "studies"))
 import conditioning
 import samplers
-from common import fine_detail
+from common import closed_loop, fine_detail
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,7 @@ def test_samplers_are_tuned_compared_and_kept(made, tmp_path, monkeypatch):
         assert words_of_table in table
     assert (tmp_path / "docs" / "samplers.png").stat().st_size > 10_000
 
+    assert "Paths of" not in table
     monkeypatch.setattr(samplers, "run", None)  # nothing is to be measured again
     samplers.main(words)
     assert (tmp_path / "docs" / "samplers-results.md").read_text() == table
@@ -86,6 +89,41 @@ def test_samplers_are_tuned_compared_and_kept(made, tmp_path, monkeypatch):
         match=r"samplers.json: numbers of .*'frames': 3.* not of .*'frames': 4.*: delete it",
     ):
         samplers.main([*words, "--frames", "4"])
+
+
+def test_few_step_weights_stand_beside_the_samplers_and_all_make_long_paths(
+    made, tmp_path, monkeypatch
+):
+    data, common = made
+    torch.manual_seed(1)
+    few = replace(CONFIG, diffusion=replace(CONFIG.diffusion, objective="consistency"))
+    save_weights(tmp_path / "few.safetensors", build_denoiser(few).eval())
+    monkeypatch.setattr(samplers, "GRID", {"dpm-solver": [{}]})
+    words = ["--train", str(data), "--test", str(data), "--long", str(data), "--frames", "3"]
+    words += ["--long-frames", "4", "--draws", "2", "--evaluations", "24"]
+    words += ["--few-step", str(tmp_path / "few.safetensors"), "--published-steps", "0"]
+    samplers.main([*words, *common, *places(tmp_path)])
+    cases = json.loads((tmp_path / "docs" / "samplers.json").read_text())["cases"]
+    steps = [f"consistency-{number}" for number in (1, 2, 4)]
+    names = ["dpm-solver-24", *steps]
+    assert [name for name in cases if "tuning" not in name] == [
+        *(f"test/{name}" for name in names),
+        *(f"long/{name}" for name in names),
+    ]
+    table = (tmp_path / "docs" / "samplers-results.md").read_text()
+    assert "worse than 24 steps of dpm-solver in" in table
+    short, long = table.split("## Paths of 4 frames")
+    for part in (short, long):
+        rows = [line.split("|")[1:4] for line in part.splitlines() if "| consistency" in line]
+        assert len(rows) == 3
+
+
+def test_a_closed_loop_compares_the_last_frame_with_the_first(tmp_path):
+    directory = write_task(tmp_path / "a", (None, (0,), (1,)))
+    images = directory / "samples" / "00000000" / "images"
+    for index, value in enumerate((100, 30, 110)):
+        write_png(images / f"{index:04d}.png", np.full((16, 16, 3), value, np.uint8))
+    assert closed_loop(tmp_path)["mean"] == pytest.approx(20 * np.log10(255 / 10), abs=1e-3)
 
 
 def test_detail_is_the_highest_frequencies_of_the_last_latent_against_the_first(tmp_path):

@@ -133,7 +133,7 @@ BAD = [
     ("poses/2/0/0", 1e300, ["pose 2", "not a rotation"]),
     ("poses/2/3/3", 0.5, ["pose 2: the last row is 0 0 0 0.5", "expected 0 0 0 1"]),
     ("poses/2", TRANSPOSED, ["pose 2: the last row is 2 0 0 1", "translation in the last column"]),
-    ("poses/2", SCALED, ["pose 2", "is scaled by 1.1", "expected a rotation"]),
+    ("poses/2", SCALED, ["pose 2", "is scaled by 1.1", "expected no scale"]),
     ("poses/2", SHEARED, ["pose 2", "differs from the identity by 0.1", "at most 0.001"]),
     ("poses/2", np.diag([1, 1, -1, 1]).tolist(), ["pose 2", "mirrors (determinant -1)"]),
     ("generation_order", {"1": 2}, ["generation_order", "expected a list"]),

@@ -71,6 +71,20 @@ def test_where_a_connection_may_come_from(origin, host, local, own):
     assert is_own_page(origin, host, local) == own
 
 
+@pytest.mark.parametrize(
+    ("host", "port"), [("192.0.2.1", 0), ("no such host", 0), ("127.0.0.1", 65536)]
+)
+def test_an_address_at_which_nobody_can_serve_is_said(host, port):
+    with pytest.raises(ValueError, match="^--(host|port) .*expected"):
+        open_server(host, port)
+
+
+def test_a_port_in_use_gives_the_next_one(server):
+    other = open_server("127.0.0.1", server.get_port())
+    assert other.get_port() > server.get_port()
+    other.stop()
+
+
 def test_addresses_of_this_machine():
     assert all(map(is_loopback, ("localhost", "127.0.0.1", "127.1.2.3", "::1")))
     assert not any(map(is_loopback, ("0.0.0.0", "192.168.1.2", "example.org", "", "::")))
@@ -88,15 +102,15 @@ def test_it_survives_garbage_and_clients_that_vanish(server):
         assert first.recv(timeout=5) and second.recv(timeout=5)
 
 
-def upload(server, button, size, parts):
-    """Send a file as the page does; returns the server's unfinished uploads."""
+def upload(server, button, size, parts, missing=0):
+    """Send a file as the page does, but for some parts; returns the server's unfinished uploads."""
     with call(server) as connection:
         start = _messages.FileTransferStartUpload(
             source_component_uuid=button._impl.uuid,
             transfer_uuid="1",
             filename="a.png",
             mime_type="image/png",
-            part_count=len(parts),
+            part_count=len(parts) + missing,
             size_bytes=size,
         )
         send(connection, start)
@@ -115,9 +129,11 @@ def test_uploads_are_no_larger_than_they_may_be_or_than_they_say(server):
     button = server.gui.add_upload_button("photo")
     assert upload(server, button, 4, [b"12", b"34"]) == {}
     assert button.value.content == b"1234"
-    assert upload(server, button, LARGEST_UPLOAD + 1, [b"12"]) == {}
-    assert upload(server, button, 4, [b"1", b"2" * MEGABYTE]) == {}
-    assert button.value.content == b"1234"
+    assert upload(server, button, 4, [b"12"], missing=1).keys() == {"1"}, "waits for the rest"
+    assert upload(server, button, LARGEST_UPLOAD + 1, [b"12"], missing=1) == {}
+    assert upload(server, button, 4, [b"12"], missing=1_000_000) == {}
+    assert upload(server, button, 4, [b"1", b"2" * MEGABYTE], missing=1) == {}
+    assert upload(server, button, 8 * MEGABYTE, [b"2" * 5 * MEGABYTE], 1)["1"]["parts"] == {}
 
 
 def test_no_public_link_is_made(server):

@@ -140,8 +140,8 @@ def _fault(pose: np.ndarray) -> str | None:
         ROTATION_TOLERANCE * scale**2
     ):
         return (
-            f": its 3x3 part is scaled by {scale:g}; expected a rotation. Divide the part by "
-            "that, or apply the camera's scale where the file comes from"
+            f": its 3x3 part is scaled by {scale:g}, so it is not a rotation; expected no scale: "
+            "divide the part by it, or apply the camera's scale where the file comes from"
         )
     return (
         f": its 3x3 part R is not a rotation: R^T R differs from the identity by {deviation:.3g}; "

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from ..utils.random import generator
 from .latents import LatentPairDataset
+from .own_frames import OwnFramePairs
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +57,24 @@ class DevicePairs(Dataset):
         most = int(lengths.max()) - 1
         gaps = torch.arange(1, min(most, pairs.max_gap or most) + 1, device=device)
         self.lengths, self.places = lengths, (lengths[:, None] - gaps).clamp(min=0).cumsum(1)
+        self._take_own(pairs, kept, lengths.tolist())
         size = self.latents.nbytes / 1e6
         log.info("%d frames' latents in the device's memory, %.0f MB", len(self.latents), size)
+
+    def _take_own(self, pairs: LatentPairDataset, numbers: list[int], lengths: list[int]) -> None:
+        """Own frames, (frames, c, L, L) float16, where `has_own` (frames,); None: no such file."""
+        self.own = None
+        if not isinstance(pairs, OwnFramePairs):
+            return
+        self.own_share, self.own, has_own, row = pairs.own_share, self.latents.clone(), [], 0
+        for number, length in zip(numbers, lengths, strict=True):
+            for frame in range(length):
+                latent = pairs.own.latent(number, frame)
+                has_own.append(latent is not None)
+                if latent is not None:
+                    self.own[row] = torch.from_numpy(latent).to(self.device)
+                row += 1
+        self.has_own = torch.tensor(has_own, device=self.device)
 
     def __len__(self) -> int:
         """Samples an epoch, which here is only a count."""
@@ -77,7 +94,7 @@ class DevicePairs(Dataset):
         first = self.starts[sequence]
         return {
             "target_latent": self.latents[target].float(),
-            "cond_latent": self.latents[cond].float(),
+            "cond_latent": self._views(cond, uniform),
             **self._cameras(target, cond),
             "sequence": self.numbers[sequence],
             "target_frame": target - first,
@@ -99,6 +116,13 @@ class DevicePairs(Dataset):
         swapped = uniform() < 0.5
         second = first + gap
         return torch.where(swapped, second, first), torch.where(swapped, first, second), sequence
+
+    def _views(self, cond: Tensor, uniform: Callable[[], Tensor]) -> Tensor:
+        """Latents of views (n, c, L, L) float32; `own_share` of those that have it own ones."""
+        if self.own is None:
+            return self.latents[cond].float()
+        own = self.has_own[cond] & (uniform() < self.own_share)
+        return torch.where(own[:, None, None, None], self.own[cond], self.latents[cond]).float()
 
     def _cameras(self, target: Tensor, cond: Tensor) -> dict[str, Tensor]:
         """Cameras of pairs, in a world with the view's camera at its origin."""

@@ -95,6 +95,11 @@ class LatentPairDataset(FramePairs):
                 "stopped"
             )
         super().__init__(poses, self._cache.index["shard"] >= 0, Path(folder), seed, max_gap)
+        self.poses_file = str(self._cache.manifest["poses_file"])
+
+    def usable(self, number: int) -> int:
+        """Frames of a sequence that pairs are made of: all but the last."""
+        return int(self._lengths[number]) - 1
 
     def latents(self, number: int, frames: Sequence[int]) -> np.ndarray:
         """Latents (n, c, L, L) float16 of a sequence's frames; NaN where one is missing."""

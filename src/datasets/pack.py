@@ -81,8 +81,8 @@ def pack(
         used = {names[number] for number in chunk.numbers} & videos.keys()
         tasks.append((chunk, Source(poses.path, {name: videos[name] for name in used}, quality)))
     done = Packed()
-    bar = progress_bar(len(poses), f"packing {split.name}", " sequences")
-    with lease(folder), bar:
+    title = f"packing {split.name}"
+    with lease(folder), progress_bar(len(poses), title, " sequences") as bar:
         for (chunk, _), (new, keys, left_out) in in_processes(pack_chunk, tasks, workers):
             done.written += new and bool(keys)
             done.there += not new

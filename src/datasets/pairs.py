@@ -28,7 +28,7 @@ OPEN_VIDEOS = 8  # a process keeps so many files open
 MINIMUM_POSES = 3  # a pair, and the last frame, which is never used
 # Pairs drawn for a sample before giving up: so many unreadable ones in a row mean that all are.
 ATTEMPTS = 100
-MEASURED_PAIRS = 2000
+MEASURED_PAIRS = 1000
 
 
 class Pair(NamedTuple):

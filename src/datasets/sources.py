@@ -7,6 +7,7 @@ from ..config import Config, DataConfig
 from ..utils.files import from_base
 from .chunks import ChunkPairDataset, poses_path
 from .latents import LatentPairDataset
+from .own_frames import OwnFramePairs
 from .pairs import FramePairs, PairDataset
 
 
@@ -14,7 +15,11 @@ def open_latents(config: Config, fingerprint: str) -> FramePairs:
     """Pairs of latents that encode-latents wrote."""
     data, seed = config.data, config.training.seed
     paths = poses_of(data), from_base(data.latents)
-    return LatentPairDataset(*paths, fingerprint, seed, data.max_gap)
+    arguments = *paths, fingerprint, seed, data.max_gap
+    if data.own_frames is None:
+        return LatentPairDataset(*arguments)
+    own = {"own_frames": from_base(data.own_frames), "own_share": data.own_share}
+    return OwnFramePairs(*arguments, **own)
 
 
 def open_chunks(config: Config, fingerprint: str) -> FramePairs:

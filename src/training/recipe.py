@@ -49,6 +49,8 @@ class Recipe:
     parts: int = 1
     test_rooms: int = 64
     frames: int = 10  # of a room
+    # Of each part but the first: rooms whose frames the network makes itself, to train on as views.
+    own_rooms: int = 0
     size: int = 128  # pixels
     chunk_rooms: int = 50  # rooms in a file
     minutes: Minutes = field(default_factory=Minutes)
@@ -62,6 +64,7 @@ class Recipe:
     decay: float = 0.5
 
     def __post_init__(self) -> None:
+        check_at_least(0, "recipe", self, "own_rooms")
         names = "rooms", "parts", "test_rooms", "frames", "size", "chunk_rooms"
         check_at_least(1, "recipe", self, *names)
         last = 1 / self.parts  # part's share of the steps

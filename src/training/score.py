@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
+from ..cameras.motion import Motion
 from ..config import Config
 from ..datasets.device_pairs import DevicePairs
 from ..datasets.latents import first_stage_fingerprint
@@ -21,7 +22,6 @@ from ..diffusion.sde import (
     draw_cond_levels,
     draw_noise_levels,
     noised_view,
-    score_matching_loss,
 )
 from ..model_config import ModelConfig
 from ..models import Denoiser, build_denoiser, load_denoiser, open_first_stage
@@ -37,6 +37,7 @@ from ..utils.precision import autocast
 from ..utils.random import generator
 from .distillation import ConsistencyLoss, pair_levels
 from .needs import check_needs
+from .objective import PairLoss
 from .pictures import sample_grid
 from .steps import Scalars, Skips, accumulate, rate_factor
 from .trainer import Trainer
@@ -46,37 +47,6 @@ log = logging.getLogger(__name__)
 # The loss is logged by noise level, between these.
 NOISE_LEVEL_BOUNDS = 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0
 PICTURES = 4  # pairs in a sample picture
-
-
-class PairLoss(nn.Module):
-    """The training objective as one module, so that it is distributed and compiled as one."""
-
-    def __init__(self, denoiser: Denoiser) -> None:
-        super().__init__()
-        self.denoiser = denoiser
-
-    def forward(
-        self,
-        target: Tensor,
-        cond: Tensor,
-        noise: Tensor,
-        sigma: Tensor,
-        sigma_cond: Tensor,
-        cameras: dict[str, Tensor],
-    ) -> Tensor:
-        """Losses (n,): denoising score matching of the target given the conditioning view.
-
-        target, cond, noise: (n, c, L, L) latents, cond at the levels sigma_cond; sigma, sigma_cond:
-        (n,). cameras: target_pose, cond_pose (n, 4, 4), focal_y (n,).
-        """
-        rays = self.denoiser.embed_cameras(**cameras)
-        return score_matching_loss(
-            lambda x, sigma: self.denoiser.score(x, cond, sigma, rays, sigma_cond),
-            target,
-            noise,
-            sigma,
-            self.denoiser.config,
-        )
 
 
 class Draws(NamedTuple):
@@ -105,10 +75,10 @@ class ScoreTask:
         denoiser = _first_denoiser(model, from_base(config.training.initial_weights))
         self.network = self.denoiser = denoiser.to(process.device).train()
         self.title = f"a score network on {self.dataset.title}"
-        self.motion = self.dataset.motion()
         self.skips = Skips(process, "training.learning_rate", self.dataset.name)
+        self.pairs = self.dataset  # with the poses of every sequence
         if config.data.on_device:
-            self.dataset = DevicePairs(self.dataset, process.device)
+            self.dataset = DevicePairs(self.pairs, process.device)
         parameters = [one for one in self.denoiser.parameters() if one.requires_grad]
         fused = process.device.type == "cuda"
         rate = config.training.learning_rate
@@ -116,7 +86,13 @@ class ScoreTask:
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
         self.consistency = model.diffusion.trained_for == "consistency"
         loss = ConsistencyLoss(denoiser) if self.consistency else PairLoss(denoiser)
+        self.objective = loss
         self.loss = process.parallel(torch.compile(loss) if config.training.compile else loss)
+
+    @cached_property
+    def motion(self) -> Motion:
+        """How far apart the cameras of the training's pairs are; measured for the first save."""
+        return self.pairs.motion()
 
     def update(self, batches: list[dict[str, Tensor]], step: int) -> Scalars:
         """One optimizer step: encode, noise, loss, gradient, clipping, warm-up, averages."""
@@ -182,7 +158,8 @@ class ScoreTask:
                 self.first_stage.encode(images)
         pose, one = torch.eye(4, device=device)[None], torch.ones(1, device=device)
         cameras = {"target_pose": pose, "cond_pose": pose, "focal_y": one}
-        return PairLoss(self.denoiser)(latent, latent, latent, one, one, cameras).mean()
+        lower = [one / 2] if self.consistency else []
+        return self.objective(latent, latent, latent, one, one, cameras, *lower).mean()
 
     def pictures(self) -> dict[str, Tensor]:
         """Given, generated and true frames of the first samples, with the averaged weights."""

@@ -53,32 +53,37 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     Readers see the old file or the complete new one, never a part. The new content is flushed to
     the disk before it takes the name. On an error the temporary file is removed and `path` stays
-    as it was. An OSError of the block that names no file names `path`: a full disk does not say
-    what it is full for.
+    as it was. An OSError of the block names the file, as in `naming`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep_once(path.parent)
     temporary = temporary_beside(path)
     try:
-        temporary.touch(exist_ok=False)
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise _naming(error, path, temporary) from error
+        with naming(path, temporary):
+            temporary.touch(exist_ok=False)
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _naming(error: OSError, path: Path, temporary: Path) -> OSError:
-    """The error, about `path` if it names no file or the temporary one."""
-    if error.errno is None and not error.filename:
-        return OSError(f"{path}: could not be written ({error})")
-    if error.filename in (None, str(temporary)):
-        return OSError(error.errno, error.strerror, str(path))
-    return error
+@contextmanager
+def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Make an OSError of the block name `path`, if it names no file or the temporary one.
+
+    A full disk does not say what it is full for.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None and not error.filename:
+            raise OSError(f"{path}: could not be written ({error})") from error
+        if error.filename in (None, str(temporary)):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
 
 def temporary_beside(path: Path) -> Path:

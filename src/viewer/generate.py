@@ -95,6 +95,7 @@ class Generate:
         self._refuse_two()
         self.task, self._begun = task, False
         self.view.show(task.sample.run(task.runs[0]))
+        self.view.world.step_back()
         self._show_state(running=True)
         self.status.content = sentence("Opening the model …", "soft")
         self.work.start(task, Listener(self._look, self._frame, self._ended))

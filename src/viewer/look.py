@@ -1,10 +1,12 @@
 """Looking at samples: which one, which run, another beside it, and how consistent it is."""
 
+import threading
 from typing import TYPE_CHECKING
 
 from ..evaluation.registry import open_matcher
 from ..evaluation.sequences import Settings, run_job, score_sequences
 from ..samples import SPEC, RunFolder, Sample
+from ..utils.identifiers import check_identifier
 from .pictures import sentence
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class Look:
         self._runs.on_update(guarded(lambda _: self._show()))
         self._beside.on_update(guarded(lambda _: self._show()))
         self._again.on_click(guarded(lambda _: self.refresh()))
-        self._measure.on_click(guarded(lambda _: self._score()))
+        self._measure.on_click(guarded(lambda _: self._begin_scoring()))
         self._worst.on_click(guarded(self._show_worst))
         self.refresh()
 
@@ -63,10 +65,9 @@ class Look:
         """Show a sample's first run."""
         if name == NONE:
             return
-        if name not in self._samples.options:  # only what is there can be asked for
-            raise ValueError(f"{name}: no such sample")
         self._offer_runs()
         self._show()
+        self.view.world.step_back()
 
     def _offer_runs(self) -> None:
         runs = [run.name for run in self._sample().runs()]
@@ -74,27 +75,44 @@ class Look:
         self._beside.options = (NONE, *runs)
 
     def _sample(self) -> Sample:
-        return Sample(self.desk.instance_data / "samples" / self._samples.value)
+        """The chosen sample; its name comes from the browser, which can send anything."""
+        name = check_identifier(self._samples.value, "sample")
+        return Sample(self.desk.instance_data / "samples" / name)
 
     def _show(self) -> None:
         beside = self._beside.value
-        other = None if beside in (NONE, self._runs.value) else self._sample().run(beside)
+        none = beside in (NONE, self._runs.value)
+        other = None if none else self._sample().run(check_identifier(beside, "run"))
         self.view.show(self._run(), other)
         self._say()
 
     def _run(self) -> RunFolder:
         if self._samples.value == NONE:
             raise ValueError("choose a sample first")
-        name = self._runs.value
+        name = check_identifier(self._runs.value, "run")
         return self._sample().run(0 if name == NONE else name)
 
-    def _score(self) -> None:
+    def _begin_scoring(self) -> None:
         run = self._run()
         self._text.content = sentence("Measuring …", "soft")
-        (outcome,) = score_sequences([run_job(run)], Settings(open_matcher("sift")), 1, pages=True)
-        self._show()
-        if outcome.report is None:
-            raise ValueError("; ".join(outcome.lines))
+        self._measure.disabled = True
+        threading.Thread(target=self._score, args=(run,), daemon=True).start()
+
+    def _score(self, run: RunFolder) -> None:
+        """Without the lock, so that the page goes on meanwhile."""
+        try:
+            job, settings = run_job(run), Settings(open_matcher("sift"))
+            (outcome,) = score_sequences([job], settings, 1, pages=True)
+            fault = "" if outcome.report else "; ".join(outcome.lines)
+        except (ValueError, OSError) as error:
+            fault = str(error)
+        with self.desk.lock:
+            self._measure.disabled = False
+            if fault:
+                self._text.content = sentence(fault, "bad")
+            elif self.view.run == run and self.view.on_stage:
+                self.view.show(run, self.view.beside)
+                self._say()
 
     def _say(self) -> None:
         report = self.view.report
@@ -111,7 +129,7 @@ class Look:
         self._text.content = sentence(text)
 
     def _show_worst(self, event: "viser.GuiEvent") -> None:
-        pairs = self.view.report["pairs"]
+        pairs = self.view.report["pairs"] if self.view.report else []
         known = [index for index, pair in enumerate(pairs) if pair["median_sed"] is not None]
         if not known:
             raise ValueError("no pair has matches")

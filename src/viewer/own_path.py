@@ -60,10 +60,10 @@ class OwnPath:
         """The cameras in the scene, and the chosen one's handle; field_of_view: radians."""
         plan = self.steer.plan
         if plan.move != OWN:
-            self.steer.world.show_handle(None, self._moved)
+            self.steer.world.show_handle(None)
             return
         poses = [one.pose for one in plan.keyframes]
-        self.steer.world.show_keyframes(poses, field_of_view, self._choose_clicked)
+        self.steer.world.show_keyframes(poses, field_of_view, self.choose)
         self._show_handle()
 
     def _show_handle(self) -> None:
@@ -76,14 +76,8 @@ class OwnPath:
         self.show(self.steer.plan)
         self._show_handle()
 
-    def _choose_clicked(self, index: int) -> None:
-        with self.steer.desk.lock:
-            self.choose(index)
-
-    def _moved(self, pose: np.ndarray, end: bool) -> None:
-        if end:
-            with self.steer.desk.lock:
-                self.steer.change(self.steer.plan.moved(self.chosen, pose))
+    def _moved(self, pose: np.ndarray) -> None:
+        self.steer.change(self.steer.plan.moved(self.chosen, pose))
 
     def _insert(self, pose: np.ndarray | None) -> None:
         plan = self.steer.plan.inserted(self.chosen, pose)

@@ -43,7 +43,7 @@ class Page:
         self.server, self.host = server, host
         self.work = Work(open_model)
         self.desk = Desk(server, instance_data)
-        self.world = World(server)
+        self.world = World(self.desk)
         self.frames = FramesPanel(self.desk, self.world)
         self.view = RunView(self.desk, self.world, self.frames)
         tabs = gui.add_tab_group()
@@ -54,13 +54,12 @@ class Page:
             self.look = Look(self.desk, self.view)
         self.home = TakeHome(self.desk, self.steer, self.view)
         self.generate.finished = self.look.point_at
-        camera = server.initial_camera
-        camera.position, camera.look_at, camera.up = (1.6, 1.6, 2.0), (0, 0, -1), (0, 1, 0)
 
     @property
     def url(self) -> str:
         """Where the page is."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = "localhost" if self.host in ("0.0.0.0", "::") else self.host
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.server.get_port()}"
 
     def take_photo(self, photo: Path) -> None:

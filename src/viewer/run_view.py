@@ -51,7 +51,7 @@ class RunView:
             index: read_frame(run.image(index)) for index in count if run.image(index).is_file()
         }
         radians = 2 * np.arctan(0.5 / spec.focal_y)
-        self.world.show_handle(None, lambda pose, end: None)
+        self.world.show_handle(None)
         self.world.show_path(spec.poses, radians, images, spec.given, self.frames.choose)
         if self.report and len(self.report["pairs"]) == len(spec.poses) - 1:
             colours = [pair_colour(pair, self.report["t_error"]) for pair in self.report["pairs"]]

@@ -4,6 +4,7 @@ import contextlib
 import io
 import ipaddress
 import math
+import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,12 +20,14 @@ LARGEST_PART = 4 * MEGABYTE  # the page sends parts of half a megabyte
 
 
 def open_server(host: str, port: int) -> "viser.ViserServer":
-    """A server at this address, or at the next free port; raises MissingPackage without viser.
+    """A server at this address, or at the next free port.
 
     It refuses other web sites, which could otherwise reach it through the user's browser, uploads
-    of more than LARGEST_UPLOAD bytes, and viser's public links through a server elsewhere.
+    of more than LARGEST_UPLOAD bytes, and viser's public links through a server elsewhere. Raises
+    MissingPackage without viser, and ValueError for an address that is not this machine's.
     """
     viser = import_optional("viser", "view")
+    _check_address(host, port)
     with contextlib.redirect_stdout(io.StringIO()):  # viser prints a banner of its own
         server = viser.ViserServer(host=host, port=port, label="photonvs", verbose=False)
     # Before anything is sent to it, a connection is asked where it comes from.
@@ -32,6 +35,20 @@ def open_server(host: str, port: int) -> "viser.ViserServer":
     _limit_uploads(server)
     _refuse_public_links(server)
     return server
+
+
+def _check_address(host: str, port: int) -> None:
+    """Raise ValueError for an address at which nobody can serve; viser would wait forever."""
+    if not 0 <= port < 1 << 16:
+        raise ValueError(f"--port {port}: expected a number from 0 to {(1 << 16) - 1}")
+    try:
+        family, *_ = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        socket.create_server((host, 0), family=family).close()
+    except OSError as error:
+        raise ValueError(
+            f"--host {host}: {error.strerror}; expected an address of this computer, such as "
+            "127.0.0.1, or 0.0.0.0 for all of them"
+        ) from error
 
 
 def _doorkeeper(server: "viser.ViserServer", host: str) -> Callable[..., Awaitable[None]]:
@@ -70,13 +87,17 @@ def is_loopback(host: str) -> bool:
 
 
 def _limit_uploads(server: "viser.ViserServer") -> None:
-    """Drop uploads that are larger than they may be, or than they said."""
+    """Drop uploads that are larger than they may be, or than they said, or that were left.
+
+    A client has one at a time.
+    """
     from viser import _messages
 
     gui, incoming = server.gui, server._websock_server
     uploads = gui._current_file_upload_states
 
     def start(client_id: int, message: _messages.FileTransferStartUpload) -> None:
+        gui._drop_uploads_from_client(client_id)
         parts = math.ceil(LARGEST_UPLOAD / MEGABYTE) * 4
         if message.size_bytes <= LARGEST_UPLOAD and message.part_count <= parts:
             gui._handle_file_transfer_start(client_id, message)
@@ -94,6 +115,8 @@ def _limit_uploads(server: "viser.ViserServer") -> None:
         elif size <= LARGEST_PART:
             gui._handle_file_transfer_part(client_id, message)
 
+    # viser itself forgets those of clients that it never saw looking.
+    incoming.on_client_disconnect(lambda client: gui._drop_uploads_from_client(client.client_id))
     for kind, former, limited in (
         (_messages.FileTransferStartUpload, gui._handle_file_transfer_start, start),
         (_messages.FileTransferPart, gui._handle_file_transfer_part, part),

@@ -14,6 +14,8 @@ from ..cameras.rotations import matrix_of_quaternion, quaternion_of_matrix
 if TYPE_CHECKING:
     import viser
 
+    from .desk import Desk
+
 Colour = tuple[int, int, int]
 GIVEN, CAMERA, CHOSEN, KEYFRAME = (232, 150, 12), (120, 130, 145), (47, 111, 237), (217, 45, 32)
 
@@ -21,8 +23,9 @@ GIVEN, CAMERA, CHOSEN, KEYFRAME = (232, 150, 12), (120, 130, 145), (47, 111, 237
 class World:
     """What the scene shows. Nothing here decides anything."""
 
-    def __init__(self, server: "viser.ViserServer") -> None:
-        self.scene = server.scene
+    def __init__(self, desk: "Desk") -> None:
+        server, self._guarded = desk.server, desk.guarded
+        self.server, self.scene = server, server.scene
         self.scene.set_up_direction("+y")
         # From all sides alike, so that colours are those that are meant.
         self.scene.configure_default_lights(enabled=False)
@@ -35,6 +38,8 @@ class World:
         self._chosen = 0
         self._colours: list[Colour] = []
         self.size = 0.1
+        self._target, self._reach = np.array([0.0, 0.0, -1.0]), 2.0
+        server.on_client_connect(self._place)
 
     def show_path(
         self,
@@ -62,7 +67,7 @@ class World:
             camera = self._frustum(
                 f"/cameras/{index}", pose, field_of_view, self._colours[index], images.get(index)
             )
-            camera.on_click(lambda _, index=index: choose(index))
+            camera.on_click(self._guarded(lambda _, index=index: choose(index)))
             self._cameras.append(camera)
         self.choose(min(self._chosen, len(poses) - 1))
 
@@ -126,17 +131,17 @@ class World:
         for index, pose in enumerate(poses):
             frustum = self._frustum(f"/keyframes/{index}", pose, field_of_view, KEYFRAME)
             frustum.scale = self.size * 2
-            frustum.on_click(lambda _, index=index: choose(index))
+            frustum.on_click(self._guarded(lambda _, index=index: choose(index)))
             text = "photo" if index == 0 else str(index + 1)
             label = self.scene.add_label(f"/keyframes/{index}/label", text)
             self._rest += [label, frustum]
 
     def show_handle(
-        self, pose: np.ndarray | None, moved: Callable[[np.ndarray, bool], object]
+        self, pose: np.ndarray | None, moved: Callable[[np.ndarray], object] | None = None
     ) -> None:
         """Arrows and arcs that move and turn a camera; None: no handle.
 
-        moved: called with the pose (4, 4) while it is dragged, and whether that was the end of it.
+        moved: called with the pose (4, 4) after it was dragged.
         """
         if self._handle is not None:
             self._handle.remove()
@@ -151,10 +156,11 @@ class World:
             position=pose[:3, 3],
         )
 
-        @self._handle.on_update
-        def _(event: "viser.TransformControlsEvent") -> None:
-            if event.phase != "start":
-                moved(pose_of(event.target), event.phase == "end")
+        def update(event: "viser.TransformControlsEvent") -> None:
+            if event.phase == "end":
+                moved(pose_of(event.target))
+
+        self._handle.on_update(self._guarded(update))
 
     def show_pairs(
         self,
@@ -176,7 +182,7 @@ class World:
                 position=place,
                 cast_shadow=False,
             )
-            ball.on_click(lambda event, index=index: clicked(index, event.client))
+            ball.on_click(self._guarded(lambda event, index=index: clicked(index, event.client)))
             self._rest.append(ball)
 
     def clear(self) -> None:
@@ -184,6 +190,25 @@ class World:
         for node in [*self._cameras, *self._rest]:
             node.remove()
         self._cameras, self._rest = [], []
+
+    def step_back(self, others: np.ndarray | None = None) -> None:
+        """Show everyone all cameras, and other points (n, 3)."""
+        ahead = self.poses[:, :3, 3] - 3 * self.size * self.poses[:, :3, 2]
+        points = np.concatenate(
+            [self.poses[:, :3, 3], ahead, *([] if others is None else [others])]
+        )
+        self._target = (points.min(axis=0) + points.max(axis=0)) / 2
+        self._reach = float(np.ptp(points, axis=0).max())
+        for client in self.server.get_clients().values():
+            self._place(client)
+
+    def _place(self, client: "viser.ClientHandle") -> None:
+        """Put a visitor where all is in view; a narrow window needs more distance."""
+        away = self._reach * max(1.0, 0.8 / max(client.camera.aspect, 0.2))
+        with client.atomic():
+            client.camera.up_direction = (0.0, 1.0, 0.0)
+            client.camera.position = self._target + away * np.array([0.5, 0.55, 1.05])
+            client.camera.look_at = self._target
 
     def stand_at(self, client: "viser.ClientHandle", index: int) -> None:
         """Look through a camera; dragging then turns around what is before it."""
@@ -200,13 +225,6 @@ def pose_of(node: "viser.SceneNodeHandle | viser.CameraHandle") -> np.ndarray:
     pose[:3, :3] = matrix_of_quaternion(node.wxyz)
     pose[:3, 3] = node.position
     return pose
-
-
-def overview(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where to stand and what to look at, (3,) each, to see all points (n, 3)."""
-    middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    reach = float(np.ptp(points, axis=0).max())
-    return middle + reach * np.array([0.55, 0.6, 1.15]), middle
 
 
 def _camera_size(poses: np.ndarray) -> float:

@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import secrets
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from PIL import Image
 from sampling_task import CONFIG, write_task
 
 from photonvs.datasets.chunk_files import save_chunk
+from photonvs.datasets.extract import extract
+from photonvs.datasets.layout import Split
 from photonvs.datasets.rooms import clips
 from photonvs.models import build_denoiser, save_weights
 from photonvs.samples import Sample, image_places
@@ -130,6 +133,18 @@ COMMANDS = {
         "--data {w}/data",
         ("data/own", "data/RealEstate10K-original/own"),
     ),
+    "export-cameras": Command(
+        "export-cameras {w}/exported --format transforms -o samples/done --instance-data {w}/i "
+        "--force",
+        ("exported",),
+    ),
+    "pack": Command(
+        "pack square --data {w}/data --chunks {w}/packed --frames 8 --workers 1", ("packed",)
+    ),
+    "unpack": Command(
+        "unpack out --chunks {w}/chunks --data {w}/data --workers 1",
+        ("data/out", "data/RealEstate10K-original/out"),
+    ),
     "download-videos": Command(
         "download-videos web --data {w}/data --sleep 0 --parallel 1", ("data/web/videos",)
     ),
@@ -166,12 +181,23 @@ def picture(seed: int, size: tuple[int, int] = (48, 86)) -> np.ndarray:
     return np.array(Image.fromarray(squares).resize(size[::-1], Image.Resampling.NEAREST))
 
 
+def write_square_pixels(data: Path) -> None:
+    """The footage again, with a focal length that fits its frames of 64 x 48 pixels."""
+    split = Split(data, "square")
+    shutil.copytree(data / "train" / "videos", split.videos)
+    split.texts.mkdir()
+    for text in Split(data, "train").texts.glob("*.txt"):
+        (split.texts / text.name).write_text(text.read_text().replace(" 0.5 0.9 ", " 0.675 0.9 "))
+    extract(split)
+
+
 def build(world: Path, server: str) -> None:
     """Everything that the commands read, but what they themselves have to make.
 
     server: address of videos.
     """
     training_task.write_footage(world / "data")
+    write_square_pixels(world / "data")
     web = world / "data" / "RealEstate10K-original" / "web"
     web.mkdir()
     for name in "ab":
@@ -197,6 +223,32 @@ def build(world: Path, server: str) -> None:
 def fresh(source: Path, world: Path) -> Path:
     """A copy of a world."""
     return Path(shutil.copytree(source, world, symlinks=True))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What an undisturbed command leaves."""
+
+    # SHA-256 of each file by its place; None where two commands differ, as in a time.
+    files: dict[str, str | None]
+    seconds: float  # that it takes
+    size: int  # of the files, bytes
+
+
+def refer(command: Command, world: Path, folder: Path) -> Reference:
+    """What a command leaves in a world, from two runs of it."""
+    twice = []
+    for number in range(2):
+        copy, started = fresh(world, folder / str(number)), time.monotonic()
+        outcome = command.start(copy).wait()
+        assert outcome.code == 0, outcome.text
+        seconds = time.monotonic() - started
+        twice.append(visible(copy, command))
+    first, second = twice
+    assert first.keys() == second.keys() and first
+    files = {place: one if second[place] == one else None for place, one in first.items()}
+    size = sum((copy / place).stat().st_size for place in files)
+    return Reference(files, seconds, size)
 
 
 def visible(world: Path, command: Command) -> dict[str, str]:

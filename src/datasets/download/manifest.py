@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ...utils.files import atomic_path
+from ...utils.files import atomic_path, naming
 from ...utils.identifiers import check_identifier
 from ...utils.json_files import parse_json
 from ...utils.leases import lease
@@ -105,14 +105,13 @@ def open_manifest(folder: Path) -> Iterator[tuple[dict[str, Entry], Callable[[En
         # Without lines that no longer hold, and without an unfinished one.
         with atomic_path(path) as temporary:
             temporary.write_text("".join(map(_line, entries.values())), encoding="utf-8")
-        with path.open("a", encoding="utf-8") as file:
 
-            def add(entry: Entry) -> None:
-                entries[entry.video] = entry
+        def add(entry: Entry) -> None:
+            entries[entry.video] = entry
+            with naming(path), path.open("a", encoding="utf-8") as file:
                 file.write(_line(entry))
-                file.flush()
 
-            yield entries, add
+        yield entries, add
 
 
 def _line(entry: Entry) -> str:
