@@ -10,20 +10,20 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from data import sequence
-from torch.utils.data import DataLoader
 from video import RATE, make_video
 
 from photonvs.config import Config, DataConfig, TrainingConfig
 from photonvs.datasets.poses import save_poses
 from photonvs.models import build_first_stage, save_weights
 from photonvs.training.latents import encode_latents
+from photonvs.training.loading import numbered_batches
 from photonvs.training.score import ScoreTask
-from photonvs.training.trainer import NumberedSamples
 from photonvs.utils.denormals import flushed_denormals
 from photonvs.utils.distributed import Process, choose_device
 
@@ -43,10 +43,10 @@ def main() -> None:
     process = Process(choose_device())
     what = f"{options.pairs} pairs a step, {options.steps} steps, on {process.device}"
     print(f"published network, {what}")
-    with tempfile.TemporaryDirectory() as folder, flushed_denormals():
+    with tempfile.TemporaryDirectory() as folder, flushed_denormals(), ExitStack() as stack:
         configs = prepare(Path(folder), options.pairs, process.device)
         tasks = {name: ScoreTask(config, Path(folder), process) for name, config in configs.items()}
-        batches = {name: batches_of(task) for name, task in tasks.items()}
+        batches = {name: stack.enter_context(batches_of(task)) for name, task in tasks.items()}
         seconds = dict.fromkeys(tasks, 0.0)
         for step in range(options.steps + 1):
             for name, task in tasks.items():
@@ -77,12 +77,11 @@ def prepare(folder: Path, pairs: int, device: torch.device) -> dict[str, Config]
     return {"videos": from_videos, "latents": Config(data=latents, training=training)}
 
 
-def batches_of(task: ScoreTask) -> Iterator[dict[str, torch.Tensor]]:
+def batches_of(task: ScoreTask) -> AbstractContextManager[Iterator[dict[str, torch.Tensor]]]:
     """The task's batches, loaded by a worker."""
     pairs = task.config.training.batch_size
     numbers = (range(start, start + pairs) for start in range(0, 10**9, pairs))
-    samples, workers = NumberedSamples(task.dataset), task.config.data.workers
-    return iter(DataLoader(samples, batch_sampler=numbers, num_workers=workers))
+    return numbered_batches(task.dataset, numbers, task.config.data.workers, pin_memory=False)
 
 
 def timed_step(task: ScoreTask, batches: Iterator[dict[str, torch.Tensor]], step: int) -> float:

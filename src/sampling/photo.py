@@ -53,8 +53,7 @@ def run_photo(
     """Make the frames and the video that a camera on a path sees, from one photo.
 
     path: moves in the words of `moves_path`, or any file that `path_of_file` reads. frames, smooth:
-    of moves.
-    distance: to what the photo shows, in the unit of the model's training data; the moves' sizes
+    of moves. distance: to what the photo shows, in the unit of the training data; the moves' sizes
     grow with it. field_of_view: degrees across the photo's centre square; None: by its EXIF, else
     DEFAULT_FIELD_OF_VIEW. folder: of the sample; None: a free one in `instance_data`/samples, named
     after photo and path. The rest is that of `sample_trajectory`.
@@ -70,13 +69,11 @@ def run_photo(
         lens = Lens(focal_y, "the path's file")
     spec = SamplingSpec(lens.focal_y, poses, *conditioning(len(poses), condition))
     images = given_photos([photo], spec.given)
-    if folder is None:
-        name = f"{sample_name(photo.stem)}-{sample_name(Path(path[0].partition(':')[0]).stem)}"
-        folder = free_folder(instance_data / "samples" / name, spec, images)
-    sample = Sample(folder)
+    named = instance_data / "samples" / f"{sample_name(photo.stem)}-{path_name(path)}"
+    sample = Sample(folder or free_folder(named, spec, images))
     sample.write(spec, images)
     made = sample_trajectory(
-        [folder],
+        [sample.directory],
         model.denoiser,
         model.first_stage,
         method,
@@ -104,6 +101,11 @@ def _path_poses(
 def sample_name(text: str) -> str:
     """A name that can be a folder's, near to any text."""
     return re.sub(r"[^\w.-]+", "-", text)[:LONGEST_NAME].strip("-.") or "photo"
+
+
+def path_name(path: Sequence[str]) -> str:
+    """A name for a path: its first move's, or its file's."""
+    return sample_name(Path(path[0].partition(":")[0]).stem)
 
 
 def free_folder(wanted: Path, spec: SamplingSpec, images: dict[Path, bytes]) -> Path:

@@ -1,18 +1,20 @@
 """The frames of a path, drawn one after the other and stored."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from ..models.denoiser import Denoiser
 from ..utils.distributed import device_of
 from ..utils.leases import lease
 from ..utils.progress import progress_bar
-from .draw import Progress, decode, draw, encode
+from .draw import Drawn, Progress, decode, draw, encode
 from .drawing import Drawing
 from .method import Method
 from .runs import Run, open_runs
@@ -48,43 +50,59 @@ def sample_trajectory(
     process makes one of the runs.
     """
     method = (method or Method()).fitted(denoiser.config)
+    _check_numbers(batch_size, frames_per_second)
+    opened = open_runs(directories, runs)
+    settings = {**asdict(method), "weights": weights, "config": asdict(denoiser.config)}
+    with lease(*(run.folder for run in opened if not run.finished())):
+        drawings = _begin(opened, settings, denoiser, first_stage)
+        for run in opened:
+            run.write_summary(frames_per_second)
+        waiting = [frame for drawing in drawings for frame in drawing.waiting()]
+        total = sum(method.pairs(len(frame.views)) for frame in waiting) * method.steps
+        with progress_bar(total, "sampling", "step", enabled=progress) as bar:
+            report = partial(_report, bar, watch)
+            drawn = draw(drawings, denoiser, first_stage, method, batch_size, report, stop)
+            run_of = dict(zip(drawings, opened, strict=True))
+            made = _stored(drawn, run_of, frames_per_second)
+            for done, (run, index, image) in enumerate(made, start=1):
+                bar.set_postfix_str(f"{done} of {len(waiting)} frames", refresh=False)
+                if stored:
+                    stored(run, index, image)
+    return opened
+
+
+def _check_numbers(batch_size: int, frames_per_second: float) -> None:
     if batch_size < 1 or not frames_per_second > 0:
         raise ValueError(
             f"batch size {batch_size}, {frames_per_second} frames a second: expected at least 1 "
             "and more than 0"
         )
-    opened = open_runs(directories, runs)
-    settings = {**asdict(method), "weights": weights, "config": asdict(denoiser.config)}
-    with lease(*(run.folder for run in opened if not run.finished())):
-        for run in opened:
-            run.claim(settings)
-        drawings = _begin(opened, denoiser, first_stage)
-        for run in opened:
-            run.write_summary(frames_per_second)
-        run_of = dict(zip(drawings, opened, strict=True))
-        waiting = [frame for drawing in drawings for frame in drawing.waiting()]
-        total = sum(method.pairs(len(frame.views)) for frame in waiting) * method.steps
-        with progress_bar(total, "sampling", "step", enabled=progress) as bar:
-
-            def report(now: Progress) -> None:
-                bar.update(now.pairs)
-                if watch:
-                    watch(now)
-
-            drawn = draw(drawings, denoiser, first_stage, method, batch_size, report, stop)
-            for done, ((drawing, index), latent, image) in enumerate(drawn, start=1):
-                bar.set_postfix_str(f"{done} of {len(waiting)} frames", refresh=False)
-                run_of[drawing].write_frame(index, latent, image, frames_per_second)
-                if stored:
-                    stored(run_of[drawing], index, image)
-    return opened
 
 
-def _begin(runs: list[Run], denoiser: Denoiser, first_stage: nn.Module) -> list[Drawing]:
-    """Each run as far as it is.
+def _report(bar: tqdm, watch: Callable[[Progress], object] | None, now: Progress) -> None:
+    bar.update(now.pairs)
+    if watch:
+        watch(now)
+
+
+def _stored(
+    drawn: Iterable[Drawn], run_of: dict[Drawing, Run], frames_per_second: float
+) -> Iterator[tuple[Run, int, np.ndarray]]:
+    """Store each frame as it is drawn, and yield its run, index and image."""
+    for (drawing, index), latent, image in drawn:
+        run_of[drawing].write_frame(index, latent, image, frames_per_second)
+        yield run_of[drawing], index, image
+
+
+def _begin(
+    runs: list[Run], settings: dict, denoiser: Denoiser, first_stage: nn.Module
+) -> list[Drawing]:
+    """Each run as far as it is, recorded as made with these settings.
 
     Given images are encoded, and latents without an image decoded.
     """
+    for run in runs:
+        run.claim(settings)
     encoded: dict[Path, Tensor] = {}
     drawings = []
     for run in runs:

@@ -22,7 +22,6 @@ from ..diffusion.sde import (
     draw_cond_levels,
     draw_noise_levels,
     noised_view,
-    score_matching_loss,
 )
 from ..model_config import ModelConfig
 from ..models import Denoiser, build_denoiser, load_denoiser, open_first_stage
@@ -38,6 +37,7 @@ from ..utils.precision import autocast
 from ..utils.random import generator
 from .distillation import ConsistencyLoss, pair_levels
 from .needs import check_needs
+from .objective import PairLoss
 from .pictures import sample_grid
 from .steps import Scalars, Skips, accumulate, rate_factor
 from .trainer import Trainer
@@ -47,37 +47,6 @@ log = logging.getLogger(__name__)
 # The loss is logged by noise level, between these.
 NOISE_LEVEL_BOUNDS = 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0
 PICTURES = 4  # pairs in a sample picture
-
-
-class PairLoss(nn.Module):
-    """The training objective as one module, so that it is distributed and compiled as one."""
-
-    def __init__(self, denoiser: Denoiser) -> None:
-        super().__init__()
-        self.denoiser = denoiser
-
-    def forward(
-        self,
-        target: Tensor,
-        cond: Tensor,
-        noise: Tensor,
-        sigma: Tensor,
-        sigma_cond: Tensor,
-        cameras: dict[str, Tensor],
-    ) -> Tensor:
-        """Losses (n,): denoising score matching of the target given the conditioning view.
-
-        target, cond, noise: (n, c, L, L) latents, cond at the levels sigma_cond; sigma, sigma_cond:
-        (n,). cameras: target_pose, cond_pose (n, 4, 4), focal_y (n,).
-        """
-        rays = self.denoiser.embed_cameras(**cameras)
-        return score_matching_loss(
-            lambda x, sigma: self.denoiser.score(x, cond, sigma, rays, sigma_cond),
-            target,
-            noise,
-            sigma,
-            self.denoiser.config,
-        )
 
 
 class Draws(NamedTuple):
