@@ -187,10 +187,7 @@ class VideoReader:
         return self._decode_from_start(wanted, prepare)
 
     def _decode_from_start(self, wanted: set[int], prepare: Callable) -> dict[int, np.ndarray]:
-        """Decode every frame from the start.
-
-        This is slow, and for the rare file where seeking or skipping gives no whole frame.
-        """
+        """Decode from the start, which is slow, where seeking or skipping gives no whole frame."""
         self._open()
         frames: dict[int, np.ndarray] = {}
         for frame in self._container.decode(self._stream):
