@@ -1,5 +1,6 @@
 """A killed command loses nothing, leaves nothing damaged, and goes on when it is typed again."""
 
+import os
 import random
 import time
 from pathlib import Path
@@ -31,8 +32,14 @@ READERS = {
 def temporaries(world: Path, command: Command) -> set[str]:
     """What the temporary files that are there are to become."""
     tops = {(world / name).parent if "." in name else world / name for name in command.writes}
-    found = (path.name for top in tops for path in top.rglob(f"{TEMPORARY}*"))
-    return {name[len(TEMPORARY) + 9 :] for name in found}
+    # Folders may go while we look.
+    inside = (names for top in tops for _, *both in os.walk(top) for names in both)
+    return {
+        name[len(TEMPORARY) + 9 :]
+        for names in inside
+        for name in names
+        if name.startswith(TEMPORARY)
+    }
 
 
 def kill_at_sight(job: Job, world: Path, command: Command, spared: set[str]) -> str | None:
