@@ -169,6 +169,20 @@ def test_images_that_programs_read_differently_become_png(tmp_path):
     assert (tmp_path / "out" / "images" / "d.jpg").read_bytes() == (folder / "d.jpg").read_bytes()
 
 
+def test_what_cannot_be_written_leaves_nothing_behind(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for name in ("a.webp", "a.png"):
+        Image.new("RGB", (60, 40)).save(folder / name)
+    size = {"focal_y": 1.0, "size": (40, 60)}
+    lens = [Camera(np.eye(4), "a.png", distortion=(0.1, 0, 0, 0), **size)]
+    twice = [Camera(np.eye(4), name, **size) for name in ("a.webp", "a.png")]
+    for cameras, message in (lens, "a distorted lens"), (twice, "a.png: 2 cameras"):
+        with pytest.raises(ValueError, match=message):
+            export_frames(match_images(cameras, folder), folder, "camera-path", tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+
 def test_frames_of_another_shape_than_their_cameras(tmp_path):
     folder = tmp_path / "frames"
     folder.mkdir()

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ..config import PRESETS, Config, load_config, settings_from_dict
+from ..config import PRESETS, Config, load_config, read_settings, settings_from_dict
 from ..utils.checks import check_above_zero, check_at_least
 
 RECIPES = PRESETS / "recipes"
@@ -82,8 +82,8 @@ def load_recipe(name: str) -> Recipe:
         presets = ", ".join(sorted(preset.stem for preset in RECIPES.glob("*.yaml")))
         raise FileNotFoundError(f"no recipe {name}: expected a YAML file or one of {presets}")
     try:
-        content = OmegaConf.to_container(OmegaConf.load(path))
-    except (OmegaConfBaseException, YAMLError, OSError) as error:
+        content = OmegaConf.to_container(read_settings(path))
+    except (OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
         raise ValueError(f"recipe {path}: {' '.join(str(error).split())}") from error
     try:
         return settings_from_dict(Recipe, content)

@@ -3,12 +3,15 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from ...utils.files import atomic_path
 from ...utils.images import decoding, is_plain, open_file, orientation, read_image, sizes_of
 from .camera import Camera
 from .fitting import fit_camera, is_upright
 from .matching import Matching
+from .source import check_names
 from .writing import WRITERS, write_cameras
 
 IMAGES = Path("images")
@@ -50,31 +53,50 @@ def export_frames(
     if matching.missing:
         raise ValueError(f"{matching}: {matching.fault}; expected an image for each camera")
     _refuse(out, force)
-    placed = []
-    for camera, image in zip(matching.cameras, matching.images, strict=True):
-        upright, size, copied = _look_at(image, camera)
-        try:
-            fitted = replace(fit_camera(camera, size, shape), size=size)
-        except ValueError as error:
-            raise ValueError(f"{image}: {error}") from error
-        place = image.relative_to(folder)
-        place = place if copied else place.with_suffix(".png")
-        placed.append(replace(fitted, image_name=f"{writer.image_prefix}{place.as_posix()}"))
-        with atomic_path(out / IMAGES / place) as temporary:
-            if copied:
+    pairs = list(zip(matching.cameras, matching.images, strict=True))
+    looks = [_Look.at(image, camera) for camera, image in pairs]
+    placed = [
+        _placed(camera, image, look, folder, shape)
+        for (camera, image), look in zip(pairs, looks, strict=True)
+    ]
+    check_names(placed)
+    prefixed = [replace(one, image_name=writer.image_prefix + one.image_name) for one in placed]
+    with TemporaryDirectory() as trial:  # a format that cannot hold them shall leave nothing behind
+        write_cameras(prefixed, name, Path(trial) / writer.place)
+    for camera, image, look in zip(placed, matching.images, looks, strict=True):
+        with atomic_path(out / IMAGES / camera.image_name) as temporary:
+            if look.copied:
                 shutil.copyfile(image, temporary)
             else:
-                read_image(image, upright).save(temporary)
-    write_cameras(placed, name, out / writer.place)
+                read_image(image, look.upright).save(temporary)
+    write_cameras(prefixed, name, out / writer.place)
 
 
-def _look_at(path: Path, camera: Camera) -> tuple[bool, tuple[int, int], bool]:
-    """Whether a camera's image is turned by its EXIF, its size, and whether a copy will do."""
-    with open_file(path) as file, decoding(file) as image:
-        sizes, turned = sizes_of(image), orientation(image) != 1
-        upright = is_upright(camera, *sizes)
-        common = is_plain(image) and path.suffix.lower() in EVERYWHERE
-        return upright, sizes[upright], common and not (turned and upright)
+class _Look(NamedTuple):
+    """What an image's header says."""
+
+    upright: bool  # whether its camera belongs to it as EXIF turns it
+    size: tuple[int, int]  # as the camera's
+    copied: bool  # whether a copy will do
+
+    @classmethod
+    def at(cls, path: Path, camera: Camera) -> "_Look":
+        with open_file(path) as file, decoding(file) as image:
+            sizes, turned = sizes_of(image), orientation(image) != 1
+            upright = is_upright(camera, *sizes)
+            common = is_plain(image) and path.suffix.lower() in EVERYWHERE
+            return cls(upright, sizes[upright], common and not (turned and upright))
+
+
+def _placed(camera: Camera, image: Path, look: _Look, folder: Path, shape: str | None) -> Camera:
+    """The camera of an image as it is written, with its name in images/."""
+    try:
+        fitted = fit_camera(camera, look.size, shape)
+    except ValueError as error:
+        raise ValueError(f"{image}: {error}") from error
+    place = image.relative_to(folder)
+    place = place if look.copied else place.with_suffix(".png")
+    return replace(fitted, size=look.size, image_name=place.as_posix())
 
 
 def _refuse(out: Path, force: bool) -> None:
