@@ -14,9 +14,9 @@ from ..models.denoiser import Denoiser
 class ConsistencyLoss(nn.Module):
     """The objective of consistency tuning as one module, as `score.PairLoss` is of the score's."""
 
-    def __init__(self, denoiser: Denoiser) -> None:
+    def __init__(self, denoiser: Denoiser, weight_exponent: float) -> None:
         super().__init__()
-        self.denoiser = denoiser
+        self.denoiser, self.exponent = denoiser, weight_exponent
 
     def forward(
         self,
@@ -34,7 +34,8 @@ class ConsistencyLoss(nn.Module):
         def score(x: Tensor, sigma: Tensor) -> Tensor:
             return self.denoiser.score(x, cond, sigma, rays, sigma_cond)
 
-        return consistency_loss(score, target, noise, sigma, lower, self.denoiser.config)
+        config = self.denoiser.config
+        return consistency_loss(score, target, noise, sigma, lower, config, self.exponent)
 
 
 def pair_levels(sigma: Tensor, step: int, config: Config) -> Tensor:

@@ -85,7 +85,9 @@ class ScoreTask:
         self.optimizer = torch.optim.Adam(parameters, lr=rate, fused=fused)
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
         self.consistency = model.diffusion.trained_for == "consistency"
-        loss = ConsistencyLoss(denoiser) if self.consistency else PairLoss(denoiser)
+        loss = PairLoss(denoiser)
+        if self.consistency:
+            loss = ConsistencyLoss(denoiser, config.consistency.weight_exponent)
         self.objective = loss
         self.loss = process.parallel(torch.compile(loss) if config.training.compile else loss)
 
