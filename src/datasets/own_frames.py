@@ -7,13 +7,13 @@ The file is an .npz. It has `poses_file`, the SHA-256 of the poses file, and `nu
 """
 
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..cameras.realestate10k import VideoPoses
+from ..utils.arrays import read_arrays
 from ..utils.files import atomic_path
 from ..utils.random import generator
 from .latents import LatentPairDataset
@@ -30,10 +30,10 @@ class OwnFrames:
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no own frames there (data.own_frames)")
         try:
-            with np.load(path, allow_pickle=False) as content:
-                found, self.latents = str(content["poses_file"]), content["latents"]
-                places = zip(content["numbers"].tolist(), content["frames"].tolist(), strict=True)
-        except (ValueError, KeyError, OSError, BadZipFile) as error:
+            content = read_arrays(path)
+            found, self.latents = str(content["poses_file"]), content["latents"]
+            places = zip(content["numbers"].tolist(), content["frames"].tolist(), strict=True)
+        except (ValueError, KeyError) as error:
             raise ValueError(f"{path}: not a file of own frames ({error})") from error
         if found != poses_file:
             raise ValueError(f"{path}: own frames of other poses; make them anew for these")

@@ -3,12 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
-from ..config import PRESETS, Config, load_config, settings_from_dict
+from ..config import PRESETS, SETTINGS_BYTES, Config, load_config, settings_from_dict
 from ..utils.checks import check_above_zero, check_at_least
+from ..utils.yaml_files import read_yaml
 
 RECIPES = PRESETS / "recipes"
 STAGES = "rooms", "first_stage", "score", "few_step"  # those that take a time of their own
@@ -81,12 +78,9 @@ def load_recipe(name: str) -> Recipe:
     if not path.is_file():
         presets = ", ".join(sorted(preset.stem for preset in RECIPES.glob("*.yaml")))
         raise FileNotFoundError(f"no recipe {name}: expected a YAML file or one of {presets}")
+    content, _ = read_yaml(path, SETTINGS_BYTES)
     try:
-        content = OmegaConf.to_container(OmegaConf.load(path))
-    except (OmegaConfBaseException, YAMLError, OSError) as error:
-        raise ValueError(f"recipe {path}: {' '.join(str(error).split())}") from error
-    try:
-        return settings_from_dict(Recipe, content)
+        return settings_from_dict(Recipe, content or {})
     except ValueError as error:
         raise ValueError(f"recipe {path}: {error}") from error
 

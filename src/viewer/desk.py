@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..utils.words import one_line
+
 if TYPE_CHECKING:
     import viser
 
@@ -32,7 +34,7 @@ class Desk:
                 with self.lock:
                     function(event)
             except (ValueError, OSError) as error:
-                self.say(" ".join(str(error).split()), "That did not work", good=False)
+                self.say(one_line(error), "That did not work", good=False)
 
         return call
 
