@@ -218,7 +218,7 @@ def load_config(name: str = "realestate10k", overrides: list[str] | None = None)
             f"setting {malformed[0]!r}: expected key=value, for example training.batch_size=8"
         )
     try:
-        return _merge(Config, _load(path), OmegaConf.from_dotlist(overrides))
+        return _merge(Config, read_settings(path), OmegaConf.from_dotlist(overrides))
     except (*SENSELESS, YAMLError, OSError) as error:
         where = " ".join(["settings", str(path), *overrides])
         raise ValueError(f"{where}: {one_line(error)}") from error
@@ -231,7 +231,7 @@ def chosen_settings(name: str, overrides: list[str] | None = None) -> set[str]:
     """
     parts = [OmegaConf.from_dotlist(overrides or [])]
     if Path(name).suffix in (".yaml", ".yml"):
-        parts.append(_load(Path(name)))
+        parts.append(read_settings(Path(name)))
     sections = OmegaConf.to_container(OmegaConf.merge(*parts))
     return {f"{section}.{key}" for section, values in sections.items() for key in values or ()}
 
@@ -260,7 +260,8 @@ def without_training(settings: object) -> object:
     return {key: value for key, value in settings.items() if key not in sections}
 
 
-def _load(path: Path) -> object:
+def read_settings(path: Path) -> object:
+    """The values in a YAML file, unchecked, for omegaconf; raises as `read_yaml` and omegaconf."""
     _, text = read_yaml(path, SETTINGS_BYTES)
     return OmegaConf.load(StringIO(text))
 

@@ -12,6 +12,9 @@ import torch
 from PIL import Image
 from sampling_task import FIRST_STAGE, GaussianDenoiser
 
+from photonvs.cameras.files.camera import Camera
+from photonvs.cameras.files.writing import write_cameras
+from photonvs.cameras.paths import orbit
 from photonvs.cameras.spec import read_spec
 from photonvs.models.model import Model
 from photonvs.samples import Sample
@@ -19,6 +22,8 @@ from photonvs.utils.images import LARGEST, read_frame
 from photonvs.utils.pictures import png_bytes
 
 pytest.importorskip("viser")
+from viser import UploadedFile
+
 from photonvs.viewer.page import Page
 from photonvs.viewer.pictures import RoughColours
 from photonvs.viewer.plan import OWN
@@ -182,6 +187,22 @@ def test_faults_are_sentences_on_the_page(tmp_path, fault, said):
     idle(page)
     assert said in page.generate.status.content and page.generate._begin.visible
     page.stop()
+
+
+def test_a_file_of_cameras_is_brought_along(page, tmp_path):
+    steer(page)
+    cameras = [Camera(pose, f"{k}.png", 0.8, size=(64, 64)) for k, pose in enumerate(orbit(5))]
+    write_cameras(cameras, "transforms", tmp_path / "transforms.json")
+    content = (tmp_path / "transforms.json").read_bytes()
+    page.steer._bring._impl.value = UploadedFile("../transforms.json", content)
+    page.steer._take_cameras()
+    saved = read_spec(page.steer.save("").spec_file)
+    np.testing.assert_allclose(relative(saved.poses), relative(orbit(5)), atol=1e-9)
+    np.testing.assert_allclose(page.world.cameras(), relative(saved.poses), atol=1e-9)
+    assert saved.focal_y == pytest.approx(0.8)
+    page.steer._bring._impl.value = UploadedFile("a.json", b"{")
+    with pytest.raises(ValueError, match="^a.json: "):
+        page.steer._take_cameras()
 
 
 def test_undo_shows_the_former_path(page):

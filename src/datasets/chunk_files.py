@@ -80,9 +80,11 @@ def make_record(
 
 def save_chunk(path: Path, records: list[dict[str, object]]) -> None:
     """Write a chunk, whole or not at all; the same records give the same bytes."""
-    # A file's name would become that of a folder in the archive.
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        torch.save(records, file)
+    # torch.save puts a file's name into the archive, and hides what the system says of a full disk.
+    content = io.BytesIO()
+    torch.save(records, content)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def save_table(folder: Path, places: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 """A split's text files -> one `poses.npy`, without the sequences whose video is not there."""
 
+import gc
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -84,6 +85,8 @@ def _read_all(texts: list[Path]) -> Iterator[tuple[Path, VideoPoses | str]]:
     As many processes read as this one may use cores.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    # Frames of videos that wait to be freed have threads, which a forked process would await.
+    gc.collect()
     with ProcessPoolExecutor(cores) as pool:
         yield from zip(texts, pool.map(_read, texts, chunksize=FILES_A_TASK), strict=True)
 

@@ -33,7 +33,7 @@ class OwnFrames:
             content = read_arrays(path)
             found, self.latents = str(content["poses_file"]), content["latents"]
             places = zip(content["numbers"].tolist(), content["frames"].tolist(), strict=True)
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, OSError) as error:
             raise ValueError(f"{path}: not a file of own frames ({error})") from error
         if found != poses_file:
             raise ValueError(f"{path}: own frames of other poses; make them anew for these")

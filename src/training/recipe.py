@@ -3,9 +3,13 @@
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ..config import PRESETS, SETTINGS_BYTES, Config, load_config, settings_from_dict
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from ..config import PRESETS, Config, load_config, read_settings, settings_from_dict
 from ..utils.checks import check_above_zero, check_at_least
-from ..utils.yaml_files import read_yaml
+from ..utils.words import one_line
 
 RECIPES = PRESETS / "recipes"
 STAGES = "rooms", "first_stage", "score", "few_step"  # those that take a time of their own
@@ -78,11 +82,10 @@ def load_recipe(name: str) -> Recipe:
     if not path.is_file():
         presets = ", ".join(sorted(preset.stem for preset in RECIPES.glob("*.yaml")))
         raise FileNotFoundError(f"no recipe {name}: expected a YAML file or one of {presets}")
-    content, _ = read_yaml(path, SETTINGS_BYTES)
     try:
-        return settings_from_dict(Recipe, content or {})
-    except ValueError as error:
-        raise ValueError(f"recipe {path}: {error}") from error
+        return settings_from_dict(Recipe, OmegaConf.to_container(read_settings(path)))
+    except (OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
+        raise ValueError(f"recipe {path}: {one_line(error)}") from error
 
 
 def with_minutes(recipe: Recipe, minutes: float | None, of: dict[str, float]) -> Recipe:

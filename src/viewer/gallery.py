@@ -42,7 +42,7 @@ def write_gallery(path: Path, samples: Sequence[Sample], title: str) -> list[str
     text = page_text(
         TEMPLATE,
         title=html.escape(title),
-        subtitle=f"{count}, each from one photo along a camera path.",
+        subtitle=f"{count}, from one photo each, along a camera path.",
         cards="\n".join(cards),
     )
     write_text(path, text)

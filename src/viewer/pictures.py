@@ -79,10 +79,10 @@ def data_uri(frame: np.ndarray, size: int | None = None) -> str:
 def figures(images: Sequence[tuple[str, str | None]], columns: int = 0) -> str:
     """HTML of pictures over their captions.
 
-    images: (caption, address); without an address there is an empty frame. columns: 0: at most two.
+    images: (caption, address); without an address there is an empty frame. columns: 0: as many as
+    fit at full size.
     """
-    columns = columns or min(len(images), 2) or 1
-    width = f"calc({100 / columns:.4g}% - 4px)"
+    width = f"width:calc({100 / columns:.4g}% - 4px)" if columns else "flex:1 1 240px"
     parts = []
     for caption, address in images:
         shown = (
@@ -92,7 +92,7 @@ def figures(images: Sequence[tuple[str, str | None]], columns: int = 0) -> str:
             else '<div style="aspect-ratio:1;border:2px dashed #cbd2dc;border-radius:6px"></div>'
         )
         parts.append(
-            f'<figure style="margin:0;width:{width}">{shown}<figcaption style="font-size:12px;'
+            f'<figure style="margin:0;{width}">{shown}<figcaption style="font-size:12px;'
             f'opacity:.75;margin-top:2px">{html.escape(caption)}</figcaption></figure>'
         )
     return (

@@ -72,26 +72,14 @@ def world(tmp_path_factory, server):
 
 @pytest.fixture(scope="session")
 def references(world, tmp_path_factory):
-    """references(name): the files that an undisturbed command leaves, by place.
-
-    None in place of a digest: two undisturbed runs differ there, as in a time.
-    """
+    """references(name): what an undisturbed command leaves, as a `Reference`."""
     found = {}
 
     def reference(name):
         if name not in found:
-            twice = []
-            for _ in range(2):
-                place = tmp_path_factory.mktemp("reference")
-                copy = worlds.fresh(world, place / "world")
-                outcome = worlds.COMMANDS[name].start(copy).wait()
-                assert outcome.code == 0, outcome.text
-                twice.append(worlds.visible(copy, worlds.COMMANDS[name]))
-            first, second = twice
-            assert first.keys() == second.keys() and first
-            found[name] = {
-                path: digest if second[path] == digest else None for path, digest in first.items()
-            }
+            found[name] = worlds.refer(
+                worlds.COMMANDS[name], world, tmp_path_factory.mktemp("reference")
+            )
         return found[name]
 
     return reference

@@ -21,6 +21,7 @@ from readers import (
     latent_of_run,
     latents,
     matches,
+    own_frames,
     poses_file,
     statistics,
     urls,
@@ -39,6 +40,7 @@ from photonvs.config import FirstStageConfig, load_config
 from photonvs.datasets.chunk_files import save_chunk
 from photonvs.datasets.chunks import ChunkIndex
 from photonvs.datasets.download.manifest import read_manifest
+from photonvs.datasets.own_frames import write_own_frames
 from photonvs.evaluation.comparisons import read_rows
 from photonvs.evaluation.match_cache import MatchCache
 from photonvs.evaluation.matching import Frame, SiftMatcher
@@ -46,6 +48,7 @@ from photonvs.evaluation.protocol import read_protocol
 from photonvs.models import save_weights
 from photonvs.models.first_stage import build_first_stage
 from photonvs.sampling.runs import read_run_settings
+from photonvs.training.recipe import RECIPES, load_recipe
 from photonvs.utils.checkpoint import list_checkpoints, save_checkpoint
 
 FIRST_STAGE = FirstStageConfig(
@@ -136,6 +139,10 @@ def published(path: Path) -> None:
     save_checkpoint(path, {"state_dict": dict(module.state_dict()), "config": config})
 
 
+def write_own(path: Path) -> None:
+    write_own_frames(path, "poses", [(0, 1), (0, 2)], np.zeros((2, 12, 8, 8), np.float16))
+
+
 def write_manifest(path: Path) -> None:
     entry = {"video": "a", "url": "https://x.invalid/a", "status": "there", "when": "2024-01-01"}
     path.write_text(json.dumps(entry) + "\n" + json.dumps(entry | {"status": "gone"}) + "\n")
@@ -205,6 +212,12 @@ KINDS = {
     "settings": Kind(
         saved("mine.yaml", write_settings), lambda path: load_config(str(path)), parts=True
     ),
+    "recipe": Kind(
+        saved("mine.yaml", lambda path: shutil.copy(RECIPES / "rooms.yaml", path)),
+        lambda path: load_recipe(str(path)),
+        parts=True,
+    ),
+    "own frames": Kind(saved("own.npz", write_own), own_frames),
     "protocol": Kind(copied("protocol.yaml"), read_protocol, parts=True),
     "run.json": Kind(copied(f"{RUN}/run.json"), read_run_settings),
     "latent of a run": Kind(

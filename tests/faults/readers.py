@@ -15,6 +15,7 @@ from photonvs.datasets.chunks import ChunkIndex
 from photonvs.datasets.convert.checks import examine_video
 from photonvs.datasets.download.batch import read_urls
 from photonvs.datasets.latents import LatentCache
+from photonvs.datasets.own_frames import OwnFrames
 from photonvs.datasets.poses import load_poses
 from photonvs.datasets.video import read_frames
 from photonvs.evaluation.match_cache import MatchCache
@@ -102,6 +103,11 @@ def matches(path: Path) -> object:
     again = []
     MatchCache(path, SiftMatcher()).get(frame, frame, lambda: again.append(1) or ((), ()))
     return len(again) <= 1
+
+
+def own_frames(path: Path) -> object:
+    own = OwnFrames(path, "poses")
+    return [values(own.latent(0, frame)) for frame in (0, 1, 2)]
 
 
 def statistics(path: Path) -> object:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from jobs import Job
-from world import COMMANDS, Command, fresh, visible
+from world import COMMANDS, Command, Reference, fresh, visible
 
 from photonvs.utils.arrays import read_array, read_arrays
 from photonvs.utils.checkpoint import read_checkpoint
@@ -48,23 +48,23 @@ def kill_at_sight(job: Job, world: Path, command: Command, spared: set[str]) -> 
     return None
 
 
-def check_whole(world: Path, command: Command, reference: dict[str, str | None]) -> None:
+def check_whole(world: Path, command: Command, reference: Reference) -> None:
     """Every file with a name of its own is as an undisturbed command leaves it, or can be read."""
     for place, digest in visible(world, command).items():
-        if place.endswith(PROGRESS) or reference.get(place) in (digest, None):
+        if place.endswith(PROGRESS) or reference.files.get(place) in (digest, None):
             READERS.get(Path(place).suffix, Path.read_bytes)(world / place)
         else:
             raise AssertionError(f"{place}: neither whole nor absent after a kill")
 
 
-def check_finished(world: Path, command: Command, reference: dict[str, str | None]) -> None:
+def check_finished(world: Path, command: Command, reference: Reference) -> None:
     """The command, typed again, ends with the files of an undisturbed one."""
     outcome = command.start(world).wait()
     refused = command.again and command.again in outcome.last
     assert outcome.code == 0 or refused, outcome.text
     found = visible(world, command)
-    assert found.keys() == reference.keys()
-    changed = [place for place, one in reference.items() if one not in (None, found[place])]
+    assert found.keys() == reference.files.keys()
+    changed = [place for place, one in reference.files.items() if one not in (None, found[place])]
     assert not changed, f"other results after a kill: {changed}"
 
 
@@ -87,12 +87,9 @@ def test_killed_at_random_moments(name, world, tmp_path, references, counts, see
     command, reference = COMMANDS[name], references(name)
     moments = random.Random(f"{seed} {name}")
     copy = fresh(world, tmp_path / "world")
-    started = time.monotonic()
-    command.start(fresh(world, tmp_path / "timed")).wait()
-    whole = time.monotonic() - started
     for _ in range(AT_RANDOM):
         job = command.start(copy)
-        until = time.monotonic() + moments.random() * whole
+        until = time.monotonic() + moments.random() * reference.seconds
         while time.monotonic() < until and job.poll() is None:
             time.sleep(0.001)
         job.kill()

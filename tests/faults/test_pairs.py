@@ -23,13 +23,10 @@ def test_the_bench_knows_every_command():
 def test_two_at_once(name, world, tmp_path, references, counts, seed):
     command, reference = COMMANDS[name], references(name)
     shift = random.Random(f"{seed} {name}").random() / 4
-    started = time.monotonic()
-    command.start(fresh(world, tmp_path / "alone")).wait()
-    alone = time.monotonic() - started
     for number, delay in enumerate(DELAYS):
         copy = fresh(world, tmp_path / f"world{number}")
         first = command.start(copy)
-        time.sleep((delay + shift) * alone)
+        time.sleep((delay + shift) * reference.seconds)
         outcomes = command.start(copy).wait(), first.wait()
         counts["pairs of commands"] += 1
         for outcome in outcomes:

@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import secrets
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,6 +223,32 @@ def build(world: Path, server: str) -> None:
 def fresh(source: Path, world: Path) -> Path:
     """A copy of a world."""
     return Path(shutil.copytree(source, world, symlinks=True))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What an undisturbed command leaves."""
+
+    # SHA-256 of each file by its place; None where two commands differ, as in a time.
+    files: dict[str, str | None]
+    seconds: float  # that it takes
+    size: int  # of the files, bytes
+
+
+def refer(command: Command, world: Path, folder: Path) -> Reference:
+    """What a command leaves in a world, from two runs of it."""
+    twice = []
+    for number in range(2):
+        copy, started = fresh(world, folder / str(number)), time.monotonic()
+        outcome = command.start(copy).wait()
+        assert outcome.code == 0, outcome.text
+        seconds = time.monotonic() - started
+        twice.append(visible(copy, command))
+    first, second = twice
+    assert first.keys() == second.keys() and first
+    files = {place: one if second[place] == one else None for place, one in first.items()}
+    size = sum((copy / place).stat().st_size for place in files)
+    return Reference(files, seconds, size)
 
 
 def visible(world: Path, command: Command) -> dict[str, str]:
