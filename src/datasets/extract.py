@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..cameras.realestate10k import VideoPoses, read_realestate10k_text
-from ..utils.files import atomic_path
+from ..utils.files import write_text
 from ..utils.progress import progress_bar
 from .download.manifest import MANIFEST, Entry, read_manifest
 from .layout import LAYOUT, Split
@@ -135,5 +135,4 @@ def _write_skipped(path: Path, skipped: dict[str, list[str]]) -> None:
     lines = [
         f"{reason}\t{entry}\n" for reason, entries in sorted(skipped.items()) for entry in entries
     ]
-    with atomic_path(path) as temporary:
-        temporary.write_text("".join(lines), encoding="utf-8")
+    write_text(path, "".join(lines))

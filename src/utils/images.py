@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, features
 from .files import natural_order
 from .optional import MissingPackage, import_optional
 from .reading import check_file
+from .words import one_line
 
 IMAGE_SUFFIXES = (
     ".png",
@@ -125,7 +126,7 @@ def decoding(file: BinaryIO) -> Iterator[Image.Image]:
                 yield image
     except DECODING_ERRORS as error:
         unknown = isinstance(error, UnidentifiedImageError)
-        reason = "no known format" if unknown else " ".join(str(error).split())
+        reason = "no known format" if unknown else one_line(error)
         raise ValueError(
             f"{file.name}: cannot be read as an image ({reason}); expected a whole PNG or JPEG file"
         ) from error

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..cameras.coverage import poster_to_view
+from ..cameras.coverage import is_behind, poster_to_view
 from ..evaluation.page import picture
 
 PREVIEW_SIZE = 96  # pixels of a poster preview
@@ -30,8 +30,7 @@ def poster_preview(
     """
     to_pixels, from_pixels = np.diag([size, size, 1.0]), np.diag([1, 1, len(photo)]) / len(photo)
     homography = poster_to_view(pose, photo_pose, focal_y, distance)
-    behind = (np.linalg.inv(photo_pose) @ pose)[2, 3] <= -distance
-    if behind or abs(np.linalg.det(homography)) < 1e-9:
+    if is_behind(pose, photo_pose, distance) or abs(np.linalg.det(homography)) < 1e-9:
         return np.full((size, size, 3), UNKNOWN, np.uint8)
     warped = cv2.warpPerspective(
         photo,

@@ -1,6 +1,5 @@
 """Steering: a photo, a path by presets or through the user's own cameras, a preview."""
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,12 +8,14 @@ import numpy as np
 
 from ..cameras.coverage import covered_share, poster_corners
 from ..cameras.files.path import path_of_file
+from ..cameras.geometry import field_of_view_of
+from ..cameras.motion import path_sizes
 from ..cameras.photo import DEFAULT_FIELD_OF_VIEW, Lens, focal_y_of, lens_of_photo
-from ..cameras.plot import path_sizes
 from ..cameras.spec import SamplingSpec
 from ..samples import GIVEN_IMAGES, Sample
 from ..sampling.photo import free_folder, sample_name
 from ..utils.images import IMAGE_SUFFIXES, read_square
+from .desk import uploaded
 from .own_path import OwnPath
 from .pictures import data_uri, poster_preview, sentence
 from .plan import BROUGHT, MOST_FRAMES, OWN, History, Plan, preset_options
@@ -65,13 +66,8 @@ class Photo:
         self.suffix = Path(name).suffix.lower()
         if self.suffix not in IMAGE_SUFFIXES:
             raise ValueError(f"{self.name}: expected a picture, one of {' '.join(IMAGE_SUFFIXES)}")
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"photo{self.suffix}"
-            path.write_bytes(content)
-            try:
-                self.square = read_square(path, PHOTO_SIZE)
-            except ValueError as error:
-                raise ValueError(str(error).replace(str(path), self.name)) from error
+        with uploaded(name, content) as path:
+            self.square = read_square(path, PHOTO_SIZE)
             self.lens: Lens = lens_of_photo(path)
 
 
@@ -140,16 +136,11 @@ class Steer:
     def _take_cameras(self) -> None:
         """A file of cameras becomes the path; its lens counts if it has one."""
         file = self._bring.value
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"cameras{Path(file.name).suffix.lower()}"
-            path.write_bytes(file.content)
-            try:
-                found = path_of_file(path)
-            except ValueError as error:
-                raise ValueError(str(error).replace(str(path), Path(file.name).name)) from error
+        with uploaded(file.name, file.content) as path:
+            found = path_of_file(path)
         plan = replace(self.plan, move=BROUGHT, brought=found.poses)
         if found.focal_y is not None:
-            plan = replace(plan, field_of_view=Lens(found.focal_y, "").field_of_view)
+            plan = replace(plan, field_of_view=field_of_view_of(found.focal_y))
         self.change(plan)
 
     def _take_move(self, move: str) -> None:
