@@ -9,6 +9,7 @@ import pytest
 from jobs import Job
 from world import COMMANDS, Command, Reference, fresh, visible
 
+from photonvs.datasets.video import read_frames
 from photonvs.utils.arrays import read_array, read_arrays
 from photonvs.utils.checkpoint import read_checkpoint
 from photonvs.utils.files import TEMPORARY
@@ -20,6 +21,7 @@ MOST_SIGHTS = 40  # kills of one command at most
 # What a command may write anew while it goes on, and reads nobody's results from.
 PROGRESS = ("contact-sheet.png", "config.yaml")
 READERS = {
+    ".mp4": lambda path: read_frames(path, [0]),
     ".json": read_json,
     ".npy": read_array,
     ".npz": read_arrays,
