@@ -15,10 +15,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from arithmetic import teraflops
-from data import sequence
 from plain_network import PlainNetwork
 from torch import Tensor
-from video import RATE, make_video
 
 from photonvs.cameras.paths import orbit
 from photonvs.config import Config, ModelConfig
@@ -199,7 +197,10 @@ def first_stage(device: torch.device, decode: bool) -> Row:
 
 def pairs_from_video(device: torch.device) -> Row:
     """A training pair from a video of 360p; beside decoding it from the start with OpenCV."""
+    # Late: the other rows go without a package for video files.
     import cv2
+    from data import sequence
+    from video import RATE, make_video
 
     folder = Path(tempfile.mkdtemp())
     make_video(folder / "video.mp4", 10 * RATE)

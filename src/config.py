@@ -17,6 +17,7 @@ from yaml import YAMLError
 from .model_config import DenoiserConfig, DiffusionConfig, FirstStageConfig, ModelConfig
 from .utils.checks import check_above_zero, check_at_least, check_between, check_one_of
 from .utils.reading import MEGABYTE
+from .utils.words import one_line
 from .utils.yaml_files import read_yaml
 
 PRESETS = Path(__file__).parent / "configs"
@@ -169,10 +170,13 @@ class ConsistencyConfig:
     # Low levels are farther apart by the factor 1 + wide * sigmoid(-wide_slope * sigma).
     wide: float = 8.0
     wide_slope: float = 1.0
+    # Of 1 / sigma^2 ("edm": plus 1 / sigma_data^2), which weights a pair's distance. At 0.5 an
+    # error of the network's output counts the same at all levels. 1, the paper's, favours low ones.
+    weight_exponent: float = 0.5
 
     def __post_init__(self) -> None:
         check_at_least(1, "consistency", self, "stages")
-        check_at_least(0, "consistency", self, "wide", "wide_slope")
+        check_at_least(0, "consistency", self, "wide", "wide_slope", "weight_exponent")
         if not self.shrinkage > 1:
             raise ValueError(f"consistency.shrinkage {self.shrinkage}: expected more than 1")
 
@@ -220,7 +224,7 @@ def load_config(name: str = "realestate10k", overrides: list[str] | None = None)
         return _merge(Config, read_settings(path), OmegaConf.from_dotlist(overrides))
     except (*SENSELESS, YAMLError, OSError) as error:
         where = " ".join(["settings", str(path), *overrides])
-        raise ValueError(f"{where}: {_one_line(error)}") from error
+        raise ValueError(f"{where}: {one_line(error)}") from error
 
 
 def chosen_settings(name: str, overrides: list[str] | None = None) -> set[str]:
@@ -245,7 +249,7 @@ def settings_from_dict(kind: type[Settings], settings: object) -> Settings:
     try:
         return _merge(kind, OmegaConf.create(settings))
     except SENSELESS as error:
-        raise ValueError(f"settings: {_one_line(error)}") from error
+        raise ValueError(f"settings: {one_line(error)}") from error
 
 
 def without_training(settings: object) -> object:
@@ -267,7 +271,3 @@ def read_settings(path: Path) -> object:
 
 def _merge(kind: type[Settings], *parts: object) -> Settings:
     return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), *parts))
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -8,7 +8,7 @@ import pytest
 from scenes import random_poses, write_realestate10k_text
 
 from photonvs.cameras.files.camera import Camera
-from photonvs.cameras.files.matching import images_of_cameras, match_images
+from photonvs.cameras.files.matching import match_images
 from photonvs.cameras.files.reading import read_cameras
 from photonvs.cameras.geometry import OPENCV_TO_BLENDER
 from photonvs.cameras.spec import SamplingSpec, write_spec
@@ -20,6 +20,12 @@ FOCAL = 0.9
 @pytest.fixture(scope="module")
 def poses():
     return random_poses(3, COUNT)
+
+
+def images_of_cameras(cameras, folder):
+    """The image of each camera, and the images that no camera names."""
+    _, images, others, _ = match_images(cameras, folder)
+    return images, others
 
 
 def assert_cameras(

@@ -131,7 +131,7 @@ def test_what_is_missing_is_said_and_the_rest_is_scored(instance_data, capsys):
     with pytest.raises(ValueError, match="incomplete: 1 of 1 sequence"):
         run(instance_data, "-o", "samples/true")
     printed = capsys.readouterr().err
-    assert printed.count("0004.png: no such image") == 1
+    assert printed.count("0004.png: no such file; expected an image") == 1
     assert printed.count("0000.png: cannot be read as an image") == 1
     report = read(instance_data / "samples" / "true" / "evaluation" / "00000000" / "tsed.json")
     assert (

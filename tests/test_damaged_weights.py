@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from mutants import judge, mutants
+from mutated import judge, mutants
 from safetensors.torch import save_file
 from test_weights import CONFIG, VQGAN, refused, saved, training_checkpoint
 
@@ -153,12 +153,19 @@ def test_one_number_cannot_stand_for_a_network(tmp_path):
     refused(lambda path: load_denoiser(path, "raw"), path, "expected a file with all their numbers")
 
 
-@pytest.mark.parametrize("config", ["[" * 100_000, "9" * 5000, '{"denoiser": ' * 5000])
-def test_json_without_end_is_one_line(tmp_path, config):
+@pytest.mark.parametrize(
+    ("config", "found"),
+    [
+        ("[" * 100_000, "the config in the metadata: not JSON"),
+        ('{"denoiser": ' * 5000, "the config in the metadata: not JSON"),
+        ("9" * 5000, "expected a dict, found float"),
+    ],
+)
+def test_json_without_end_is_one_line(tmp_path, config, found):
     path = tmp_path / "x.safetensors"
     save_file({}, path, {"format": "1", "kind": "denoiser", "config": config})
-    refused(load_denoiser, path, "the config in the metadata is not JSON")
-    refused(weights_lines, path, "not a file of weights")
+    refused(load_denoiser, path, found)
+    refused(weights_lines, path, "not a file of weights|expected a dict")
 
 
 def test_metadata_of_other_types_is_one_line(tmp_path):

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from photonvs.config import load_config
 from photonvs.models import build_denoiser, load_denoiser, save_weights
-from photonvs.training.distillation import ConsistencyLoss, pair_levels
+from photonvs.training.objective import PairLoss, pair_levels
 from photonvs.training.score import train
 from photonvs.utils.checkpoint import list_checkpoints, load_checkpoint
 
@@ -35,7 +35,7 @@ def test_stopping_and_going_on_changes_no_bit_and_the_weights_say_what_they_are(
     tuned = TUNED, start, "training.steps=3"
     train(configured(footage, *tuned), tmp_path / "whole", "cpu")
     # The stages follow the wanted steps, so a stop is no change of these.
-    train(configured(footage, *tuned, "training.minutes=0"), tmp_path / "parts", "cpu")
+    train(configured(footage, *tuned, "training.minutes=1e-9"), tmp_path / "parts", "cpu")
     assert load_checkpoint(newest(tmp_path / "parts"))["total_iterations"] == 1
     train(configured(footage, *tuned), tmp_path / "parts", "cpu")
     found, expected = (
@@ -91,7 +91,7 @@ def test_tuning_lowers_the_loss_on_one_batch(preconditioning):
     )
     torch.manual_seed(0)
     denoiser = build_denoiser(load_config("realestate10k", settings).model)
-    loss, optimizer = ConsistencyLoss(denoiser), torch.optim.Adam(denoiser.parameters(), lr=1e-2)
+    loss, optimizer = PairLoss(denoiser, 0.5), torch.optim.Adam(denoiser.parameters(), lr=1e-2)
     latents = [torch.randn(2, 12, 8, 8) for _ in range(3)]
     poses = torch.eye(4).repeat(2, 1, 1)
     cameras = {"target_pose": poses, "cond_pose": poses, "focal_y": torch.ones(2)}

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from sampling_task import sample
 
-from photonvs.cameras.files.matching import images_of_cameras
+from photonvs.cameras.files.matching import match_images
 from photonvs.cameras.files.reading import read_cameras
 from photonvs.cameras.files.writing import WRITERS
 from photonvs.commands.gallery import main
@@ -62,7 +62,7 @@ def test_a_data_set_has_the_cameras_of_its_images(run, tmp_path):
         read = np.stack([camera.pose for camera in cameras])
         expected = np.linalg.inv(poses[0]) @ poses
         np.testing.assert_allclose(np.linalg.inv(read[0]) @ read, expected, atol=1e-9)
-        found, left = images_of_cameras(cameras, folder / "images")
+        _, found, left, _ = match_images(cameras, folder / "images")
         assert found == images and not left
 
 

@@ -173,11 +173,11 @@ def test_which_files_are_images(tmp_path):
     (tmp_path / "folder.png").mkdir()
     os.mkfifo(tmp_path / "pipe.png")
     assert [path.name for path in find_images(tmp_path)] == ["b9.jpg", "b10.PNG"]
-    for name in ("folder.png", "pipe.png"):
-        with pytest.raises(ValueError, match=f"{name}: not a regular file"):
-            read_frame(tmp_path / name)
-    with pytest.raises(ValueError, match="null: not a regular file"):
-        read_frame("/dev/null")
+    for path in (tmp_path / "pipe.png", "/dev/null"):
+        with pytest.raises(ValueError, match=f"{path}: no regular file; expected an image"):
+            read_frame(path)
+    with pytest.raises(ValueError, match="folder.png: a folder; expected an image"):
+        read_frame(tmp_path / "folder.png")
 
 
 def png_of(width, height):

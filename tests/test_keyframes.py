@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from scenes import random_poses, unhurried
 
 from photonvs.cameras.geometry import check_poses
-from photonvs.cameras.joining import DISTANCE_LOOKED_AT
 from photonvs.cameras.keyframes import keyframe_path
-from photonvs.cameras.paths import orbit, pan
+from photonvs.cameras.paths import DISTANCE_LOOKED_AT, orbit, pan
 from photonvs.cameras.rotations import matrix_of_vector, vector_of_matrix
 
 

@@ -252,7 +252,7 @@ def test_a_cache_of_an_earlier_version_is_read(tmp_path):
 
 
 def test_unreadable_images_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="none.png: no such image"):
+    with pytest.raises(FileNotFoundError, match="none.png: no such file; expected an image"):
         open_frame(tmp_path / "none.png")
     whole = write(tmp_path / "whole.png", picture_of_plane(sideways_poses(1)[0], 1.0, (96, 96)))
     assert open_frame(whole).grey.shape == open_frame(whole).size == (96, 96)

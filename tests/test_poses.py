@@ -134,7 +134,6 @@ def test_video_name(url, name):
         (line(extrinsics=IDENTITY.replace("0.5", "-2e9")), r"number 2e\+09; expected at most"),
         (line(extrinsics="0 " * 12), "not a rotation"),
         (line(extrinsics="-" + IDENTITY), "not a rotation"),
-        ("", "found 0 fields"),
     ],
 )
 def test_malformed_line_is_named(tmp_path, bad, message):
@@ -146,7 +145,7 @@ def test_malformed_line_is_named(tmp_path, bad, message):
 
 @pytest.mark.parametrize("url", ["", line(), "not a URL", "https://www.youtube.com/"])
 def test_missing_url_is_named(tmp_path, url):
-    with pytest.raises(ValueError, match=r"a\.txt, line 1: .*URL"):
+    with pytest.raises(ValueError, match=r"a\.txt, line [12]: .*URL"):
         read_realestate10k_text(text_file(tmp_path / "a.txt", line(), url=url))
 
 

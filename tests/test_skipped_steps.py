@@ -27,7 +27,8 @@ def footage(tmp_path_factory):
 
 @pytest.fixture
 def configured(footage):
-    return lambda *more: load_config("realestate10k", training_task.settings(footage, *more))
+    plain = training_task.settings(footage, "training.checkpoint_every=0")
+    return lambda *more: load_config("realestate10k", [*plain, *more])
 
 
 @pytest.fixture

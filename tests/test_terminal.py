@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from photonvs.cameras.files.camera import Camera
-from photonvs.cameras.files.matching import images_of_cameras
+from photonvs.cameras.files.matching import match_images
 from photonvs.cameras.realestate10k import VideoPoses, video_name
 from photonvs.datasets.download.batch import downloaded_name
 from photonvs.datasets.poses import load_poses, save_poses
@@ -72,7 +72,7 @@ def test_an_image_name_reads_nothing_outside_the_folder(tmp_path, name):
     for place in ("images/0.png", "private/x.png"):
         write_png(tmp_path / place, np.zeros((4, 4, 3), np.uint8))
     cameras = [Camera(np.eye(4), "0.png"), Camera(np.eye(4), name.format(root=tmp_path))]
-    paths, _ = images_of_cameras(cameras, tmp_path / "images")
+    paths = match_images(cameras, tmp_path / "images").images
     assert paths == [tmp_path / "images/0.png", tmp_path / "images/x.png"]
 
 

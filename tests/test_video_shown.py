@@ -69,6 +69,22 @@ def test_an_odd_angle_is_refused(tmp_path):
         read_frames(path, [0])
 
 
+def test_damaged_heads_are_named(tmp_path, monkeypatch):
+    """A name that is no text is no matter; an unknown codec and too large frames are."""
+    path = tmp_path / "a.mkv"
+    write_numbered_video(path, range(0, 40 * 33, 33), Fraction(1, 1000))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"Lavf", b"\xff\xfe\xfd\xfc"))
+    assert numbers_of(read_frames(path, [330_000])) == [10]
+    path.write_bytes(content.replace(b"V_MPEG4/ISO/AVC", b"V_NOTHING/KNOWN"))
+    with pytest.raises(ValueError, match=r"a.mkv: its codec is not known"):
+        read_frames(path, [0])
+    path.write_bytes(content)
+    monkeypatch.setattr("photonvs.datasets.video_shown.MOST_PIXELS", 64 * 48 - 1)
+    with pytest.raises(ValueError, match=r"a.mkv: frames of 64x48 pixels, more than 0 million"):
+        read_frames(path, [0])
+
+
 def write_grey(path, transfer, **options):
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=30, options=options)

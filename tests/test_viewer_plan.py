@@ -9,7 +9,7 @@ from photonvs.cameras.geometry import check_poses
 from photonvs.cameras.keyframes import keyframe_path
 from photonvs.cameras.paths import PRESETS, orbit, pan
 from photonvs.cameras.photo import focal_y_of
-from photonvs.viewer.plan import MOST_FRAMES, OWN, History, Plan, preset_options
+from photonvs.viewer.plan import BROUGHT, MOST_FRAMES, OWN, History, Plan, preset_options
 
 
 def at(x, turn=0.0):
@@ -78,6 +78,14 @@ def test_cameras_are_inserted_moved_deleted_and_reordered():
     ):
         with pytest.raises(ValueError, match="photo"):
             change()
+
+
+def test_a_path_that_was_brought_is_taken_as_it_is():
+    plan = Plan(move=BROUGHT, brought=orbit(7, radius=5), frames=3, distance=9)
+    np.testing.assert_array_equal(plan.spec().poses, orbit(7, radius=5))
+    for poses in (None, orbit(MOST_FRAMES + 1), np.eye(4)[None]):
+        with pytest.raises(ValueError, match="bring a file|expected 2 to"):
+            replace(plan, brought=poses).spec()
 
 
 def test_the_first_choice_of_an_own_path_has_a_second_camera():

@@ -71,6 +71,20 @@ def test_where_a_connection_may_come_from(origin, host, local, own):
     assert is_own_page(origin, host, local) == own
 
 
+@pytest.mark.parametrize(
+    ("host", "port"), [("192.0.2.1", 0), ("no such host", 0), ("127.0.0.1", 65536)]
+)
+def test_an_address_at_which_nobody_can_serve_is_said(host, port):
+    with pytest.raises(ValueError, match="^--(host|port) .*expected"):
+        open_server(host, port)
+
+
+def test_a_port_in_use_gives_the_next_one(server):
+    other = open_server("127.0.0.1", server.get_port())
+    assert other.get_port() > server.get_port()
+    other.stop()
+
+
 def test_addresses_of_this_machine():
     assert all(map(is_loopback, ("localhost", "127.0.0.1", "127.1.2.3", "::1")))
     assert not any(map(is_loopback, ("0.0.0.0", "192.168.1.2", "example.org", "", "::")))

@@ -1,6 +1,7 @@
 """The wheel, installed away from the repository: commands, and the shipped weights' frames."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import README, blocks
 from environments import add_tested_packages
+from PIL import Image
 from repository import ROOT
+from test_readme import PROMISES
 
 from photonvs.commands import COMMANDS
 from photonvs.utils.images import read_frame
@@ -78,3 +82,33 @@ def test_a_photo_becomes_frames_in_the_current_folder(programs, tmp_path):
     assert given.shape == drawn.shape and given.shape[0] == given.shape[1]
     assert not np.array_equal(given, drawn)
     assert (sample / "samples" / "00000000" / "video.mp4").stat().st_size > 0
+
+
+# What only a clone has, and settings that make the README's commands short.
+OF_A_CLONE = "make ", "cd ", "custom-trajectories", "instance-data/demo"
+SHORTER = {
+    "run": ["--steps", "2"],
+    "sample-trajectory": ["--steps", "2"],
+    "make-rooms": ["--frames", "5"],
+    "train": ["training.minutes=0.05"],
+}
+
+
+def test_the_readmes_commands_run_in_an_empty_folder(programs, tmp_path):
+    """All that need no clone, in the README's order, with what it promises of them."""
+    room = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    Image.fromarray(room).resize((640, 480)).save(tmp_path / "my-photo.jpg")
+    ran = []
+    for block in blocks(README, "sh"):
+        if block.is_left_out or any(word in block.text for word in OF_A_CLONE):
+            continue
+        for line in block.lines:
+            words = shlex.split(line)
+            if words[0] == "photonvs":
+                shorter = SHORTER.get(words[1], [])
+                run(programs / "photonvs", *words[1:], *shorter, cwd=tmp_path)
+                ran.append(words[1])
+        for pattern in PROMISES["README.md"][block.first_line].files:
+            assert list(tmp_path.glob(pattern)), pattern
+    assert {"run", "make-trajectory", "sample-trajectory", "compute-tsed"} <= set(ran)
+    assert {"make-rooms", "extract-poses", "train"} <= set(ran) and len(ran) >= 11

@@ -48,7 +48,7 @@ def poster_in_view(
 
     It is empty where the view shows nothing of it, or only its back.
     """
-    if (np.linalg.inv(photo_pose) @ pose)[2, 3] <= -distance:  # behind the poster
+    if is_behind(pose, photo_pose, distance):
         return np.zeros((0, 2))
     homography = poster_to_view(pose, photo_pose, focal_y, distance)
     polygon = np.column_stack([CORNERS, np.ones(4)]) @ homography.T
@@ -57,6 +57,11 @@ def poster_in_view(
         least = NEAREST if border == (0, 0, 1) else 0.0
         polygon = _clipped(polygon, polygon @ np.array(border, dtype=np.float64) - least)
     return polygon[:, :2] / polygon[:, 2:]
+
+
+def is_behind(pose: np.ndarray, photo_pose: np.ndarray, distance: float) -> bool:
+    """Whether a camera stands behind the poster, and so sees its back at most."""
+    return bool((np.linalg.inv(photo_pose) @ pose)[2, 3] <= -distance)
 
 
 def covered_share(

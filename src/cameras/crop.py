@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from .geometry import field_of_view_of
+
 PLACES = {
     "centre": (0.5, 0.5),
     "left": (0.0, 0.5),
@@ -32,7 +34,7 @@ class Crop(NamedTuple):
     @property
     def field_of_view(self) -> float:
         """Degrees, across the square."""
-        return math.degrees(2 * math.atan(0.5 / self.focal_y))
+        return field_of_view_of(self.focal_y)
 
 
 def place_of(text: str) -> tuple[float, float]:

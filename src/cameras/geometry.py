@@ -9,6 +9,7 @@ height. Pixels are square and the principal point is at 0.5 unless stated.
 `rays`.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -77,6 +78,16 @@ def fundamental_matrix(
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     essential = cross @ camera_1_to_2[:3, :3]
     return np.linalg.inv(intrinsics_2).T @ essential @ np.linalg.inv(intrinsics_1)
+
+
+def focal_length_of(field_of_view: float) -> float:
+    """The focal length of a field of view in degrees, as a fraction of the side that it spans."""
+    return 0.5 / math.tan(math.radians(field_of_view) / 2)
+
+
+def field_of_view_of(focal_length: float) -> float:
+    """The inverse of `focal_length_of`: degrees across the side."""
+    return math.degrees(2 * math.atan(0.5 / focal_length))
 
 
 def check_focal_y(focal_y: float) -> None:

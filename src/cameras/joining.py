@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .paths import DISTANCE_LOOKED_AT, PRESETS, default_sizes
+from .paths import PRESETS, default_sizes, sizes_of
 from .rotations import matrix_of_vector
 
 SAMPLES = 200  # poses of a path before it is resampled
@@ -55,9 +55,9 @@ def parse_move(text: str, frames: int = SAMPLES, unit: float = 1.0) -> np.ndarra
 def join(paths: Sequence[np.ndarray], frames: int, smooth: bool = False) -> np.ndarray:
     """One path (frames, 4, 4) along several (n, 4, 4), each finely sampled.
 
-    All steps are as large, where a turn counts as much as it moves what is DISTANCE_LOOKED_AT away.
-    smooth: round the corners between two paths, and begin and end gently. Then the end is only near
-    where it would be. Raises ValueError for fewer than two frames or no path.
+    All steps are as large, by `sizes_of`. smooth: round the corners between two paths, and begin
+    and end gently. Then the end is only near where it would be. Raises ValueError for fewer than
+    two frames or no path.
     """
     if frames < 2 or not paths:
         raise ValueError(f"{frames} frames of {len(paths)} paths; expected at least 2 of 1")
@@ -88,10 +88,7 @@ def _motions(path: np.ndarray) -> np.ndarray:
 
 def _evened(motions: np.ndarray, count: int) -> np.ndarray:
     """The same way in `count` motions of one size."""
-    # A turn counts as a step as long as it moves what is looked at.
-    weights = np.repeat([1.0, DISTANCE_LOOKED_AT], 3)
-    sizes = np.linalg.norm(motions * weights, axis=1)
-    reached = np.concatenate([[0], np.cumsum(sizes)])
+    reached = np.concatenate([[0], np.cumsum(sizes_of(motions))])
     if reached[-1] == 0:
         return np.zeros((count, 6))
     way = np.concatenate([np.zeros((1, 6)), np.cumsum(motions, axis=0)])

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from .geometry import check_poses
-from .paths import DISTANCE_LOOKED_AT
+from .paths import sizes_of
 from .rotations import interpolated, matrix_of_vector, vector_of_matrix
 
 # To measure the way: samples of each piece between keyframes, and of each frame's step.
@@ -23,8 +23,8 @@ def keyframe_path(
 
     poses: (n, 4, 4) camera-to-world, at least two different ones. times: (n,) rising, in any unit;
     frames are evenly spaced in time. Without times, each keyframe comes when the way to it is done
-    at an even speed. constant_speed: go along the curve in even steps, whatever the times. A turn
-    counts as in `joining`: as much as it moves what is DISTANCE_LOOKED_AT away.
+    at an even speed. constant_speed: go along the curve in even steps, whatever the times. Steps
+    are as large as `sizes_of` says.
 
     Positions are a natural cubic spline. Rotations are cubic Bezier curves of the same slopes, with
     slerp for the straight lines (Shoemake, Animating Rotation with Quaternion Curves, 1985). So
@@ -41,7 +41,7 @@ def keyframe_path(
     if constant_speed:
         samples = SAMPLES_A_PIECE * len(poses) + SAMPLES_A_STEP * frames
         fine = np.linspace(times[0], times[-1], samples)
-        reached = np.concatenate([[0], np.cumsum(_sizes(_motions(curve(fine))))])
+        reached = np.concatenate([[0], np.cumsum(sizes_of(_motions(curve(fine))))])
         at = np.interp(np.linspace(0, reached[-1], frames), reached, fine)
     # Rounded as the presets are, so that files are the same on every machine.
     return np.round(curve(at), 12) + 0.0
@@ -95,15 +95,10 @@ def _motions(poses: np.ndarray) -> np.ndarray:
     return np.concatenate([np.diff(poses[:, :3, 3], axis=0), turns], axis=1)
 
 
-def _sizes(motions: np.ndarray) -> np.ndarray:
-    """How much each motion (n, 6) moves the picture, (n,)."""
-    return np.linalg.norm(motions * np.repeat([1.0, DISTANCE_LOOKED_AT], 3), axis=1)
-
-
 def _timed(poses: np.ndarray, times: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Keyframes and their times. Without times, a keyframe like the one before it is left out."""
     if times is None:
-        sizes = _sizes(_motions(poses))
+        sizes = sizes_of(_motions(poses))
         differs = np.concatenate([[True], sizes > 1e-9 * sizes.max(initial=0)])
         poses, times = poses[differs], np.concatenate([[0], np.cumsum(sizes)])[differs]
     times = np.asarray(times, dtype=np.float64)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -87,6 +88,30 @@ def steps_and_turns(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, 
     # Matrices that are turned by t lie 2 sqrt(2) sin(t / 2) apart, which is exact for small t too.
     apart = np.linalg.norm(second[:, :3, :3] - first[:, :3, :3], axis=(1, 2))
     return steps, np.degrees(2 * np.arcsin(np.clip(apart / math.sqrt(8), 0, 1)))
+
+
+def describe(spec: SamplingSpec) -> str:
+    """One line: the number of frames, the given ones, the path's length, its largest steps."""
+    sizes = path_sizes(spec.poses)
+    given = ", ".join(str(index) for index in spec.given)
+    return (
+        f"{len(spec.poses)} frames, given: {given}; path length {sizes.length:.3g}, "
+        f"largest step {sizes.step:.3g} and {sizes.turn:.3g} degrees"
+    )
+
+
+class PathSizes(NamedTuple):
+    """How far a path goes."""
+
+    length: float
+    step: float  # the largest from frame to frame
+    turn: float  # the largest from frame to frame, degrees
+
+
+def path_sizes(poses: np.ndarray) -> PathSizes:
+    """Of poses (n, 4, 4), in their unit."""
+    lengths, degrees = steps_and_turns(poses[:-1], poses[1:])
+    return PathSizes(lengths.sum(), lengths.max(initial=0), degrees.max(initial=0))
 
 
 def warning(motion: Motion, spec: SamplingSpec, fitting: str = "") -> str:

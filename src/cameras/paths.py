@@ -41,6 +41,14 @@ class CameraPath(NamedTuple):
         return self._replace(poses=self.poses[order], timestamps=timestamps)
 
 
+def sizes_of(motions: np.ndarray) -> np.ndarray:
+    """How much each motion (n, 6), a translation and a rotation vector, moves the picture; (n,).
+
+    A turn counts as a way as long as it moves what is DISTANCE_LOOKED_AT away.
+    """
+    return np.linalg.norm(motions * np.repeat([1.0, DISTANCE_LOOKED_AT], 3), axis=1)
+
+
 def at_distance(poses: np.ndarray, distance: float) -> np.ndarray:
     """A path made for things DISTANCE_LOOKED_AT away, for things `distance` away; both (n, 4, 4).
 

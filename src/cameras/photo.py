@@ -7,6 +7,7 @@ from typing import NamedTuple
 from PIL.ExifTags import IFD, Base
 
 from ..utils.images import decoding, open_file
+from .geometry import field_of_view_of, focal_length_of
 
 DEFAULT_FIELD_OF_VIEW = 55.0  # degrees, of the square: between a phone's main lens and its portrait
 FILM_DIAGONAL = math.hypot(36.0, 24.0)  # millimetres, of the film that "35 mm" lengths refer to
@@ -22,7 +23,7 @@ class Lens(NamedTuple):
     @property
     def field_of_view(self) -> float:
         """Degrees, across the square."""
-        return math.degrees(2 * math.atan(0.5 / self.focal_y))
+        return field_of_view_of(self.focal_y)
 
 
 def focal_y_of(field_of_view: float) -> float:
@@ -31,7 +32,7 @@ def focal_y_of(field_of_view: float) -> float:
         raise ValueError(
             f"field of view {field_of_view:g}: expected more than 0 and less than 180 degrees"
         )
-    return 0.5 / math.tan(math.radians(field_of_view) / 2)
+    return focal_length_of(field_of_view)
 
 
 def chosen_lens(field_of_view: float) -> Lens:

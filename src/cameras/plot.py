@@ -1,4 +1,4 @@
-"""A camera path in words and as a picture."""
+"""A camera path as a picture."""
 
 import math
 from pathlib import Path
@@ -11,36 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from ..utils.files import atomic_path
-from .motion import steps_and_turns
+from .geometry import field_of_view_of
+from .motion import describe
 from .spec import SamplingSpec
 
 DRAWN_CAMERAS = 12  # more would hide each other
 LABEL_DISTANCE = 0.05  # of the picture's width: numbers nearer to each other are left out
 UNIT = "lengths in the unit of the model's training data, a metre for the shipped model"
-
-
-def describe(spec: SamplingSpec) -> str:
-    """One line: the number of frames, the given ones, the path's length, its largest steps."""
-    sizes = path_sizes(spec.poses)
-    given = ", ".join(str(index) for index in spec.given)
-    return (
-        f"{len(spec.poses)} frames, given: {given}; path length {sizes.length:.3g}, "
-        f"largest step {sizes.step:.3g} and {sizes.turn:.3g} degrees"
-    )
-
-
-class PathSizes(NamedTuple):
-    """How far a path goes."""
-
-    length: float
-    step: float  # the largest from frame to frame
-    turn: float  # the largest from frame to frame, degrees
-
-
-def path_sizes(poses: np.ndarray) -> PathSizes:
-    """Of poses (n, 4, 4), in their unit."""
-    lengths, degrees = steps_and_turns(poses[:-1], poses[1:])
-    return PathSizes(lengths.sum(), lengths.max(initial=0), degrees.max(initial=0))
 
 
 class Side(NamedTuple):
@@ -81,8 +58,8 @@ def plot_path(path: str | Path, spec: SamplingSpec) -> None:
     for axes, side, shapes in zip(axes_pair, SIDES, triangles, strict=True):
         _draw_side(axes, side, shapes, list(spec.given), reach)
     axes_pair[0].legend(loc="best")
-    view = math.degrees(2 * math.atan(0.5 / spec.focal_y))
-    figure.suptitle(f"{describe(spec)}; field of view {view:.0f} degrees", fontsize=11)
+    view = f"field of view {field_of_view_of(spec.focal_y):.0f} degrees"
+    figure.suptitle(f"{describe(spec)}; {view}", fontsize=11)
     figure.supxlabel(UNIT, fontsize=9)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=120)

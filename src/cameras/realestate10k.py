@@ -44,6 +44,19 @@ class VideoPoses:
     def __len__(self) -> int:
         return len(self.timestamps)
 
+    @property
+    def matrices(self) -> np.ndarray:
+        """The whole camera-to-world matrices (n, 4, 4), float64."""
+        matrices = np.tile(np.eye(4), (len(self), 1, 1))
+        matrices[:, :3] = self.poses
+        return matrices
+
+    @property
+    def lenses(self) -> np.ndarray:
+        """focal_x, focal_y, principal_x, principal_y of each pose, (n, 4)."""
+        parts = self.focal_x, self.focal_y, self.principal_x, self.principal_y
+        return np.stack(parts, axis=1)
+
 
 def video_name(url: str) -> str:
     """The video's name from its URL: YouTube's id, elsewhere the last part of the path.
@@ -169,6 +182,4 @@ def sequence_path(
             f"{where}: focal_y changes from {focal_y.min():g} to {focal_y.max():g}; "
             "expected one for all frames"
         )
-    camera_to_world = np.tile(np.eye(4), (frames, 1, 1))
-    camera_to_world[:, :3] = found.poses[chosen]
-    return CameraPath(camera_to_world, float(focal_y[0]), found.timestamps[chosen])
+    return CameraPath(found.matrices[chosen], float(focal_y[0]), found.timestamps[chosen])

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..utils.files import atomic_path
+from ..utils.files import write_text
 from ..utils.json_files import (
     indices_from_json,
     joined,
@@ -82,8 +82,7 @@ def read_spec(path: str | Path) -> SamplingSpec:
 
 def write_spec(path: str | Path, spec: SamplingSpec) -> None:
     """Write `sampling-spec.json`, whole or not at all. Numbers are kept to the last bit."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(spec_text(spec), encoding="utf-8")
+    write_text(path, spec_text(spec))
 
 
 def spec_text(spec: SamplingSpec) -> str:

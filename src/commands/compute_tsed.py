@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..evaluation.registry import FIRST_FRAMES, MATCHERS, T_MATCHES, open_matcher
-from ..utils.files import atomic_path
+from ..utils.files import write_text
 from .options import add_axes, add_instance_data, add_shape, add_unmatched
 
 if TYPE_CHECKING:
@@ -161,5 +161,4 @@ def _print_results(outcomes: "list[Outcome]", summary_file: Path | None) -> None
         each = {outcome.job.name: outcome.report["tsed"] for outcome in scored}
         means = {"means_of": means} if means else {}
         text = json.dumps(summary | means | {"tsed_of": each}, indent=1)
-        with atomic_path(summary_file) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+        write_text(summary_file, text + "\n")

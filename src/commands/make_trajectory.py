@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Write the path, and say what was written; nothing is overwritten without --force."""
     options = parse(arguments)
     from ..cameras.conditioning import conditioning
-    from ..cameras.plot import describe, plot_path
+    from ..cameras.motion import describe
     from ..cameras.spec import SamplingSpec, spec_differs, write_spec
     from ..datasets.video import sample_images
     from ..models.motion import motion_to_expect
@@ -36,6 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
     crop = _cropped(options, focal_y)
     spec = SamplingSpec(crop.focal_y if crop else focal_y, path.poses, *order)
     if options.plot:
+        from ..cameras.plot import plot_path
+
         plot_path(options.plot, spec)
         print(options.plot)
     if options.output:

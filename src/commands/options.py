@@ -69,6 +69,18 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="for example cpu or cuda (default: a GPU if there is one)")
 
 
+def add_workers(parser: argparse.ArgumentParser, text: str = "processes") -> None:
+    """--workers, a number of at least 1; text: what there are so many of."""
+    text, default = f"{text} (default: one a core)", os.cpu_count()
+    parser.add_argument("--workers", type=_above_zero, default=default, metavar="N", help=text)
+
+
+def _above_zero(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected at least 1")
+    return int(text)
+
+
 def add_settings(parser: argparse.ArgumentParser, preset: str) -> None:
     """--config and key=value, of the commands that follow settings."""
     text = "a preset's name or a YAML file (default: %(default)s)"

@@ -1,11 +1,10 @@
 """The command pack: a split's videos as chunks, few large files for many small ones."""
 
 import argparse
-import os
 from pathlib import Path
 
 from ..utils.files import BASE
-from .options import add_data
+from .options import add_data, add_workers
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -49,16 +48,3 @@ def add_chunks(parser: argparse.ArgumentParser, text: str) -> None:
     """--chunks, the folder of all splits' chunks."""
     default = BASE / "dataset-data" / "chunks"
     parser.add_argument("--chunks", type=Path, default=default, metavar="DIR", help=text)
-
-
-def add_workers(parser: argparse.ArgumentParser) -> None:
-    """--workers."""
-    text = "processes (default: one a core)"
-    default = os.cpu_count()
-    parser.add_argument("--workers", type=_above_zero, default=default, metavar="N", help=text)
-
-
-def _above_zero(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected at least 1")
-    return int(text)

@@ -15,8 +15,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not options.photo.is_file():  # a mistake shall not wait for the weights
         raise FileNotFoundError(f"{options.photo}: no such image file")
     model = open_chosen(options, options.instance_data)
-    from ..cameras.motion import warning
-    from ..cameras.plot import describe
+    from ..cameras.motion import describe, warning
     from ..sampling.photo import run_photo
 
     folder = options.output and options.instance_data / options.output

@@ -2,8 +2,8 @@
 
 import argparse
 
-from .options import add_data
-from .pack import add_chunks, add_workers
+from .options import add_data, add_workers
+from .pack import add_chunks
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -29,8 +29,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"photonvs is at {page.url}; Ctrl-C ends it", flush=True)
         if not is_loopback(options.host):
             print(
-                f"Everyone who can reach {options.host} can see your samples, write new ones and "
-                "use this computer to generate. There is no password.",
+                "Everyone who can reach this computer can open the page, see your samples, write "
+                "new ones and use this computer to generate. There is no password.",
                 flush=True,
             )
         if not options.no_browser and _has_screen():

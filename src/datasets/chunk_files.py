@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..cameras.geometry import check_training_cameras, from_realestate10k, to_realestate10k
 from ..cameras.realestate10k import VideoPoses, video_name
-from ..utils.files import atomic_path
+from ..utils.files import atomic_path, write_text
 from ..utils.identifiers import check_identifier
 from ..utils.reading import check_file
 from ..utils.tensor_places import TensorPlace, locate_tensors
@@ -80,15 +80,16 @@ def make_record(
 
 def save_chunk(path: Path, records: list[dict[str, object]]) -> None:
     """Write a chunk, whole or not at all; the same records give the same bytes."""
-    # A file's name would become that of a folder in the archive.
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        torch.save(records, file)
+    # torch.save puts a file's name into the archive, and hides what the system says of a full disk.
+    content = io.BytesIO()
+    torch.save(records, content)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def save_table(folder: Path, places: dict[str, str]) -> None:
     """Write index.json, in which others' loaders look up the chunk of a sequence, by its id."""
-    with atomic_path(folder / "index.json") as temporary:
-        temporary.write_text(json.dumps(places))
+    write_text(folder / "index.json", json.dumps(places))
 
 
 # --- Reading ---

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..cameras.realestate10k import VideoPoses
 from ..utils.arrays import read_array
-from ..utils.files import atomic_path, sweep, temporary_beside
+from ..utils.files import atomic_path, sweep, temporary_beside, write_text
 from ..utils.json_files import read_json
 from ..utils.leases import lease
 from ..utils.progress import progress_bar
@@ -139,8 +139,7 @@ def _write_index(folder: Path, chunks: list[list]) -> None:
         ]
         with atomic_path(new / "images.npy") as temporary:
             np.save(temporary, np.array(places, PLACE_TYPE))
-        with atomic_path(new / "chunks.json") as temporary:
-            temporary.write_text(json.dumps({"format": FORMAT, "chunks": chunks}))
+        write_text(new / "chunks.json", json.dumps({"format": FORMAT, "chunks": chunks}))
         shutil.rmtree(folder / INDEX, ignore_errors=True)
         new.rename(folder / INDEX)
     finally:

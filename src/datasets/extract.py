@@ -1,5 +1,6 @@
 """A split's text files -> one `poses.npy`, without the sequences whose video is not there."""
 
+import gc
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..cameras.realestate10k import VideoPoses, read_realestate10k_text
-from ..utils.files import atomic_path
+from ..utils.files import write_text
 from ..utils.progress import progress_bar
 from .download.manifest import MANIFEST, Entry, read_manifest
 from .layout import LAYOUT, Split
@@ -84,6 +85,8 @@ def _read_all(texts: list[Path]) -> Iterator[tuple[Path, VideoPoses | str]]:
     As many processes read as this one may use cores.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    # Frames of videos that wait to be freed have threads, which a forked process would await.
+    gc.collect()
     with ProcessPoolExecutor(cores) as pool:
         yield from zip(texts, pool.map(_read, texts, chunksize=FILES_A_TASK), strict=True)
 
@@ -132,5 +135,4 @@ def _write_skipped(path: Path, skipped: dict[str, list[str]]) -> None:
     lines = [
         f"{reason}\t{entry}\n" for reason, entries in sorted(skipped.items()) for entry in entries
     ]
-    with atomic_path(path) as temporary:
-        temporary.write_text("".join(lines), encoding="utf-8")
+    write_text(path, "".join(lines))

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from ..cameras.realestate10k import VideoPoses
 from ..utils.arrays import read_array
-from ..utils.files import atomic_path
+from ..utils.files import atomic_path, write_text
 from ..utils.json_files import indices_from_json, read_json, shown
 from ..utils.leases import lease
 from .pairs import FramePairs
@@ -229,8 +229,7 @@ class LatentCache:
 
     def note_missing(self, shard: int, missing: Counter[str]) -> None:
         """Write how many frames of a shard could not be read, before the shard gets its name."""
-        with atomic_path(self._missing_path(shard)) as temporary:
-            temporary.write_text(json.dumps(missing))
+        write_text(self._missing_path(shard), json.dumps(missing))
 
     def _missing_path(self, shard: int) -> Path:
         return self.folder / f"{shard:04d}-missing.json"
@@ -272,8 +271,7 @@ def _begin(folder: Path, index: np.ndarray, shards: int, made_of: dict[str, obje
     with atomic_path(folder / "index.npy") as temporary:
         np.save(temporary, index)
     # Last: from now on the folder is a cache.
-    with atomic_path(folder / MANIFEST) as temporary:
-        temporary.write_text(json.dumps(made_of | {"shards": shards}, indent=1))
+    write_text(folder / MANIFEST, json.dumps(made_of | {"shards": shards}, indent=1))
 
 
 def lay_out(poses: PoseFile, videos: Set[str], shard_frames: int) -> tuple[np.ndarray, int]:

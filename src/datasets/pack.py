@@ -145,12 +145,15 @@ def _record(key: str, sequence: VideoPoses, source: Source) -> dict[str, object]
     path = source.videos.get(sequence.video)
     if path is None:
         raise FileNotFoundError(sequence.video)
-    poses = np.tile(np.eye(4), (len(sequence), 1, 1))
-    poses[:, :3] = sequence.poses
-    lens = sequence.focal_x, sequence.focal_y, sequence.principal_x, sequence.principal_y
-    images, lens = _frames(path, sequence), np.stack(lens, axis=1)
-    times, quality = sequence.timestamps, source.quality
-    return make_record(key, video_url(sequence.video), times, poses, lens, images, quality)
+    return make_record(
+        key,
+        video_url(sequence.video),
+        sequence.timestamps,
+        sequence.matrices,
+        sequence.lenses,
+        _frames(path, sequence),
+        source.quality,
+    )
 
 
 def _frames(path: Path, sequence: VideoPoses) -> Iterator[np.ndarray]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..cameras.realestate10k import VideoPoses, realestate10k_text
-from ..utils.files import atomic_path
+from ..utils.files import atomic_path, write_text
 from ..utils.leases import lease
 from ..utils.parallel import in_processes
 from ..utils.progress import progress_bar
@@ -100,11 +100,7 @@ def _write_text(split: Split, key: str, sequence: VideoPoses) -> bool:
     path = split.texts / f"{key}.txt"
     if path.is_file():
         return False
-    poses = np.tile(np.eye(4), (len(sequence), 1, 1))
-    poses[:, :3] = sequence.poses
-    lens = sequence.focal_x, sequence.focal_y, sequence.principal_x, sequence.principal_y
     url, times = video_url(sequence.video), sequence.timestamps.tolist()
-    text = realestate10k_text(url, times, np.stack(lens, axis=1), poses, DECIMALS)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text)
+    text = realestate10k_text(url, times, sequence.lenses, sequence.matrices, DECIMALS)
+    write_text(path, text)
     return True

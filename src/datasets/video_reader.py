@@ -24,7 +24,7 @@ import numpy as np
 try:
     import av
 
-    from .video_shown import shown
+    from .video_shown import bound, shown
 except ImportError:  # trainings from chunks and latents go without it
     av = None
 
@@ -88,10 +88,11 @@ class VideoReader:
     def _open(self) -> None:
         """Open the file, or open it again, at its start."""
         self.close()
-        self._container = av.open(str(self.path))
+        self._container = av.open(str(self.path), metadata_errors="ignore")
         if not self._container.streams.video:
             raise ValueError(f"{self.path}: holds no video stream")
         self._stream = self._container.streams.video[0]
+        bound(self._stream, self.path)
         self._stream.codec_context.thread_count = 1  # the callers' processes are the parallelism
 
     def _choose(self, target: int) -> tuple[list[av.Packet], int]:
@@ -186,10 +187,7 @@ class VideoReader:
         return self._decode_from_start(wanted, prepare)
 
     def _decode_from_start(self, wanted: set[int], prepare: Callable) -> dict[int, np.ndarray]:
-        """Decode every frame from the start.
-
-        This is slow, and for the rare file where seeking or skipping gives no whole frame.
-        """
+        """Decode from the start, which is slow, where seeking or skipping gives no whole frame."""
         self._open()
         frames: dict[int, np.ndarray] = {}
         for frame in self._container.decode(self._stream):

@@ -1,4 +1,4 @@
-"""A decoded video frame as players show it: turned upright, RGB with 8 bits."""
+"""What is decoded of a video, and a frame as players show it: turned upright, 8-bit RGB."""
 
 import shlex
 from pathlib import Path
@@ -9,12 +9,25 @@ import numpy as np
 if TYPE_CHECKING:
     import av
 
+MOST_PIXELS = 36_000_000  # of a frame; one of 8K has 33 million
 # Transfer functions of high dynamic range by their number in ITU-T H.273, table 3.
 HIGH_RANGE = {16: "PQ", 18: "HLG"}
 TO_STANDARD_RANGE = (
     "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,tonemap=hable,"
     "zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
 )
+
+
+def bound(stream: "av.VideoStream", video: Path) -> None:
+    """Refuse a stream of an unknown codec or of too large frames, also those that come later."""
+    if stream.codec_context is None:
+        raise ValueError(f"{video}: its codec is not known; expected H.264 or the like")
+    if stream.width * stream.height > MOST_PIXELS:
+        raise ValueError(
+            f"{video}: frames of {stream.width}x{stream.height} pixels, more than "
+            f"{MOST_PIXELS // 10**6} million; make it smaller: ffmpeg -i IN -vf scale=-2:1080 OUT"
+        )
+    stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
 
 
 def shown(frame: "av.VideoFrame", video: Path) -> np.ndarray:
@@ -31,7 +44,8 @@ def shown(frame: "av.VideoFrame", video: Path) -> np.ndarray:
         raise ValueError(_refusal(video, found, "standard range", f"-vf {TO_STANDARD_RANGE}"))
     if frame.interlaced_frame:
         raise ValueError(_refusal(video, "interlaced frames", "whole ones", "-vf bwdif=send_frame"))
-    pixels = frame.to_ndarray(format="rgb24")
+    # PyAV's threads are slower, and one frame that a forked process frees would hang it.
+    pixels = frame.to_ndarray(format="rgb24", threads=1)
     matrix = frame.side_data.get(Type.DISPLAYMATRIX)
     if matrix is None:
         return pixels

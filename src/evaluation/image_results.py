@@ -14,7 +14,7 @@ from itertools import chain
 import numpy as np
 
 from .. import __version__
-from ..utils.files import atomic_path
+from ..utils.files import write_text
 from ..utils.images import image_size
 from ..utils.words import plural
 from .comparisons import Comparison, FramePair, compare, read_pair
@@ -50,8 +50,7 @@ class ImageResults:
                 "generated": comparison.generated,
                 "photonvs": __version__,
             }
-            with atomic_path(comparison.results.metrics) as temporary:
-                temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            write_text(comparison.results.metrics, json.dumps(content, indent=1) + "\n")
 
 
 def evaluate_images(

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..utils.files import atomic_path
+from ..utils.files import write_text
 from ..utils.images import read_frame, read_square
 from .comparisons import BASELINE, value_names
 from .image_table import label
@@ -82,8 +82,7 @@ def write_page(
     data = json.dumps(content, allow_nan=False, separators=(",", ":"))
     data = data.replace("<", "\\u003c")  # cannot end the script element
     text = page_text(TEMPLATE, title=html.escape(title), data=data)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)
 
 
 def page_text(template: Path, **parts: str) -> str:

@@ -17,7 +17,7 @@ from ..cameras.conditioning import conditioning
 from ..cameras.paths import CameraPath
 from ..cameras.realestate10k import VideoPoses
 from ..datasets.poses import PoseFile
-from ..utils.files import atomic_path
+from ..utils.files import write_text
 from ..utils.identifiers import check_identifier
 from ..utils.yaml_files import read_yaml
 from .registry import EVERY, FIRST_FRAMES, FRAMES, MATCHERS, METRICS, SHORT_TERM, T_ERROR, T_MATCHES
@@ -210,8 +210,7 @@ def write_protocol(path: Path, protocol: Protocol) -> None:
     ]
     content = {"format": FORMAT, **settings, "sequences": sequences}  # the long list comes last
     text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)
 
 
 def find_protocol(name: str) -> Path:

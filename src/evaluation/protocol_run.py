@@ -15,7 +15,7 @@ from ..samples import Results, Sample
 from ..sampling.method import Method
 from ..sampling.runs import Run
 from ..sampling.trajectory import sample_trajectory
-from ..utils.files import BASE, atomic_path
+from ..utils.files import BASE, write_text
 from .comparisons import compared_runs
 from .image_results import ImageResults, evaluate_images
 from .protocol import PinnedSequence, Protocol, path_of
@@ -189,9 +189,7 @@ def _incomplete(outcomes: list[Outcome]) -> list[str]:
 
 def _write(results: ProtocolResults) -> None:
     json_file, markdown_file, *pages = results.files
-    with atomic_path(json_file) as temporary:
-        temporary.write_text(json.dumps(results.content, indent=1) + "\n", encoding="utf-8")
-    with atomic_path(markdown_file) as temporary:
-        temporary.write_text(markdown_of(results.content), encoding="utf-8")
+    write_text(json_file, json.dumps(results.content, indent=1) + "\n")
+    write_text(markdown_file, markdown_of(results.content))
     for page in pages:
         write_results_page(page, results.content, results.outcomes)

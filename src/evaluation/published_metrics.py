@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..utils.checkpoint import first_line
+from ..utils.words import first_line
 
 EXTRA = 'pip install "photonvs[metrics]" (torchmetrics, torch-fidelity)'
 INCEPTION_URL = (

@@ -11,7 +11,7 @@ from matplotlib.ticker import StrMethodFormatter
 
 from .. import __version__
 from ..samples import Results
-from ..utils.files import atomic_path
+from ..utils.files import atomic_path, write_text
 from .matching import Matcher
 from .scoring import PairScore, t_error_of
 from .statistics import mean_over_sequences
@@ -89,8 +89,7 @@ def _number(value: float) -> float | None:
 
 def write_report(report: dict, results: Results) -> None:
     """Write tsed.json and tsed.png, each whole or not at all."""
-    with atomic_path(results.tsed) as temporary:
-        temporary.write_text(_report_text(report), encoding="utf-8")
+    write_text(results.tsed, _report_text(report))
     with atomic_path(results.plot) as temporary:
         _plot(report).savefig(temporary, format="png", dpi=120)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..cameras.conditioning import conditioning
-from ..cameras.files.matching import images_of_cameras
+from ..cameras.files.matching import match_images
 from ..cameras.files.reading import read_cameras
 from ..cameras.realestate10k import sequence_path
 from ..cameras.spec import SamplingSpec
@@ -51,7 +51,7 @@ class Validation:
 
 def _tsed(run: RunFolder) -> float:
     cameras = read_cameras(run.spec_file)
-    images, _ = images_of_cameras(cameras, run.images)
+    images = match_images(cameras, run.images).images
     scores = score_sequence(images, cameras, SiftMatcher())
     return tsed([score.distances for score in scores], t_error_of(scores))
 

@@ -10,9 +10,9 @@ from safetensors import SafetensorError, safe_open
 from ..cameras.motion import Motion
 from ..config import settings_from_dict, without_training
 from ..model_config import DenoiserConfig, DiffusionConfig, FirstStageConfig, ModelConfig
-from ..utils.checkpoint import first_line, is_ours, read_checkpoint
+from ..utils.checkpoint import is_ours, read_checkpoint
 from ..utils.json_files import parse_json
-from ..utils.words import millions
+from ..utils.words import first_line, millions
 from .motion import motion_of
 from .provenance import provenance, training_state
 from .weights import plain_names

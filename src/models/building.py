@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..model_config import FirstStageConfig, ModelConfig
-from ..utils.checkpoint import first_line
+from ..utils.words import first_line
 
 # Bytes in memory that a byte of a file can become: numbers of 8 bits, read as 32.
 EXPANSION = 4

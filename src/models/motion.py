@@ -5,8 +5,9 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from ..cameras.motion import Motion
-from ..utils.checkpoint import first_line, read_checkpoint
+from ..utils.checkpoint import read_checkpoint
 from ..utils.json_files import parse_json
+from ..utils.words import first_line
 from .places import find_denoiser
 
 KEY = "motion"  # in a checkpoint, and in a .safetensors file's metadata, there as JSON

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torchvision.models import VGG16_Weights, vgg16
 
 from ..config import PERCEPTUAL
-from ..utils.checkpoint import first_line, read_checkpoint
+from ..utils.checkpoint import read_checkpoint
+from ..utils.words import first_line
 
 # Channels of VGG-16's convolutions.
 WIDTHS = (64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)

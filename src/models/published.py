@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ..utils.checkpoint import own_step
 from ..utils.leases import lease
 from ..utils.optional import import_optional
+from ..utils.words import one_line
 from .places import PUBLISHED_DENOISER, PUBLISHED_FIRST_STAGE
 from .weights import load_denoiser, load_first_stage
 
@@ -83,7 +84,7 @@ def _fetch(published: Published, part: Path, path: Path, drive: str, quiet: bool
             retries=RETRIES,
         )
     except (gdown.exceptions.DownloadError, requests.RequestException) as error:
-        why = " ".join(str(error).split())[:200]
+        why = one_line(error, 200)
         raise ValueError(
             f"{path.name} could not be fetched ({why}); run the command again to go on (to begin "
             f"anew, remove {part.parent} first), or {_by_hand(published, path)}"

@@ -31,9 +31,10 @@ from torch import Tensor, nn
 from ..cameras.motion import Motion
 from ..config import settings_from_dict, without_training
 from ..model_config import FirstStageConfig, ModelConfig
-from ..utils.checkpoint import FORMAT, first_line, is_ours, read_checkpoint
+from ..utils.checkpoint import FORMAT, is_ours, read_checkpoint
 from ..utils.files import atomic_path, from_base
 from ..utils.json_files import parse_json
+from ..utils.words import first_line, one_line
 from .building import Plan
 from .denoiser import Denoiser, build_denoiser
 from .first_stage import build_first_stage
@@ -202,7 +203,7 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{path}: {one_line(error)}") from error
 
 
 def plain_names(state: object) -> dict[str, Tensor]:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
-
+from ..cameras.geometry import field_of_view_of
+from ..cameras.motion import path_sizes
 from ..cameras.spec import SamplingSpec
 from ..samples import RunFolder, Sample
 from ..utils.images import numbered_images
@@ -15,9 +15,7 @@ def sample_lines(folder: Path) -> list[str]:
     """Of samples/<id>: its path, the photos, and each run with its method and completeness."""
     sample = Sample(folder)
     spec = sample.spec()
-    centres = spec.poses[:, :3, 3]
-    length = float(np.linalg.norm(np.diff(centres, axis=0), axis=1).sum())
-    view = np.degrees(2 * np.arctan(0.5 / spec.focal_y))
+    length, view = path_sizes(spec.poses).length, field_of_view_of(spec.focal_y)
     missing = sample.missing_photos(spec)
     photos = f"no photo of {joined(missing)}" if missing else "their photos are there"
     lines = [

@@ -18,7 +18,7 @@ from torch import Tensor
 from ..cameras.spec import SamplingSpec, write_spec
 from ..samples import SPEC, RunFolder, Sample
 from ..utils.arrays import read_array
-from ..utils.files import atomic_path, fingerprint
+from ..utils.files import atomic_path, fingerprint, write_text
 from ..utils.images import read_frame
 from ..utils.json_files import read_json, shown
 from ..utils.pictures import write_contact_sheet, write_png, write_video
@@ -164,8 +164,7 @@ class Run:
         path = self.place.settings_file
         if not any(self.has_latent(index) or self.has_image(index) for index in self.frames()):
             write_spec(self.place.own_spec_file, self.spec)
-            with atomic_path(path) as temporary:
-                temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            write_text(path, json.dumps(settings, indent=2) + "\n")
             return
         recorded, wanted = _flat(read_run_settings(path)), _flat(settings)
         different = [key for key in {**recorded, **wanted} if recorded.get(key) != wanted.get(key)]

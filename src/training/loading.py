@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..utils.signals import STOP_SIGNALS
+from ..utils.words import one_line
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ def _death_of_worker(error: RuntimeError) -> str | None:
             "a process that loads data was killed, as a system does that runs out of memory: lower "
             "data.workers or training.batch_size, or give it more memory"
         )
-    return f"a process that loads data died: {' '.join(str(error).split())[:200]}"
+    return f"a process that loads data died: {one_line(error, 200)}"
 
 
 def _advice() -> str:

@@ -12,8 +12,11 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import Tensor
 from torch.utils.tensorboard.summary import image, scalar
 
-from ..utils.files import atomic_path
+from ..utils.files import write_text
 from ..utils.reading import MEGABYTE, read_text
+
+STATISTICS = "stats.jsonl"
+STATISTICS_BYTES = 1000 * MEGABYTE
 
 
 class GrowingFile:
@@ -62,18 +65,22 @@ class EventFile:
         self.file.append(records.getvalue())
 
 
+def statistics_lines(path: Path) -> list[str]:
+    """The lines of a stats.jsonl, JSON each; none where there is no file."""
+    if not path.is_file():
+        return []
+    return read_text(path, "JSON lines", STATISTICS_BYTES, "replace").splitlines()
+
+
 def open_statistics(path: Path, step: int) -> GrowingFile:
     """stats.jsonl, without the steps after this one, which come again.
 
     A line that a killed process left unfinished goes too.
     """
-    lines = []
-    if path.is_file():
-        lines = read_text(path, "JSON lines", 1000 * MEGABYTE, "replace").splitlines()
+    lines = statistics_lines(path)
     kept = [line for line in lines if _is_until(line, step)]
     if kept != lines:
-        with atomic_path(path) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        write_text(path, "".join(f"{line}\n" for line in kept))
     return GrowingFile(path)
 
 

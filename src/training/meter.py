@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..utils.distributed import Process
-from .log_files import EventFile, open_statistics
+from .log_files import STATISTICS, EventFile, open_statistics
 from .pictures import captioned
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Meter:
         if process.leads:
             folder.mkdir(parents=True, exist_ok=True)
             self.events = EventFile(folder, step + 1)
-            self.statistics = open_statistics(folder / "stats.jsonl", step)
+            self.statistics = open_statistics(folder / STATISTICS, step)
 
     def timed(self, batches: Iterator[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
         """The same batches; the time until each is there counts as waiting for data."""

@@ -26,7 +26,7 @@ from ..utils.distributed import device_of
 from ..utils.progress import progress_bar
 from ..utils.random import generator
 
-TOGETHER = 32  # sequences whose frames are made in one batch
+TOGETHER, TOGETHER_ON_GPU = 32, 512  # sequences whose frames are made in one batch
 
 
 @torch.inference_mode()
@@ -49,8 +49,9 @@ def make_own_frames(
     places: list[tuple[int, int]] = []
     latents: list[Tensor] = []
     with progress_bar(len(chosen), "own frames", " sequences") as bar:
-        for start in range(0, len(chosen), TOGETHER):
-            numbers = chosen[start : start + TOGETHER]
+        together = TOGETHER if device_of(denoiser).type == "cpu" else TOGETHER_ON_GPU
+        for start in range(0, len(chosen), together):
+            numbers = chosen[start : start + together]
             before: dict[int, Tensor] = {}  # each sequence's own frame before this one
             for frame in range(1, max(pairs.usable(number) for number in numbers)):
                 going = [number for number in numbers if frame < pairs.usable(number)]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ..config import Config
 from ..utils.checkpoint import list_checkpoints, own_step
-from ..utils.files import atomic_path
+from ..utils.files import write_text
 from ..utils.json_files import read_json
+from .log_files import STATISTICS, statistics_lines
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +55,8 @@ class Plan:
         log.info("stage %s: done, %.0f seconds in all", name, self.seconds[name])
 
     def _write(self) -> None:
-        with atomic_path(self.file) as temporary:
-            made = {"planned": self.planned, "seconds": self.seconds}
-            temporary.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+        made = {"planned": self.planned, "seconds": self.seconds}
+        write_text(self.file, json.dumps(made, indent=1) + "\n")
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _affordable_steps(
     seconds = time.monotonic() - started
     if seconds < 60 * training.minutes:
         raise Interrupted(f"{name}: stopped; the same command goes on")
-    rate = _samples_a_second(folder / "logs" / "stats.jsonl") / training.batch_size
+    rate = _samples_a_second(folder / "logs" / STATISTICS) / training.batch_size
     return _step(folder) + max(1, int(rate * max(0.0, SPARE * 60 * minutes - seconds)))
 
 
@@ -129,6 +129,5 @@ def _step(folder: Path) -> int:
 
 def _samples_a_second(stats: Path) -> float:
     """The speed of a training, by the last line of its log that has it."""
-    rows = map(json.loads, stats.read_text(encoding="utf-8").splitlines())
-    name = "training/samples_per_second"
+    rows, name = map(json.loads, statistics_lines(stats)), "training/samples_per_second"
     return [row[name] for row in rows if name in row][-1]

@@ -9,6 +9,7 @@ from yaml import YAMLError
 
 from ..config import PRESETS, Config, load_config, read_settings, settings_from_dict
 from ..utils.checks import check_above_zero, check_at_least
+from ..utils.words import one_line
 
 RECIPES = PRESETS / "recipes"
 STAGES = "rooms", "first_stage", "score", "few_step"  # those that take a time of their own
@@ -82,13 +83,9 @@ def load_recipe(name: str) -> Recipe:
         presets = ", ".join(sorted(preset.stem for preset in RECIPES.glob("*.yaml")))
         raise FileNotFoundError(f"no recipe {name}: expected a YAML file or one of {presets}")
     try:
-        content = OmegaConf.to_container(read_settings(path))
+        return settings_from_dict(Recipe, OmegaConf.to_container(read_settings(path)))
     except (OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
-        raise ValueError(f"recipe {path}: {' '.join(str(error).split())}") from error
-    try:
-        return settings_from_dict(Recipe, content)
-    except ValueError as error:
-        raise ValueError(f"recipe {path}: {error}") from error
+        raise ValueError(f"recipe {path}: {one_line(error)}") from error
 
 
 def with_minutes(recipe: Recipe, minutes: float | None, of: dict[str, float]) -> Recipe:

@@ -18,11 +18,7 @@ from ..config import Config
 from ..datasets.device_pairs import DevicePairs
 from ..datasets.latents import first_stage_fingerprint
 from ..datasets.sources import open_dataset
-from ..diffusion.sde import (
-    draw_cond_levels,
-    draw_noise_levels,
-    noised_view,
-)
+from ..diffusion.sde import draw_cond_levels, draw_noise_levels, noised_view
 from ..model_config import ModelConfig
 from ..models import Denoiser, build_denoiser, load_denoiser, open_first_stage
 from ..models.motion import KEY as MOTION_KEY
@@ -35,9 +31,8 @@ from ..utils.leases import lease
 from ..utils.pictures import from_bytes
 from ..utils.precision import autocast
 from ..utils.random import generator
-from .distillation import ConsistencyLoss, pair_levels
 from .needs import check_needs
-from .objective import PairLoss
+from .objective import PairLoss, pair_levels
 from .pictures import sample_grid
 from .steps import Scalars, Skips, accumulate, rate_factor
 from .trainer import Trainer
@@ -85,8 +80,7 @@ class ScoreTask:
         self.optimizer = torch.optim.Adam(parameters, lr=rate, fused=fused)
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
         self.consistency = model.diffusion.trained_for == "consistency"
-        loss = ConsistencyLoss(denoiser) if self.consistency else PairLoss(denoiser)
-        self.objective = loss
+        self.objective = loss = PairLoss(denoiser, config.consistency.weight_exponent)
         self.loss = process.parallel(torch.compile(loss) if config.training.compile else loss)
 
     @cached_property
@@ -199,11 +193,8 @@ class ScoreTask:
             again = _random_numbers(sources, shape) if with_noise else map(torch.zeros_like, parts)
             parts = *parts, *again
         uniform, noise, cond_uniform, cond_noise = (part.to(device) for part in parts)
-        sigma, sigma_cond = (
-            draw_noise_levels(uniform, settings),
-            draw_cond_levels(cond_uniform, settings),
-        )
-        return Draws(noise, sigma, cond_noise, sigma_cond)
+        sigma_cond = draw_cond_levels(cond_uniform, settings)
+        return Draws(noise, draw_noise_levels(uniform, settings), cond_noise, sigma_cond)
 
     def _autocast(self) -> AbstractContextManager:
         return autocast(self.process.device, self.config.training.precision)

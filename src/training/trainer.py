@@ -30,7 +30,7 @@ from ..utils.checkpoint import (
 )
 from ..utils.checks import differences
 from ..utils.distributed import Process
-from ..utils.files import atomic_path
+from ..utils.files import write_text
 from ..utils.words import millions
 from .cost import operations
 from .live_line import LiveLine
@@ -230,8 +230,10 @@ class Trainer:
 
     def _write_config(self) -> None:
         if self.process.leads:
-            with atomic_path(self.checkpoints / "config.yaml") as temporary:
-                temporary.write_text(OmegaConf.to_yaml(OmegaConf.structured(self.task.config)))
+            write_text(
+                self.checkpoints / "config.yaml",
+                OmegaConf.to_yaml(OmegaConf.structured(self.task.config)),
+            )
 
     def _save(self) -> OSError | None:
         """Write a checkpoint and delete old ones; returns what hindered it, such as a full disk.

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .reading import MEGABYTE, check_file
+from .words import one_line
 
 ARRAY_BYTES = 256 * MEGABYTE  # of an array that is read into memory
 ARCHIVE_BYTES = 1000 * MEGABYTE  # of all arrays of an archive together, unpacked
@@ -44,7 +45,7 @@ def read_array(path: str | Path, mapped: bool = False) -> np.ndarray:
         # Mapping compares the header's shape with the file's size before memory is asked for.
         array = np.lib.format.open_memmap(path, mode="r")
     except DAMAGED as error:
-        raise ValueError(f"{path}: not a whole .npy file ({_reason(error)})") from error
+        raise ValueError(f"{path}: not a whole .npy file ({one_line(error, 120)})") from error
     return array if mapped else np.array(array)
 
 
@@ -60,8 +61,4 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, *DAMAGED) as error:
-        raise ValueError(f"{path}: not a whole .npz file ({_reason(error)})") from error
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__
+        raise ValueError(f"{path}: not a whole .npz file ({one_line(error, 120)})") from error

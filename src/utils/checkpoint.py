@@ -14,6 +14,7 @@ import torch
 from .files import atomic_path
 from .inert_pickle import RefusedName, read_tensors
 from .tensor_archive import DAMAGED, check_archive, is_zip
+from .words import first_line
 
 log = logging.getLogger(__name__)
 
@@ -215,8 +216,3 @@ def _step_of(path: Path, modified: int, size: int) -> int | None:
         return None
     step = state.get("total_iterations")
     return step if is_ours(state) and type(step) is int else None
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, at most 120 characters of it."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]

@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from .checkpoint import first_line
+from .words import first_line
 
 # One process waits for another so long at most. The first one validates alone, and a wait of the
 # backends' own, ten minutes for NCCL, would end the training then.

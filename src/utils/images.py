@@ -5,7 +5,6 @@ files of a bounded size is decoded.
 """
 
 import re
-import stat
 import struct
 import warnings
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, features
 
 from .files import natural_order
 from .optional import MissingPackage, import_optional
+from .reading import check_file
+from .words import one_line
 
 IMAGE_SUFFIXES = (
     ".png",
@@ -81,12 +82,7 @@ def open_file(path: str | Path) -> BinaryIO:
     Raises FileNotFoundError, ValueError for what is no regular file, and MissingPackage.
     """
     path = Path(path)
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        raise FileNotFoundError(f"{path}: no such image") from None
-    if not stat.S_ISREG(mode):  # a pipe would wait forever, a device never end
-        raise ValueError(f"{path}: not a regular file; expected an image file")
+    check_file(path, "an image")
     file = path.open("rb")
     try:
         _load_decoder(file.read(12))
@@ -130,7 +126,7 @@ def decoding(file: BinaryIO) -> Iterator[Image.Image]:
                 yield image
     except DECODING_ERRORS as error:
         unknown = isinstance(error, UnidentifiedImageError)
-        reason = "no known format" if unknown else " ".join(str(error).split())
+        reason = "no known format" if unknown else one_line(error)
         raise ValueError(
             f"{file.name}: cannot be read as an image ({reason}); expected a whole PNG or JPEG file"
         ) from error

@@ -15,6 +15,7 @@ import numpy as np
 
 from .inert_pickle import Ignored, Unpickler
 from .tensor_archive import DAMAGED, check_entries, has_sums
+from .words import one_line
 
 STORAGES = {
     "ByteStorage": "u1",
@@ -81,9 +82,8 @@ def locate_tensors(path: str | Path) -> object:
             raise
         raise ValueError(f"{path}: cannot be read ({error})") from error
     except DAMAGED as error:
-        what = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"{path}: not a whole file of tensors as torch.save writes it ({what})"
+            f"{path}: not a whole file of tensors as torch.save writes it ({one_line(error)})"
         ) from error
 
 

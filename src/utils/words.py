@@ -1,4 +1,4 @@
-"""Numbers in words, as lines for people have them."""
+"""Numbers and errors in words, as lines for people have them."""
 
 import time
 
@@ -26,3 +26,13 @@ def clock(seconds: float) -> str:
     """A time as hours, minutes and seconds, such as 1 d 06:03:00."""
     days, rest = divmod(round(seconds), 86400)
     return (f"{days} d " if days else "") + time.strftime("%H:%M:%S", time.gmtime(rest))
+
+
+def one_line(error: BaseException, longest: int | None = None) -> str:
+    """What an error says, on one line of at most so many characters; else its type."""
+    return " ".join(str(error).split())[:longest] or type(error).__name__
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, at most 120 characters of it."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]

@@ -5,6 +5,7 @@ from pathlib import Path
 import yaml
 
 from .reading import MEGABYTE, check_nesting, read_text
+from .words import one_line
 
 YAML_BYTES = 2 * MEGABYTE  # the protocol of 5,000 sequences
 MOST_GROUPS = 100_000  # lists and groups, with what aliases repeat
@@ -38,6 +39,6 @@ def read_yaml(path: Path, most_bytes: int = YAML_BYTES) -> tuple[object, str]:
                 raise ValueError(f"nested more than {DEEPEST} levels deep")
         content = yaml.load(text, loader)
     except MISTAKES as error:
-        raise ValueError(f"{path}: not YAML: {' '.join(str(error).split())[:200]}") from error
+        raise ValueError(f"{path}: not YAML: {one_line(error, 200)}") from error
     check_nesting(content, str(path), DEEPEST, MOST_GROUPS)
     return content, text

@@ -1,10 +1,14 @@
-"""What all parts of the page share: the server, one lock, and how faults are said."""
+"""What all parts of the page share: the server, one lock, uploads, and how faults are said."""
 
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ..utils.words import one_line
 
 if TYPE_CHECKING:
     import viser
@@ -32,7 +36,7 @@ class Desk:
                 with self.lock:
                     function(event)
             except (ValueError, OSError) as error:
-                self.say(" ".join(str(error).split()), "That did not work", good=False)
+                self.say(one_line(error), "That did not work", good=False)
 
         return call
 
@@ -42,3 +46,18 @@ class Desk:
             client.add_notification(
                 title, text, color="blue" if good else "red", auto_close_seconds=6 if good else 15
             )
+
+
+@contextmanager
+def uploaded(name: str, content: bytes) -> Iterator[Path]:
+    """A file of what a visitor sent, for the length of the block.
+
+    name: as the visitor calls it. A ValueError of the block says that name, and not the file's.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"upload{Path(name).suffix.lower()}"
+        path.write_bytes(content)
+        try:
+            yield path
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(path), Path(name).name)) from error

@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image
 
 from ..cameras.files.camera import Camera
+from ..cameras.files.export import export_frames
+from ..cameras.files.matching import match_images
 from ..cameras.files.reading import read_cameras
 from ..cameras.files.writing import WRITERS, write_cameras
 from ..samples import RunFolder
@@ -61,17 +63,11 @@ def frames_zip(frames: Sequence[np.ndarray], others: dict[str, bytes]) -> bytes:
 
 def data_set_zip(run: RunFolder) -> bytes:
     """The images with their cameras for COLMAP and nerfstudio, as a ZIP archive."""
-    cameras = _cameras(run)
-    images = {f"images/{one.image_name}": run.image(k) for k, one in enumerate(cameras)}
-    files = {name: path.read_bytes() for name, path in images.items()}
-    for name in DATA_SETS:
-        writer = WRITERS[name]
-        named = [
-            replace(one, image_name=f"{writer.image_prefix}{one.image_name}") for one in cameras
-        ]
-        written = _written(named, name)
-        files |= {f"{writer.place}{inside}": content for inside, content in written.items()}
-    return _zip(files)
+    matching = match_images(_cameras(run), run.images).without_missing()
+    with tempfile.TemporaryDirectory() as folder:
+        for name in DATA_SETS:
+            export_frames(matching, run.images, name, Path(folder), force=True)
+        return _zip(_files_in(Path(folder)))
 
 
 def cameras_file(run: RunFolder, name: str) -> tuple[str, bytes]:
@@ -103,7 +99,13 @@ def _written(cameras: list[Camera], name: str) -> dict[str, bytes]:
         write_cameras(cameras, name, place)
         if place.is_file():
             return {"": place.read_bytes()}
-        return {f"/{path.name}": path.read_bytes() for path in sorted(place.iterdir())}
+        return {f"/{name}": content for name, content in _files_in(place).items()}
+
+
+def _files_in(folder: Path) -> dict[str, bytes]:
+    """The content of all files of a folder and those in it, by their place there."""
+    paths = sorted(filter(Path.is_file, folder.rglob("*")))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def _zip(files: dict[str, bytes]) -> bytes:

@@ -30,8 +30,6 @@ class FramesPanel:
         gui = desk.server.gui
         panel = gui.add_panel()
         with panel.add_tab("Frames"):
-            self._images = gui.add_html("")
-            self._text = gui.add_html(sentence("Upload a photo, or choose a sample.", "soft"))
             self.slider = gui.add_slider("Frame", 0, 1, 1, 0, disabled=True)
             self._play = gui.add_button("Play", icon="player-play", color="gray", disabled=True)
             self._stand = gui.add_button(
@@ -41,6 +39,8 @@ class FramesPanel:
                 disabled=True,
                 hint="Puts you where the chosen camera stands",
             )
+            self._text = gui.add_html(sentence("Upload a photo, or choose a sample.", "soft"))
+            self._images = gui.add_html("")
         panel.dock_left()
         panel.set_width(300)
         self.slider.on_update(desk.guarded(lambda event: self.choose(int(self.slider.value))))

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..cameras.plot import describe
+from ..cameras.motion import describe
 from ..evaluation.page import embedded, page_text
 from ..samples import RunFolder, Sample
 from ..sampling.about import method_words
-from ..utils.files import atomic_path
+from ..utils.files import write_text
 from ..utils.images import numbered_images
 from ..utils.json_files import read_json
 from .downloads import animation, run_frames
@@ -42,11 +42,10 @@ def write_gallery(path: Path, samples: Sequence[Sample], title: str) -> list[str
     text = page_text(
         TEMPLATE,
         title=html.escape(title),
-        subtitle=f"{count}, each from one photo along a camera path.",
+        subtitle=f"{count}, from one photo each, along a camera path.",
         cards="\n".join(cards),
     )
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)
     return left_out
 
 

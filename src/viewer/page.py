@@ -58,7 +58,8 @@ class Page:
     @property
     def url(self) -> str:
         """Where the page is."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = "localhost" if self.host in ("0.0.0.0", "::") else self.host
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.server.get_port()}"
 
     def take_photo(self, photo: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..cameras.coverage import poster_to_view
+from ..cameras.coverage import is_behind, poster_to_view
 from ..evaluation.page import picture
 
 PREVIEW_SIZE = 96  # pixels of a poster preview
@@ -17,27 +17,30 @@ UNKNOWN = (222, 226, 232)  # where the photo says nothing
 
 
 def poster_preview(
-    photo: np.ndarray, pose: np.ndarray, photo_pose: np.ndarray, focal_y: float, distance: float
+    photo: np.ndarray,
+    pose: np.ndarray,
+    photo_pose: np.ndarray,
+    focal_y: float,
+    distance: float,
+    size: int = PREVIEW_SIZE,
 ) -> np.ndarray:
-    """The view (PREVIEW_SIZE, PREVIEW_SIZE, 3) of the photo as a flat poster `distance` away.
+    """The view (size, size, 3) of the photo as a flat poster `distance` away.
 
-    photo: its square, (size, size, 3) uint8. What the poster does not cover is UNKNOWN.
+    photo: its square, (n, n, 3) uint8. What the poster does not cover is UNKNOWN.
     """
-    size = len(photo)
-    to_pixels, from_pixels = np.diag([PREVIEW_SIZE] * 2 + [1.0]), np.diag([1 / size] * 2 + [1.0])
+    to_pixels, from_pixels = np.diag([size, size, 1.0]), np.diag([1, 1, len(photo)]) / len(photo)
     homography = poster_to_view(pose, photo_pose, focal_y, distance)
-    behind = (np.linalg.inv(photo_pose) @ pose)[2, 3] <= -distance
-    if behind or abs(np.linalg.det(homography)) < 1e-9:
-        return np.full((PREVIEW_SIZE, PREVIEW_SIZE, 3), UNKNOWN, np.uint8)
+    if is_behind(pose, photo_pose, distance) or abs(np.linalg.det(homography)) < 1e-9:
+        return np.full((size, size, 3), UNKNOWN, np.uint8)
     warped = cv2.warpPerspective(
         photo,
         to_pixels @ homography @ from_pixels,
-        (PREVIEW_SIZE, PREVIEW_SIZE),
+        (size, size),
         flags=cv2.INTER_AREA,
         borderValue=UNKNOWN,
     )
     # A homography also maps what is behind the camera; there its third coordinate is negative.
-    places = (np.arange(PREVIEW_SIZE) + 0.5) / PREVIEW_SIZE
+    places = (np.arange(size) + 0.5) / size
     x, y = np.meshgrid(places, places)
     third = np.linalg.inv(homography)[2]
     warped[third[0] * x + third[1] * y + third[2] <= 0] = UNKNOWN
@@ -80,10 +83,10 @@ def data_uri(frame: np.ndarray, size: int | None = None) -> str:
 def figures(images: Sequence[tuple[str, str | None]], columns: int = 0) -> str:
     """HTML of pictures over their captions.
 
-    images: (caption, address); without an address there is an empty frame. columns: 0: at most two.
+    images: (caption, address); without an address there is an empty frame. columns: 0: as many as
+    fit at full size.
     """
-    columns = columns or min(len(images), 2) or 1
-    width = f"calc({100 / columns:.4g}% - 4px)"
+    width = f"width:calc({100 / columns:.4g}% - 4px)" if columns else "flex:1 1 240px"
     parts = []
     for caption, address in images:
         shown = (
@@ -93,7 +96,7 @@ def figures(images: Sequence[tuple[str, str | None]], columns: int = 0) -> str:
             else '<div style="aspect-ratio:1;border:2px dashed #cbd2dc;border-radius:6px"></div>'
         )
         parts.append(
-            f'<figure style="margin:0;width:{width}">{shown}<figcaption style="font-size:12px;'
+            f'<figure style="margin:0;{width}">{shown}<figcaption style="font-size:12px;'
             f'opacity:.75;margin-top:2px">{html.escape(caption)}</figcaption></figure>'
         )
     return (

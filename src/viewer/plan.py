@@ -19,6 +19,7 @@ from ..cameras.photo import DEFAULT_FIELD_OF_VIEW, focal_y_of
 from ..cameras.spec import SamplingSpec
 
 OWN = "own"  # the move through the user's own cameras
+BROUGHT = "file"  # the path of a file that the user brought
 MOST_FRAMES = 200
 MOST_KEYFRAMES = 50
 ONE_CHANGE = 1.0  # seconds
@@ -37,9 +38,10 @@ class Keyframe:
 class Plan:
     """A camera path as the user steers it. The first camera is the photo's, at the identity."""
 
-    move: str = "orbit"  # a name in PRESETS, or OWN
+    move: str = "orbit"  # a name in PRESETS, OWN or BROUGHT
     options: Mapping[str, float] = field(default_factory=dict)  # of the preset, where others
     keyframes: tuple[Keyframe, ...] = (Keyframe(np.eye(4)),)  # of OWN
+    brought: np.ndarray | None = None  # (n, 4, 4), of BROUGHT; it has its own frames and scale
     even: bool = True  # go through the keyframes at an even speed
     frames: int = 20
     distance: float = DISTANCE_LOOKED_AT  # to what the photo shows
@@ -53,13 +55,15 @@ class Plan:
         """
         if not 2 <= self.frames <= MOST_FRAMES:
             raise ValueError(f"{self.frames} frames; expected 2 to {MOST_FRAMES}")
-        poses = self._own_path() if self.move == OWN else self._preset_path()
+        paths = {OWN: self._own_path, BROUGHT: self._brought_path}
+        poses = paths.get(self.move, self._preset_path)()
         order = conditioning(len(poses), self.rule)
         return SamplingSpec(focal_y_of(self.field_of_view), poses, *order)
 
     def _preset_path(self) -> np.ndarray:
         if self.move not in PRESETS:
-            raise ValueError(f"move {self.move!r}: expected one of {', '.join(PRESETS)}, {OWN}")
+            names = ", ".join([*PRESETS, OWN, BROUGHT])
+            raise ValueError(f"move {self.move!r}: expected one of {names}")
         wrong = [name for name, value in self.options.items() if not math.isfinite(value)]
         if wrong:
             raise ValueError(f"{wrong[0]}: expected a finite number")
@@ -74,6 +78,13 @@ class Plan:
         if not self.even:
             times = np.array(list(accumulate([0.0, *(one.seconds for one in self.keyframes[1:])])))
         return keyframe_path(poses, self.frames, times, constant_speed=self.even)
+
+    def _brought_path(self) -> np.ndarray:
+        if self.brought is None:
+            raise ValueError("first bring a file of cameras")
+        if not 2 <= len(self.brought) <= MOST_FRAMES:
+            raise ValueError(f"{len(self.brought)} cameras; expected 2 to {MOST_FRAMES}")
+        return self.brought
 
     def with_move(self, move: str) -> "Plan":
         """Another move, of its own default size; a path of one's own begins with two cameras."""
@@ -138,7 +149,7 @@ class Plan:
 
 def preset_options(move: str) -> dict[str, float]:
     """The options of a preset that can be steered, with their defaults."""
-    if move == OWN:
+    if move not in PRESETS:
         return {}
     parameters = inspect.signature(PRESETS[move]).parameters
     named = {name: one.default for name, one in parameters.items() if name != "frames"}

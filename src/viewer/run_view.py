@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ..cameras.files.reading import read_cameras
+from ..cameras.geometry import field_of_view_of
 from ..cameras.spec import SamplingSpec
 from ..evaluation.comparisons import has_present_path
 from ..evaluation.epipolar import draw_pair
@@ -50,7 +51,7 @@ class RunView:
         images = {
             index: read_frame(run.image(index)) for index in count if run.image(index).is_file()
         }
-        radians = 2 * np.arctan(0.5 / spec.focal_y)
+        radians = np.radians(field_of_view_of(spec.focal_y))
         self.world.show_handle(None)
         self.world.show_path(spec.poses, radians, images, spec.given, self.frames.choose)
         if self.report and len(self.report["pairs"]) == len(spec.poses) - 1:

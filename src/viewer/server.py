@@ -4,6 +4,7 @@ import contextlib
 import io
 import ipaddress
 import math
+import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,12 +20,14 @@ LARGEST_PART = 4 * MEGABYTE  # the page sends parts of half a megabyte
 
 
 def open_server(host: str, port: int) -> "viser.ViserServer":
-    """A server at this address, or at the next free port; raises MissingPackage without viser.
+    """A server at this address, or at the next free port.
 
     It refuses other web sites, which could otherwise reach it through the user's browser, uploads
-    of more than LARGEST_UPLOAD bytes, and viser's public links through a server elsewhere.
+    of more than LARGEST_UPLOAD bytes, and viser's public links through a server elsewhere. Raises
+    MissingPackage without viser, and ValueError for an address that is not this machine's.
     """
     viser = import_optional("viser", "view")
+    _check_address(host, port)
     with contextlib.redirect_stdout(io.StringIO()):  # viser prints a banner of its own
         server = viser.ViserServer(host=host, port=port, label="photonvs", verbose=False)
     # Before anything is sent to it, a connection is asked where it comes from.
@@ -32,6 +35,20 @@ def open_server(host: str, port: int) -> "viser.ViserServer":
     _limit_uploads(server)
     _refuse_public_links(server)
     return server
+
+
+def _check_address(host: str, port: int) -> None:
+    """Raise ValueError for an address at which nobody can serve; viser would wait forever."""
+    if not 0 <= port < 1 << 16:
+        raise ValueError(f"--port {port}: expected a number from 0 to {(1 << 16) - 1}")
+    try:
+        family, *_ = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        socket.create_server((host, 0), family=family).close()
+    except OSError as error:
+        raise ValueError(
+            f"--host {host}: {error.strerror}; expected an address of this computer, such as "
+            "127.0.0.1, or 0.0.0.0 for all of them"
+        ) from error
 
 
 def _doorkeeper(server: "viser.ViserServer", host: str) -> Callable[..., Awaitable[None]]:

@@ -1,6 +1,5 @@
 """Steering: a photo, a path by presets or through the user's own cameras, a preview."""
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,15 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..cameras.coverage import covered_share, poster_corners
+from ..cameras.files.path import path_of_file
+from ..cameras.geometry import field_of_view_of
+from ..cameras.motion import path_sizes
 from ..cameras.photo import DEFAULT_FIELD_OF_VIEW, Lens, focal_y_of, lens_of_photo
-from ..cameras.plot import path_sizes
 from ..cameras.spec import SamplingSpec
 from ..samples import GIVEN_IMAGES, Sample
 from ..sampling.photo import free_folder, sample_name
 from ..utils.images import IMAGE_SUFFIXES, read_square
+from .desk import uploaded
 from .own_path import OwnPath
 from .pictures import data_uri, poster_preview, sentence
-from .plan import MOST_FRAMES, OWN, History, Plan, preset_options
+from .plan import BROUGHT, MOST_FRAMES, OWN, History, Plan, preset_options
 
 if TYPE_CHECKING:
     import viser
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 # Steps beyond these are hard to follow for small models.
 LARGE_STEP, LARGE_TURN = 0.12, 3.0  # units, degrees
+VIEW_SIZE = 320  # pixels of a single preview
 PHOTO_SIZE = 512  # pixels of the photo on the page
 MOVES = {
     "around it": "orbit",
@@ -39,6 +42,7 @@ MOVES = {
     "an arc over it": "hop",
     "a spiral forward": "spiral",
     "my own path": OWN,
+    "as in a file": BROUGHT,
 }
 # Label, smallest, largest and step of each option of a preset.
 OPTIONS = {
@@ -62,13 +66,8 @@ class Photo:
         self.suffix = Path(name).suffix.lower()
         if self.suffix not in IMAGE_SUFFIXES:
             raise ValueError(f"{self.name}: expected a picture, one of {' '.join(IMAGE_SUFFIXES)}")
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"photo{self.suffix}"
-            path.write_bytes(content)
-            try:
-                self.square = read_square(path, PHOTO_SIZE)
-            except ValueError as error:
-                raise ValueError(str(error).replace(str(path), self.name)) from error
+        with uploaded(name, content) as path:
+            self.square = read_square(path, PHOTO_SIZE)
             self.lens: Lens = lens_of_photo(path)
 
 
@@ -94,6 +93,15 @@ class Steer:
             for name, (label, low, high, step) in OPTIONS.items()
         }
         self.own = OwnPath(self)
+        # viser always shows upload buttons, but not those in a folder that is hidden.
+        self._file = gui.add_folder("Cameras of another program", visible=False)
+        with self._file:
+            self._bring = gui.add_upload_button(
+                "Bring a file of cameras",
+                icon="file-import",
+                color="gray",
+                hint="Of nerfstudio, RealEstate10K, or matrices",
+            )
         self._frames = gui.add_slider("Frames", 2, min(120, MOST_FRAMES), 1, 20)
         self._distance = gui.add_slider(
             "Distance to what you look at", 0.2, 10, 0.1, 2, hint=DISTANCE_HINT
@@ -111,6 +119,7 @@ class Steer:
     def _listen(self) -> None:
         guarded = self.desk.guarded
         self.upload.on_upload(guarded(self._take_upload))
+        self._bring.on_upload(guarded(lambda _: self._take_cameras()))
         self._move.on_update(guarded(lambda _: self._take_move(MOVES[self._move.value])))
         for name, slider in self._options.items():
             slider.on_update(guarded(lambda _, name=name: self._take_option(name)))
@@ -124,7 +133,21 @@ class Steer:
             )
         self._undo.on_click(guarded(lambda _: self._take_back()))
 
+    def _take_cameras(self) -> None:
+        """A file of cameras becomes the path; its lens counts if it has one."""
+        file = self._bring.value
+        with uploaded(file.name, file.content) as path:
+            found = path_of_file(path)
+        plan = replace(self.plan, move=BROUGHT, brought=found.poses)
+        if found.focal_y is not None:
+            plan = replace(plan, field_of_view=field_of_view_of(found.focal_y))
+        self.change(plan)
+
     def _take_move(self, move: str) -> None:
+        self._file.visible = move == BROUGHT
+        if move == BROUGHT and self.plan.brought is None:
+            self.desk.say("Now bring a file of cameras.")
+            return
         plan = self.plan.with_move(move)
         self.own.chosen = len(plan.keyframes) - 1
         self.change(plan)
@@ -178,6 +201,8 @@ class Steer:
         for name, slider in self._options.items():
             slider.visible = name in known
             slider.value = {**known, **plan.options}.get(name, slider.value)
+        self._file.visible = plan.move == BROUGHT
+        self._frames.visible = plan.move != BROUGHT
         self._frames.value, self._distance.value = plan.frames, plan.distance
         self._view.value = plan.field_of_view
         self.own.show(plan)
@@ -219,8 +244,10 @@ class Steer:
             return f"{share} The rest is invented, and what moves is drawn anew."
 
         def pictures(index: int) -> list[tuple[str, str | None]]:
-            shown = data_uri(photo), data_uri(views[index], 256)
-            return [("your photo", shown[0]), (f"frame {index}, before generating", shown[1])]
+            pose = spec.poses[index]
+            view = poster_preview(photo, pose, origin, spec.focal_y, distance, VIEW_SIZE)
+            name = f"frame {index}, before generating"
+            return [("your photo", data_uri(photo)), (name, data_uri(view))]
 
         self.frames.show(self, len(spec.poses), pictures, note)
 

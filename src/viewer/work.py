@@ -14,6 +14,7 @@ from ..sampling.method import Method
 from ..sampling.runs import Run, open_runs
 from ..sampling.trajectory import sample_trajectory
 from ..utils.images import read_frame
+from ..utils.words import one_line
 from .pictures import RoughColours
 
 SECONDS_BETWEEN_LOOKS = 0.25  # at a frame that is forming
@@ -80,10 +81,10 @@ class Work:
         try:
             done = self._draw(task, listener)
         except (ValueError, OSError) as error:
-            listener.ended(task, False, " ".join(str(error).split()))
+            listener.ended(task, False, one_line(error))
         except (RuntimeError, MemoryError) as error:
             # Of torch, say: no memory, or a device that fails.
-            listener.ended(task, False, f"generating failed: {' '.join(str(error).split())}")
+            listener.ended(task, False, f"generating failed: {one_line(error)}")
         else:
             listener.ended(task, done, "")
 

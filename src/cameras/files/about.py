@@ -1,13 +1,13 @@
 """What a file of cameras holds, in lines for people."""
 
-import math
 from pathlib import Path
 
 import numpy as np
 
 from ...utils.arrays import read_array
 from ...utils.words import plural
-from ..plot import path_sizes
+from ..geometry import field_of_view_of
+from ..motion import path_sizes
 from .camera import Camera
 from .colmap import has_model
 from .reading import find_reader, read_cameras
@@ -45,11 +45,11 @@ def _lens_line(camera: Camera) -> str:
     size = camera.size or (1, camera.aspect or 1)
     focal_y, focal_x = camera.focal_lengths(size)
     image = f"images of {size[1]}x{size[0]}, " if camera.size else ""
-    degrees = math.degrees(2 * math.atan(0.5 / focal_y))
     x, y = camera.principal
     centre = "" if (x, y) == (0.5, 0.5) else f", principal point at {x:.3f} {y:.3f}"
     stretch = focal_x * size[1] / (focal_y * size[0])
     pixels = "" if abs(stretch - 1) < 1e-3 else f", pixels {stretch:.3f} as high as wide"
     terms = " ".join(f"{term:g}" for term in camera.distortion)
     lens = f", lens distortion {terms}" if terms else ""
-    return f"{image}focal_y {focal_y:.4f} ({degrees:.1f} degrees high){pixels}{centre}{lens}"
+    high = f"{field_of_view_of(focal_y):.1f} degrees high"
+    return f"{image}focal_y {focal_y:.4f} ({high}){pixels}{centre}{lens}"

@@ -5,13 +5,13 @@ view in degrees. The world is the one of nerfstudio's viewer, which is scaled an
 """
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
 
-from ...utils.files import atomic_path
+from ...utils.files import write_text
 from ...utils.json_files import list_from_json, number_from_json, shown
+from ..geometry import field_of_view_of, focal_length_of
 from .camera import Camera
 from .source import Source, pixels, positive
 
@@ -56,8 +56,8 @@ def _camera(index: int, entry: object, size: tuple[int, int] | None) -> Camera:
     view = positive(entry["fov"], f"{where}: fov")
     if view >= 180:
         raise ValueError(f"{where}: fov: {view:g}; expected degrees, below 180")
-    focal_y = 0.5 / math.tan(math.radians(view) / 2)
-    return Camera(np.array(numbers).reshape(4, 4), f"{index:04d}", focal_y=focal_y, size=size)
+    pose, focal_y = np.array(numbers).reshape(4, 4), focal_length_of(view)
+    return Camera(pose, f"{index:04d}", focal_y=focal_y, size=size)
 
 
 def write_camera_path(cameras: list[Camera], path: Path, rate: int = 24) -> None:
@@ -85,8 +85,7 @@ def write_camera_path(cameras: list[Camera], path: Path, rate: int = 24) -> None
         "keyframes": keyframes,
         "camera_path": entries,
     }
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content) + "\n")
 
 
 def _field_of_view(camera: Camera, size: tuple[int, int]) -> float:
@@ -104,4 +103,4 @@ def _field_of_view(camera: Camera, size: tuple[int, int]) -> float:
             f"{camera.image_name}: its principal point is off the centre; camera_path.json has "
             "only fields of view: take transforms"
         )
-    return math.degrees(2 * math.atan(0.5 / focal_y))
+    return field_of_view_of(focal_y)

@@ -91,12 +91,6 @@ def match_images(cameras: list[Camera], folder: Path) -> Matching:
     return Matching(cameras, images, [], by_name=False)
 
 
-def images_of_cameras(cameras: list[Camera], folder: Path) -> tuple[list[Path], list[Path]]:
-    """The image of each camera, and the images that no camera names; see `match_images`."""
-    matching = match_images(cameras, folder)
-    return matching.images, matching.others
-
-
 def inside(name: str) -> PurePosixPath:
     """An image's name as a path that stays in its folder: its last part if it would leave it."""
     path = PurePosixPath(name)

@@ -1,15 +1,18 @@
 """RealEstate10K's text files as cameras; `cameras.realestate10k` has the format."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 
-from ...utils.files import atomic_path
+from ...utils.files import write_text
 from ..realestate10k import read_realestate10k_text, realestate10k_text
 from .camera import Camera
 from .source import Source
 
 INTERVAL = 100_000  # microseconds from one camera to the next, of cameras without times
 # .invalid leads nowhere (RFC 2606): a downloader cannot fetch a stranger's video instead.
-ADDRESS = "https://own-footage.invalid/watch?v={}"
+ADDRESS = "https://own-footage.invalid"
 
 
 def is_realestate10k(source: Source) -> bool:
@@ -23,8 +26,7 @@ def read_realestate10k(source: Source) -> list[Camera]:
     So the same camera fits the whole frame and its centre square.
     """
     sequence = read_realestate10k_text(source.path)
-    poses = np.tile(np.eye(4), (len(sequence), 1, 1))
-    poses[:, :3] = sequence.poses
+    poses = sequence.matrices
     return [
         Camera(
             poses[k],
@@ -38,7 +40,7 @@ def read_realestate10k(source: Source) -> list[Camera]:
     ]
 
 
-def write_realestate10k(cameras: list[Camera], path: object) -> None:
+def write_realestate10k(cameras: list[Camera], path: Path) -> None:
     """Write a text file. Cameras without times are a tenth of a second apart.
 
     Each camera needs its size or aspect. Raises ValueError for a distorted lens.
@@ -49,15 +51,19 @@ def write_realestate10k(cameras: list[Camera], path: object) -> None:
             f"{distorted.image_name}: a distorted lens, which RealEstate10K's format does not "
             "have; take colmap or transforms"
         )
-    lenses = []
-    for camera in cameras:
-        size = camera.size or (1, camera.aspect)
-        focal_y, focal_x = camera.focal_lengths(size)
-        lenses.append((focal_x, focal_y, *camera.principal))
+    sized = [replace(camera, size=camera.size or (1, camera.aspect)) for camera in cameras]
     times = [camera.timestamp for camera in cameras]
     if None in times:
         times = [INTERVAL * index for index in range(len(cameras))]
+    write_text(path, text_of_cameras(sized, times, f"watch?v={path.stem}"))
+
+
+def text_of_cameras(cameras: list[Camera], timestamps: list[int], place: str) -> str:
+    """The content of a text file, with numbers to the last bit.
+
+    cameras: each with its size; `aspect` by 1 will do. timestamps: microseconds, one a camera.
+    place: of the video, behind ADDRESS.
+    """
+    lenses = [(*one.focal_lengths(one.size)[::-1], *one.principal) for one in cameras]
     poses = np.stack([camera.pose for camera in cameras])
-    text = realestate10k_text(ADDRESS.format(path.stem), times, np.array(lenses), poses)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    return realestate10k_text(f"{ADDRESS}/{place}", timestamps, np.array(lenses), poses)

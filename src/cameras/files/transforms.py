@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...utils.files import atomic_path, natural_order
+from ...utils.files import natural_order, write_text
 from ...utils.images import IMAGE_SUFFIXES, image_size
 from ...utils.json_files import number_from_json, shown
 from ..spec import matrix_from_json
@@ -156,8 +156,7 @@ def write_transforms(cameras: list[Camera], path: Path) -> None:
         for camera, lens in zip(cameras, lenses, strict=True)
     ]
     content = {"camera_model": "OPENCV"} | common | {"frames": frames}
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def _keys(camera: Camera) -> dict:

@@ -81,7 +81,7 @@ def examine_video(video: Path) -> Shown:
         f"{video.stem}-{CROP}.mp4"
     )
     try:
-        with av.open(str(video)) as container:
+        with av.open(str(video), metadata_errors="ignore") as container:
             stream = container.streams.video[0]
             stretched = stream.sample_aspect_ratio not in (None, 0, 1)
             times = sorted(

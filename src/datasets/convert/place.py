@@ -3,15 +3,14 @@
 import filecmp
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
-import numpy as np
-
 from ...cameras.files.camera import Camera
-from ...cameras.realestate10k import VIDEO_SUFFIXES, realestate10k_text
-from ...utils.files import atomic_path
+from ...cameras.files.realestate10k import text_of_cameras
+from ...cameras.realestate10k import VIDEO_SUFFIXES
+from ...utils.files import atomic_path, write_text
 from ...utils.leases import lease
 from ...utils.reading import read_bytes
 from ..layout import Split
@@ -49,16 +48,13 @@ class Place:
 def pose_text(
     place: Place, cameras: list[Camera], timestamps: list[int], size: tuple[int, int]
 ) -> str:
-    """RealEstate10K's text, with numbers to the last bit.
+    """RealEstate10K's text of the cameras of a video's frames, of `size` (height, width).
 
-    cameras: of the video's frames, of `size` (height, width). timestamps: microseconds, one a
-    camera.
+    timestamps: microseconds, one a camera.
     """
-    lenses = [(*camera.focal_lengths(size)[::-1], *camera.principal) for camera in cameras]
-    # .invalid leads nowhere (RFC 2606): the downloader cannot fetch a stranger's video instead.
-    url = f"https://own-footage.invalid/{quote(place.name, safe='')}?v={place.video_id}"
-    poses = np.stack([camera.pose for camera in cameras])
-    return realestate10k_text(url, timestamps, np.array(lenses), poses)
+    sized = [replace(camera, size=size) for camera in cameras]
+    name = f"{quote(place.name, safe='')}?v={place.video_id}"
+    return text_of_cameras(sized, timestamps, name)
 
 
 def write_sequence(
@@ -92,8 +88,7 @@ def _write(
             place.text.unlink(missing_ok=True)  # never old poses beside a new video
         for path in in_the_way:
             path.unlink()
-    with atomic_path(place.text) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(place.text, text)
     return same_text and same_video
 
 

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from .footage import Footage, Still, fit_footage
 from .place import Place, pose_text, write_sequence
 from .times import Numbers, frame_times
 
+FRAMES_AT_ONCE = 8  # of a video, in memory
 IMAGES_A_SECOND = 10  # of the video that images become, unless told otherwise
 
 
@@ -156,22 +158,17 @@ def _convert_video(
     Where training could not take the video as it is, the cameras' frames are written as another.
     """
     shown = examine_video(video)
-    times = frame_times(cameras, numbers, shown)
-    order = sorted(range(len(times)), key=times.__getitem__)
-    times = [times[index] for index in order]
-    cameras = [cameras[index] for index in order]
-    for time, later, camera in zip(times, times[1:], cameras, strict=False):
-        if time == later:
-            raise ValueError(
-                f"pose of {camera.image_name}: another one at {time / MICROSECONDS:.6f} s; "
-                "expected one a frame"
-            )
+    cameras, times = _in_order(cameras, frame_times(cameras, numbers, shown))
     with VideoReader(video) as reader:
         # Reading the two outermost frames shows that the video reaches every time.
         height, width = reader.read([times[0], times[-1]]).shape[1:3]
 
+        @lru_cache(maxsize=1)
+        def block(start: int) -> np.ndarray:  # so that a group of pictures is decoded once
+            return reader.read(times[start : start + FRAMES_AT_ONCE])
+
         def read(index: int) -> np.ndarray:
-            return reader.read([times[index]])[0]
+            return block(index - index % FRAMES_AT_ONCE)[index % FRAMES_AT_ONCE]
 
         footage = fit_footage(cameras, (height, width), video, read, shape)
         framing = footage.framing
@@ -191,3 +188,16 @@ def _convert_video(
     done = f"{done} {'were there' if were_there else 'written'}, video of {width}x{height}"
     done += "" if stays else f", their frames anew as {framing.size_text}{framing.notes}"
     return done + (shown.warning if numbers.rate else "")
+
+
+def _in_order(cameras: list[Camera], times: list[int]) -> tuple[list[Camera], list[int]]:
+    """Cameras and their times, by time; ValueError for two cameras at one time."""
+    order = sorted(range(len(times)), key=times.__getitem__)
+    cameras, times = [cameras[index] for index in order], [times[index] for index in order]
+    for time, later, camera in zip(times, times[1:], cameras, strict=False):
+        if time == later:
+            raise ValueError(
+                f"pose of {camera.image_name}: another one at {time / MICROSECONDS:.6f} s; "
+                "expected one a frame"
+            )
+    return cameras, times

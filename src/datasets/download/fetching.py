@@ -120,7 +120,7 @@ def entry_of_file(video: str, url: str, path: Path) -> Entry:
     """
     try:
         check_file(path, "a video")
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="ignore") as container:
             stream = container.streams.video[0]
             height, codec = stream.height, stream.codec_context.name
             stated_end = (container.duration or 0) / av.time_base

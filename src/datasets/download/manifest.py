@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ...utils.files import atomic_path, naming
+from ...utils.files import naming, write_text
 from ...utils.identifiers import check_identifier
 from ...utils.json_files import parse_json
 from ...utils.leases import lease
@@ -103,8 +103,7 @@ def open_manifest(folder: Path) -> Iterator[tuple[dict[str, Entry], Callable[[En
     with lease(path):
         entries = read_manifest(path)
         # Without lines that no longer hold, and without an unfinished one.
-        with atomic_path(path) as temporary:
-            temporary.write_text("".join(map(_line, entries.values())), encoding="utf-8")
+        write_text(path, "".join(map(_line, entries.values())))
 
         def add(entry: Entry) -> None:
             entries[entry.video] = entry

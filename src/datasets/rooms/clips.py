@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ...cameras.realestate10k import read_realestate10k_text, realestate10k_text
-from ...utils.files import atomic_path
+from ...utils.files import atomic_path, write_text
 from ...utils.video_writing import encode_h264
 from .progress import begun, render, rendered
 from .render import Renderer
@@ -149,8 +149,7 @@ def make_clip(clip: Clip, data: Path, depth: bool = False) -> bool:
     if depth:
         with atomic_path(depth_file) as temporary:
             np.savez_compressed(temporary, depth=depths)
-    with atomic_path(text) as temporary:  # last: it marks the clip as whole
-        temporary.write_text(_pose_text(clip, poses, focal_y))
+    write_text(text, _pose_text(clip, poses, focal_y))  # last: it marks the clip as whole
     return True
 
 
