@@ -166,7 +166,9 @@ def test_broken_connection_is_continued(server, data, video):
     assert (videos / "a.mp4").read_bytes() == video
     starts = [int(re.search(r"\d+", wanted)[0]) for _, wanted, _ in server.asked("a.mp4") if wanted]
     assert len(starts) == 1
-    assert starts[0] == len(video) * 2 // 3
+    # With the package requests, yt-dlp loses the block that was being read.
+    cut = len(video) * 2 // 3
+    assert cut - 16_384 < starts[0] <= cut
 
 
 def test_truncated_file_is_not_kept(server, data):
