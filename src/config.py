@@ -170,10 +170,13 @@ class ConsistencyConfig:
     # Low levels are farther apart by the factor 1 + wide * sigmoid(-wide_slope * sigma).
     wide: float = 8.0
     wide_slope: float = 1.0
+    # Of 1 / sigma^2 ("edm": plus 1 / sigma_data^2), which weights a pair's distance. At 0.5 an
+    # error of the network's output counts the same at all levels. 1, the paper's, favours low ones.
+    weight_exponent: float = 0.5
 
     def __post_init__(self) -> None:
         check_at_least(1, "consistency", self, "stages")
-        check_at_least(0, "consistency", self, "wide", "wide_slope")
+        check_at_least(0, "consistency", self, "wide", "wide_slope", "weight_exponent")
         if not self.shrinkage > 1:
             raise ValueError(f"consistency.shrinkage {self.shrinkage}: expected more than 1")
 

@@ -212,8 +212,9 @@ def _write(
         measured = [mean_text(found[measure], ".3g") for measure in GOOD]
         steps = str(one.steps), str(one.evaluations)
         body.append([one.label, *steps, *measured, detail_text(found[DETAIL])])
-    default = [row for row in rows if row[0].title] if options.few_step else []
-    for reference, values in references(rows) + default:
+    default = Setting(DEFAULT_SAMPLER, SAMPLERS[DEFAULT_SAMPLER].steps).name
+    same_weights = [row for row in rows if options.few_step and row[0].name == default]
+    for reference, values in references(rows) + same_weights:
         head.append(f"worse than {reference.steps} steps of {reference.sampler} in")
         for line, (_, found) in zip(body, rows, strict=True):
             line.append(", ".join(worse_in(found, values)) or "nothing")

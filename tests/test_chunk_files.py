@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from chunk_records import record
-from mutants import judge, mutants
+from mutated import judge, mutants
 
 from photonvs.datasets.chunk_files import read_chunk, save_chunk
 from photonvs.datasets.chunks import INDEX, ChunkIndex

@@ -93,12 +93,13 @@ def per_sample(f):
     )
 
 
-@pytest.mark.parametrize("weighting", ["published", "edm"])
-def test_loss_is_the_weighted_distance_of_both_levels(weighting) -> None:
+@pytest.mark.parametrize(("weighting", "exponent"), [("published", 0.5), ("edm", 0.5), ("edm", 1)])
+def test_loss_is_the_weighted_distance_of_both_levels(weighting, exponent) -> None:
     clean, noise = noise_from(1)((4, 2)), noise_from(2)((4, 2))
     sigma, lower = torch.tensor([[0.5, 2.0, 20.0, 3.0], [0.2, 1.9, 19.0, 0.0]]).double()
     config = model(weighting)
-    found = consistency_loss(per_sample(gaussian_flow), clean, noise, sigma, lower, config)
+    score = per_sample(gaussian_flow)
+    found = consistency_loss(score, clean, noise, sigma, lower, config, exponent)
     for row in range(4):
         high, low = sigma[row].item(), lower[row].item()
         upper = gaussian_flow(clean[row] + high * noise[row], high)
@@ -106,7 +107,8 @@ def test_loss_is_the_weighted_distance_of_both_levels(weighting) -> None:
         tip = ROUNDING * math.sqrt(2)
         distance = math.sqrt(((upper - goal) ** 2).sum() + tip**2) - tip
         data = 1 / config.denoiser.sigma_data**2 if weighting == "edm" else 0
-        assert found[row].item() == pytest.approx((1 / high**2 + data) * distance, rel=1e-9)
+        weight = (1 / high**2 + data) ** exponent
+        assert found[row].item() == pytest.approx(weight * distance, rel=1e-9)
 
 
 def test_the_loss_vanishes_as_levels_meet_for_the_known_function_only() -> None:
@@ -142,7 +144,7 @@ def test_the_lower_level_is_a_constant_and_its_network_is_not_asked_below_the_lo
             goal = (1 - 0.7) * (clean[row] + low * noise[row])
         difference, tip = 0.3 * x - goal, ROUNDING * math.sqrt(2)
         slope = (difference * -x).sum() / torch.sqrt((difference**2).sum() + tip**2)
-        expected += (slope / high**2).item()
+        expected += (slope / high).item()
     assert weight.grad.item() == pytest.approx(expected)
     assert asked[1].tolist() == pytest.approx([1.5, 0.02])  # not 0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from mutants import judge, mutants
+from mutated import judge, mutants
 from safetensors.torch import save_file
 from test_weights import CONFIG, VQGAN, refused, saved, training_checkpoint
 

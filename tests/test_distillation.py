@@ -91,7 +91,7 @@ def test_tuning_lowers_the_loss_on_one_batch(preconditioning):
     )
     torch.manual_seed(0)
     denoiser = build_denoiser(load_config("realestate10k", settings).model)
-    loss, optimizer = PairLoss(denoiser), torch.optim.Adam(denoiser.parameters(), lr=1e-2)
+    loss, optimizer = PairLoss(denoiser, 0.5), torch.optim.Adam(denoiser.parameters(), lr=1e-2)
     latents = [torch.randn(2, 12, 8, 8) for _ in range(3)]
     poses = torch.eye(4).repeat(2, 1, 1)
     cameras = {"target_pose": poses, "cond_pose": poses, "focal_y": torch.ones(2)}

@@ -14,7 +14,7 @@ from sampling_task import FIRST_STAGE, GaussianDenoiser
 
 from photonvs.cameras.files.camera import Camera
 from photonvs.cameras.files.writing import write_cameras
-from photonvs.cameras.paths import orbit
+from photonvs.cameras.paths import dolly, orbit, pan, truck
 from photonvs.cameras.spec import read_spec
 from photonvs.models.model import Model
 from photonvs.samples import Sample
@@ -25,7 +25,8 @@ pytest.importorskip("viser")
 from viser import UploadedFile
 
 from photonvs.viewer.page import Page
-from photonvs.viewer.pictures import RoughColours
+from photonvs.viewer.pictures import UNKNOWN as UNCOVERED
+from photonvs.viewer.pictures import RoughColours, poster_preview
 from photonvs.viewer.plan import OWN
 from photonvs.viewer.run_view import BAD, GOOD, UNKNOWN, pair_colour
 from photonvs.viewer.steer import Photo
@@ -226,6 +227,22 @@ def test_what_is_no_photo_is_refused():
     ):
         with pytest.raises(ValueError, match=f"^{said}"):
             Photo(name, content)
+
+
+@pytest.mark.parametrize("size", [64, 96])
+def test_the_preview_shows_the_poster_where_it_lands(size):
+    photo = np.zeros((64, 64, 3), np.uint8)
+    photo[:, :32] = 255
+    here = np.eye(4)
+    np.testing.assert_array_equal(poster_preview(photo, here, here, 0.9, 2.0, 64), photo)
+    # A quarter of the poster's width to the right.
+    view = poster_preview(photo, truck(2, 0.25 * 2 / 0.9)[1], here, 0.9, 2.0, size)
+    share = [(view == colour).all(axis=2).mean() for colour in (255, 0, UNCOVERED)]
+    np.testing.assert_allclose(share, [0.25, 0.5, 0.25], atol=2 / size)
+    behind = poster_preview(photo, dolly(2, 3.0)[1], here, 0.9, 2.0, size)
+    assert (behind == UNCOVERED).all()
+    # A turn by more than a right angle: what is behind the camera does not show.
+    assert (poster_preview(photo, pan(2, 120)[1], here, 0.9, 2.0, size) == UNCOVERED).all()
 
 
 def test_rough_colours_of_linear_latents_are_exact():

@@ -49,12 +49,14 @@ def consistency_loss(
     sigma: Tensor,
     lower: Tensor,
     config: ModelConfig,
+    exponent: float = 0.5,
 ) -> Tensor:
     """One value a sample, (n,): how much f differs between levels `sigma` and `lower`, both (n,).
 
     score, clean, noise: as for `score_matching_loss`. f at the lower level is a constant; at level
-    0 it is `clean`. The distance is sqrt(||difference||^2 + c^2) - c. It is weighted as the score's
-    loss is: by 1 / sigma^2 ("published") or 1 / sigma^2 + 1 / sigma_data^2 ("edm").
+    0 it is `clean`. The distance is sqrt(||difference||^2 + c^2) - c. It is weighted by the
+    `exponent`-th power of what weights the score's squared distance: 1 / sigma^2 ("published") or
+    1 / sigma^2 + 1 / sigma_data^2 ("edm").
     """
     reached = _consistent(score, clean, noise, sigma)
     with torch.no_grad():
@@ -67,7 +69,7 @@ def consistency_loss(
     weight = sigma.square().reciprocal()
     if config.diffusion.weighting == "edm":
         weight = weight + config.denoiser.sigma_data**-2
-    return weight * distance
+    return weight**exponent * distance
 
 
 def _consistent(

@@ -16,9 +16,10 @@ from ..models import Denoiser
 class PairLoss(nn.Module):
     """The training objective as one module, so that it is distributed and compiled as one."""
 
-    def __init__(self, denoiser: Denoiser) -> None:
+    def __init__(self, denoiser: Denoiser, weight_exponent: float = 0.0) -> None:
+        """weight_exponent: of consistency tuning, as of `consistency_loss`."""
         super().__init__()
-        self.denoiser = denoiser
+        self.denoiser, self.weight_exponent = denoiser, weight_exponent
 
     def forward(
         self,
@@ -43,7 +44,7 @@ class PairLoss(nn.Module):
 
         if lower is None:
             return score_matching_loss(score, target, noise, sigma, config)
-        return consistency_loss(score, target, noise, sigma, lower, config)
+        return consistency_loss(score, target, noise, sigma, lower, config, self.weight_exponent)
 
 
 def pair_levels(sigma: Tensor, step: int, config: Config) -> Tensor:

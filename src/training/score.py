@@ -80,7 +80,7 @@ class ScoreTask:
         self.optimizer = torch.optim.Adam(parameters, lr=rate, fused=fused)
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
         self.consistency = model.diffusion.trained_for == "consistency"
-        self.objective = loss = PairLoss(denoiser)
+        self.objective = loss = PairLoss(denoiser, config.consistency.weight_exponent)
         self.loss = process.parallel(torch.compile(loss) if config.training.compile else loss)
 
     @cached_property

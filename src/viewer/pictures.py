@@ -17,26 +17,30 @@ UNKNOWN = (222, 226, 232)  # where the photo says nothing
 
 
 def poster_preview(
-    photo: np.ndarray, pose: np.ndarray, photo_pose: np.ndarray, focal_y: float, distance: float
+    photo: np.ndarray,
+    pose: np.ndarray,
+    photo_pose: np.ndarray,
+    focal_y: float,
+    distance: float,
+    size: int = PREVIEW_SIZE,
 ) -> np.ndarray:
-    """The view (PREVIEW_SIZE, PREVIEW_SIZE, 3) of the photo as a flat poster `distance` away.
+    """The view (size, size, 3) of the photo as a flat poster `distance` away.
 
-    photo: its square, (size, size, 3) uint8. What the poster does not cover is UNKNOWN.
+    photo: its square, (n, n, 3) uint8. What the poster does not cover is UNKNOWN.
     """
-    size = len(photo)
-    to_pixels, from_pixels = np.diag([PREVIEW_SIZE] * 2 + [1.0]), np.diag([1 / size] * 2 + [1.0])
+    to_pixels, from_pixels = np.diag([size, size, 1.0]), np.diag([1, 1, len(photo)]) / len(photo)
     homography = poster_to_view(pose, photo_pose, focal_y, distance)
     if is_behind(pose, photo_pose, distance) or abs(np.linalg.det(homography)) < 1e-9:
-        return np.full((PREVIEW_SIZE, PREVIEW_SIZE, 3), UNKNOWN, np.uint8)
+        return np.full((size, size, 3), UNKNOWN, np.uint8)
     warped = cv2.warpPerspective(
         photo,
         to_pixels @ homography @ from_pixels,
-        (PREVIEW_SIZE, PREVIEW_SIZE),
+        (size, size),
         flags=cv2.INTER_AREA,
         borderValue=UNKNOWN,
     )
     # A homography also maps what is behind the camera; there its third coordinate is negative.
-    places = (np.arange(PREVIEW_SIZE) + 0.5) / PREVIEW_SIZE
+    places = (np.arange(size) + 0.5) / size
     x, y = np.meshgrid(places, places)
     third = np.linalg.inv(homography)[2]
     warped[third[0] * x + third[1] * y + third[2] <= 0] = UNKNOWN

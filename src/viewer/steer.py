@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .frames_panel import FramesPanel
     from .world import World
 
+VIEW_SIZE = 320  # pixels of a single preview
 PHOTO_SIZE = 512  # pixels of the photo on the page
 MOVES = {
     "around it": "orbit",
@@ -93,13 +94,15 @@ class Steer:
             for name, (label, low, high, step) in OPTIONS.items()
         }
         self.own = OwnPath(self)
-        self._bring = gui.add_upload_button(
-            "Bring a file of cameras",
-            icon="file-import",
-            color="gray",
-            visible=False,
-            hint="Of COLMAP (one file), nerfstudio, RealEstate10K, or matrices",
-        )
+        # viser always shows upload buttons, but not those in a folder that is hidden.
+        self._file = gui.add_folder("Cameras of another program", visible=False)
+        with self._file:
+            self._bring = gui.add_upload_button(
+                "Bring a file of cameras",
+                icon="file-import",
+                color="gray",
+                hint="Of nerfstudio, RealEstate10K, or matrices",
+            )
         self._frames = gui.add_slider("Frames", 2, min(120, MOST_FRAMES), 1, 20)
         self._distance = gui.add_slider(
             "Distance to what you look at", 0.2, 10, 0.1, 2, hint=DISTANCE_HINT
@@ -142,7 +145,7 @@ class Steer:
         self.change(plan)
 
     def _take_move(self, move: str) -> None:
-        self._bring.visible = move == BROUGHT
+        self._file.visible = move == BROUGHT
         if move == BROUGHT and self.plan.brought is None:
             self.desk.say("Now bring a file of cameras.")
             return
@@ -199,7 +202,7 @@ class Steer:
         for name, slider in self._options.items():
             slider.visible = name in known
             slider.value = {**known, **plan.options}.get(name, slider.value)
-        self._bring.visible = plan.move == BROUGHT
+        self._file.visible = plan.move == BROUGHT
         self._frames.visible = plan.move != BROUGHT
         self._frames.value, self._distance.value = plan.frames, plan.distance
         self._view.value = plan.field_of_view
@@ -242,8 +245,10 @@ class Steer:
             return f"{share} The rest is invented, and what moves is drawn anew."
 
         def pictures(index: int) -> list[tuple[str, str | None]]:
-            shown = data_uri(photo), data_uri(views[index], 256)
-            return [("your photo", shown[0]), (f"frame {index}, before generating", shown[1])]
+            pose = spec.poses[index]
+            view = poster_preview(photo, pose, origin, spec.focal_y, distance, VIEW_SIZE)
+            name = f"frame {index}, before generating"
+            return [("your photo", data_uri(photo)), (name, data_uri(view))]
 
         self.frames.show(self, len(spec.poses), pictures, note)
 

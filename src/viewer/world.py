@@ -204,11 +204,14 @@ class World:
 
     def _place(self, client: "viser.ClientHandle") -> None:
         """Put a visitor where all is in view; a narrow window needs more distance."""
-        away = self._reach * max(1.0, 0.8 / max(client.camera.aspect, 0.2))
+        aspect = max(client.camera.aspect, 0.2)
+        away = self._reach * max(1.0, 0.8 / aspect)
+        # On a phone the controls cover the lower half.
+        target = self._target - (np.array([0.0, 0.5 * away, 0.0]) if aspect < 0.6 else 0.0)
         with client.atomic():
             client.camera.up_direction = (0.0, 1.0, 0.0)
-            client.camera.position = self._target + away * np.array([0.5, 0.55, 1.05])
-            client.camera.look_at = self._target
+            client.camera.position = target + away * np.array([0.5, 0.55, 1.05])
+            client.camera.look_at = target
 
     def stand_at(self, client: "viser.ClientHandle", index: int) -> None:
         """Look through a camera; dragging then turns around what is before it."""

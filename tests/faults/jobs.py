@@ -90,7 +90,10 @@ class Job:
     def kill(self) -> Outcome:
         """End it, and the processes that it started, at once, unless it has ended."""
         if self.poll() is None:
-            os.killpg(self.number, signal.SIGKILL)
+            try:
+                os.killpg(self.number, signal.SIGKILL)
+            except ProcessLookupError:  # it has not begun yet to lead a group
+                os.kill(self.number, signal.SIGKILL)
         return self.wait()
 
     def poll(self) -> Outcome | None:

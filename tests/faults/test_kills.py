@@ -1,5 +1,6 @@
 """A killed command loses nothing, leaves nothing damaged, and goes on when it is typed again."""
 
+import os
 import random
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from jobs import Job
 from world import COMMANDS, Command, Reference, fresh, visible
 
+from photonvs.datasets.video import read_frames
 from photonvs.utils.arrays import read_array, read_arrays
 from photonvs.utils.checkpoint import read_checkpoint
 from photonvs.utils.files import TEMPORARY
@@ -19,6 +21,7 @@ MOST_SIGHTS = 40  # kills of one command at most
 # What a command may write anew while it goes on, and reads nobody's results from.
 PROGRESS = ("contact-sheet.png", "config.yaml")
 READERS = {
+    ".mp4": lambda path: read_frames(path, [0]),
     ".json": read_json,
     ".npy": read_array,
     ".npz": read_arrays,
@@ -31,8 +34,14 @@ READERS = {
 def temporaries(world: Path, command: Command) -> set[str]:
     """What the temporary files that are there are to become."""
     tops = {(world / name).parent if "." in name else world / name for name in command.writes}
-    found = (path.name for top in tops for path in top.rglob(f"{TEMPORARY}*"))
-    return {name[len(TEMPORARY) + 9 :] for name in found}
+    # Folders may go while we look.
+    inside = (names for top in tops for _, *both in os.walk(top) for names in both)
+    return {
+        name[len(TEMPORARY) + 9 :]
+        for names in inside
+        for name in names
+        if name.startswith(TEMPORARY)
+    }
 
 
 def kill_at_sight(job: Job, world: Path, command: Command, spared: set[str]) -> str | None:
