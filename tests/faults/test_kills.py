@@ -2,6 +2,7 @@
 
 import os
 import random
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,8 +21,17 @@ AT_RANDOM = 3  # kills of each command at random moments
 MOST_SIGHTS = 40  # kills of one command at most
 # What a command may write anew while it goes on, and reads nobody's results from.
 PROGRESS = ("contact-sheet.png", "config.yaml")
+
+
+def read_video(path: Path) -> None:
+    """Decode a frame in a process of its own: a decoder's threads must not be there at a fork."""
+    with tempfile.NamedTemporaryFile() as output:
+        outcome = Job(lambda: read_frames(path, [0]), Path(output.name)).wait()
+    assert outcome.code == 0, outcome.text
+
+
 READERS = {
-    ".mp4": lambda path: read_frames(path, [0]),
+    ".mp4": read_video,
     ".json": read_json,
     ".npy": read_array,
     ".npz": read_arrays,
