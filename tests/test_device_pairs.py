@@ -10,11 +10,7 @@ from torch.testing import assert_close
 
 from photonvs.config import load_config
 from photonvs.datasets.device_pairs import DevicePairs
-from photonvs.datasets.latents import first_stage_fingerprint
 from photonvs.datasets.pairs import Pair
-from photonvs.datasets.sources import open_dataset
-from photonvs.models import build_first_stage
-from photonvs.training.latents import encode_latents
 from photonvs.training.score import train
 from photonvs.utils.checkpoint import list_checkpoints, load_checkpoint
 
@@ -24,18 +20,11 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     """Settings of a training from latents of three sequences of eight frames."""
-    folder = tmp_path_factory.mktemp("data")
-    footage = training_task.write_footage(folder)
-    words = training_task.settings(footage, f"data.latents={folder}/latents")
-    config = load_config("realestate10k", words)
-    encode_latents(config, folder / "latents", build_first_stage(config.first_stage))
-    return words
+    return training_task.latent_settings(tmp_path_factory.mktemp("data"))
 
 
 def opened(settings, *more):
-    config = load_config("realestate10k", [*settings, *more])
-    stage = build_first_stage(config.first_stage)
-    return open_dataset(config, first_stage_fingerprint(stage))
+    return training_task.open_pairs([*settings, *more])
 
 
 def test_pairs_are_those_of_the_data(settings):

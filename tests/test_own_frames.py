@@ -8,30 +8,20 @@ from torch.testing import assert_close
 
 from photonvs.config import load_config
 from photonvs.datasets.device_pairs import DevicePairs
-from photonvs.datasets.latents import first_stage_fingerprint
 from photonvs.datasets.own_frames import OwnFrames, write_own_frames
 from photonvs.datasets.pairs import Pair
-from photonvs.datasets.sources import open_dataset
-from photonvs.models import build_first_stage
-from photonvs.training.latents import encode_latents
 from photonvs.training.own_frames import make_own_frames
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     """Settings of a training from latents of three sequences of eight frames."""
-    folder = tmp_path_factory.mktemp("data")
-    footage = training_task.write_footage(folder)
-    words = training_task.settings(footage, f"data.latents={folder}/latents")
-    config = load_config("realestate10k", words)
-    encode_latents(config, folder / "latents", build_first_stage(config.first_stage))
-    return words
+    return training_task.latent_settings(tmp_path_factory.mktemp("data"))
 
 
 def opened(settings, *more):
-    config = load_config("realestate10k", [*settings, *more])
-    stage = build_first_stage(config.first_stage)
-    return open_dataset(config, first_stage_fingerprint(stage)), config.model
+    words = [*settings, *more]
+    return training_task.open_pairs(words), load_config("realestate10k", words).model
 
 
 class Copying(torch.nn.Module):

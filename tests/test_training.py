@@ -187,6 +187,9 @@ class Recorder:
     def load_state_dict(self, state):
         pass
 
+    def blank_loss(self):
+        return self.network(torch.zeros(1, 2)).sum()
+
 
 class Endless(torch.utils.data.Dataset):
     """Empty samples; three an epoch."""

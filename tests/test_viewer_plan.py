@@ -7,9 +7,11 @@ import pytest
 
 from photonvs.cameras.geometry import check_poses
 from photonvs.cameras.keyframes import keyframe_path
+from photonvs.cameras.motion import Motion
 from photonvs.cameras.paths import PRESETS, orbit, pan
 from photonvs.cameras.photo import focal_y_of
 from photonvs.viewer.plan import BROUGHT, MOST_FRAMES, OWN, History, Plan, preset_options
+from photonvs.viewer.steer import in_words
 
 
 def at(x, turn=0.0):
@@ -135,3 +137,11 @@ def test_a_slider_that_is_dragged_is_one_change():
     while history.undo():
         angles.append((history.plan.options.get("angle"), history.plan.options.get("radius")))
     assert angles == [(3, 3), (3, None), (None, None)]
+
+
+def test_a_path_beyond_what_the_model_learnt_is_said():
+    spec = Plan(move="dolly", options={"distance": 1.0}, frames=5).spec()  # steps of 0.25
+    plain = in_words(spec, None)
+    assert "5 frames" in plain and "1.00 in all, 0.25 and 0.0 degrees" in plain
+    assert in_words(spec, Motion(0.2, 0.3, 1.0, 2.0)) == plain
+    assert "moves 2.5 times as far as the model learnt" in in_words(spec, Motion(0.05, 0.1, 1, 2))

@@ -311,7 +311,7 @@ def test_other_content(tmp_path):
             {"format": "1", "kind": "first_stage"},
             r"no denoiser, but 'first_stage'; give it to load_first_stage",
         ),
-        ({"format": "1", "kind": "denoiser"}, "the config in the metadata is not JSON"),
+        ({"format": "1", "kind": "denoiser"}, "the config in the metadata: not JSON"),
         ({"format": "1", "kind": "denoiser", "config": "[]"}, "settings: expected a dict"),
         (
             {"format": "1", "kind": "denoiser", "config": json.dumps(asdict(CONFIG))},

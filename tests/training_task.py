@@ -8,8 +8,14 @@ from pathlib import Path
 
 from numbered_video import write_numbered_video
 
+from photonvs.config import load_config
 from photonvs.datasets.extract import extract
+from photonvs.datasets.latents import first_stage_fingerprint
 from photonvs.datasets.layout import Split
+from photonvs.datasets.pairs import FramePairs
+from photonvs.datasets.sources import open_dataset
+from photonvs.models import build_first_stage
+from photonvs.training.latents import encode_latents
 from photonvs.utils.files import BASE
 
 SEQUENCES, POSES = 3, 8
@@ -59,6 +65,21 @@ def settings(train: Path, *more: str) -> list[str]:
         "training.checkpoint_every=2",
         *more,
     ]
+
+
+def latent_settings(data: Path) -> list[str]:
+    """The same of a training from latents of `write_footage`, which are made."""
+    words = settings(write_footage(data), f"data.latents={data}/latents")
+    config = load_config("realestate10k", words)
+    encode_latents(config, data / "latents", build_first_stage(config.first_stage))
+    return words
+
+
+def open_pairs(words: list[str]) -> FramePairs:
+    """The training data of these settings."""
+    config = load_config("realestate10k", words)
+    fingerprint = first_stage_fingerprint(build_first_stage(config.first_stage))
+    return open_dataset(config, fingerprint)
 
 
 def command(instance_data: Path, arguments: list[str], processes: int = 1) -> list[str]:

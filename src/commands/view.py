@@ -13,15 +13,18 @@ from .options import add_device, add_instance_data, add_model, open_chosen
 def main(arguments: list[str] | None = None) -> None:
     """Serve the page until Ctrl-C."""
     options = parse(arguments)
+    from ..models.motion import motion_of, motion_to_expect
     from ..utils.signals import StopSignal
     from ..viewer.page import Page
     from ..viewer.server import is_loopback
 
+    chosen, data = options.checkpoint, options.instance_data
     page = Page(
-        options.instance_data,
-        lambda: open_chosen(options, options.instance_data),
+        data,
+        lambda: open_chosen(options, data),
         options.host,
         options.port,
+        motion_of(chosen) if chosen else motion_to_expect(data),
     )
     try:
         if options.photo:

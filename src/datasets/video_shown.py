@@ -33,9 +33,9 @@ def bound(stream: "av.VideoStream", video: Path) -> None:
 def shown(frame: "av.VideoFrame", video: Path) -> np.ndarray:
     """A frame (height, width, 3) uint8, RGB, turned as the video's display matrix says.
 
-    Raises ValueError naming the video, with a command that mends it: for high dynamic range, whose
-    values are no RGB colours, for interlaced frames, which show two times at once, and for a frame
-    that is turned by anything but quarters.
+    Raises ValueError naming the video, with a command that mends it. High dynamic range is refused,
+    since its values are no RGB colours. So are interlaced frames, which show two times at once, and
+    a frame that is turned by anything but quarters.
     """
     from av.sidedata.sidedata import Type  # here, since other data need no PyAV
 

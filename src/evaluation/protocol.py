@@ -180,11 +180,8 @@ def path_of(pinned: PinnedSequence, poses: PoseFile) -> CameraPath:
                 f"sequence {pinned.id}: {name} is {value:.6g} in {poses.path}, {expected:.6g} in "
                 "the protocol"
             )
-    matrices = np.tile(np.eye(4), (len(positions), 1, 1))
-    matrices[:, :3] = sequence.poses[positions]
-    return CameraPath(
-        matrices, float(sequence.focal_y[positions[0]]), sequence.timestamps[positions]
-    )
+    focal_y = float(sequence.focal_y[positions[0]])
+    return CameraPath(sequence.matrices[positions], focal_y, sequence.timestamps[positions])
 
 
 def write_protocol(path: Path, protocol: Protocol) -> None:

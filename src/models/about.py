@@ -5,13 +5,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from ..cameras.motion import Motion
 from ..config import settings_from_dict, without_training
 from ..model_config import DenoiserConfig, DiffusionConfig, FirstStageConfig, ModelConfig
 from ..utils.checkpoint import is_ours, read_checkpoint
 from ..utils.json_files import parse_json
+from ..utils.safetensors_files import open_safetensors
 from ..utils.words import first_line, millions
 from .motion import motion_of
 from .provenance import provenance, training_state
@@ -50,12 +49,12 @@ def weights_lines(path: Path) -> list[str]:
 
 def _safetensors(path: Path) -> tuple[str, str, Any, int]:
     """Kind, origin, settings and number of parameters."""
+    with open_safetensors(path) as file:
+        metadata = file.metadata() or {}
+        shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
-            settings = parse_json(metadata.get("config", "{}"), "the config in the metadata")
-    except (SafetensorError, ValueError) as error:
+        settings = parse_json(metadata.get("config", "{}"), "the config in the metadata")
+    except ValueError as error:
         raise ValueError(f"{path}: not a file of weights ({first_line(error)})") from error
     kind = metadata.get("kind")
     if kind not in KINDS:

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
 from ..cameras.motion import Motion
 from ..utils.checkpoint import read_checkpoint
 from ..utils.json_files import parse_json
-from ..utils.words import first_line
+from ..utils.safetensors_files import open_safetensors
 from .places import find_denoiser
 
 KEY = "motion"  # in a checkpoint, and in a .safetensors file's metadata, there as JSON
@@ -19,7 +17,8 @@ def motion_of(path: Path) -> Motion | None:
     Raises FileNotFoundError, or ValueError for a file that cannot be read.
     """
     if path.suffix == ".safetensors":
-        value = _metadata(path).get(KEY)
+        with open_safetensors(path) as file:
+            value = (file.metadata() or {}).get(KEY)
     else:
         value = read_checkpoint(path).get(KEY)
     if value is None:
@@ -40,13 +39,3 @@ def motion_to_expect(instance_data: Path) -> Motion | None:
         return motion_of(find_denoiser(instance_data))
     except (FileNotFoundError, ValueError):
         return None
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        raise FileNotFoundError(f"no weights {path}")
-    try:
-        with safe_open(path, framework="np") as file:
-            return file.metadata() or {}
-    except SafetensorError as error:
-        raise ValueError(f"{path}: not a file of weights ({first_line(error)})") from error

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -34,7 +33,8 @@ from ..model_config import FirstStageConfig, ModelConfig
 from ..utils.checkpoint import FORMAT, is_ours, read_checkpoint
 from ..utils.files import atomic_path, from_base
 from ..utils.json_files import parse_json
-from ..utils.words import first_line, one_line
+from ..utils.safetensors_files import open_safetensors
+from ..utils.words import one_line
 from .building import Plan
 from .denoiser import Denoiser, build_denoiser
 from .first_stage import build_first_stage
@@ -260,27 +260,20 @@ def _read_safetensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[st
 @contextmanager
 def _opened(path: Path, kind: str) -> Iterator[Any]:
     """A file of this kind written by `save_weights`; raises FileNotFoundError or ValueError."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no weights {path}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != str(FORMAT):
-                raise ValueError(
-                    f"{path}: metadata format {metadata.get('format')!r}; "
-                    f"expected {str(FORMAT)!r}, as save_weights writes"
-                )
-            if metadata.get("kind") != kind:
-                other = OTHER[kind] if metadata.get("kind") in OTHER else "(unknown)"
-                raise ValueError(
-                    f"{path}: no {kind.replace('_', ' ')}, but {metadata.get('kind')!r}; "
-                    f"give it to {other}"
-                )
-            yield file
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path}: not a safetensors file, or a damaged one ({first_line(error)})"
-        ) from error
+    with open_safetensors(path) as file:
+        metadata = file.metadata() or {}
+        if metadata.get("format") != str(FORMAT):
+            raise ValueError(
+                f"{path}: metadata format {metadata.get('format')!r}; "
+                f"expected {str(FORMAT)!r}, as save_weights writes"
+            )
+        if metadata.get("kind") != kind:
+            other = OTHER[kind] if metadata.get("kind") in OTHER else "(unknown)"
+            raise ValueError(
+                f"{path}: no {kind.replace('_', ' ')}, but {metadata.get('kind')!r}; "
+                f"give it to {other}"
+            )
+        yield file
 
 
 def _config_in(metadata: dict[str, str], path: Path) -> Any:

@@ -35,7 +35,7 @@ class PairLoss(nn.Module):
 
         target, cond, noise: (n, c, L, L) latents, cond at the levels sigma_cond; sigma, sigma_cond:
         (n,). cameras: target_pose, cond_pose (n, 4, 4), focal_y (n,). lower: (n,), each pair's
-        lower noise level, of consistency tuning; None: denoising score matching.
+        lower noise level, for consistency tuning; None: denoising score matching.
         """
         rays, config = self.denoiser.embed_cameras(**cameras), self.denoiser.config
 

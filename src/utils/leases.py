@@ -3,8 +3,8 @@
 A lease is a small file beside what it guards, `.NAME.lease`. It says who holds it: machine, process
 and command. It is removed when the work ends. A process that dies leaves it behind, so whoever
 comes next looks whether the holder still lives. On the same machine the system tells at once. From
-another machine, over a network file system, the holder's sign of life is awaited: it renews the
-file's time every few seconds, and without a renewal in LAPSE seconds the lease is void.
+another machine, over a network file system, the holder's sign of life is awaited. It renews the
+file's time every few seconds. Without a renewal in LAPSE seconds the lease is void.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ def lease(*paths: Path, wait: float = 0.0) -> Iterator[None]:
     """Hold files or folders, which need not be there, for the length of the block.
 
     wait: seconds to wait for another holder, where the work is short. Raises HeldElsewhereError,
-    which names the holder. A process that held a lease and lost it ends at once: that happens if it
+    which names the holder. A process that held a lease and lost it ends at once. That happens if it
     stood still for longer than LAPSE and another machine has taken over.
     """
     mine, held = _myself(), []

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from ..cameras.motion import Motion
 from ..models.model import Model
 from ..samples import PHOTO_BYTES
 from ..utils.reading import read_bytes
@@ -29,11 +30,13 @@ class Page:
         open_model: Callable[[], Model],
         host: str = "127.0.0.1",
         port: int = 8080,
+        motion: Motion | None = None,
     ) -> None:
         """Serve the page at this address, or at the next free port.
 
         instance_data: where samples are read and written. open_model: called before the first frame
-        is generated. Raises MissingPackage without viser.
+        is generated. motion: that of its training pairs, if its weights tell. Raises as
+        `open_server`.
         """
         server = open_server(host, port)
         gui = server.gui
@@ -48,7 +51,7 @@ class Page:
         self.view = RunView(self.desk, self.world, self.frames)
         tabs = gui.add_tab_group()
         with tabs.add_tab("Make a video"):
-            self.steer = Steer(self.desk, self.world, self.frames)
+            self.steer = Steer(self.desk, self.world, self.frames, motion)
             self.generate = Generate(self.desk, self.steer, self.view, self.work)
         with tabs.add_tab("Look at samples"):
             self.look = Look(self.desk, self.view)

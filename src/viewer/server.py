@@ -22,9 +22,10 @@ LARGEST_PART = 4 * MEGABYTE  # the page sends parts of half a megabyte
 def open_server(host: str, port: int) -> "viser.ViserServer":
     """A server at this address, or at the next free port.
 
-    It refuses other web sites, which could otherwise reach it through the user's browser, uploads
-    of more than LARGEST_UPLOAD bytes, and viser's public links through a server elsewhere. Raises
-    MissingPackage without viser, and ValueError for an address that is not this machine's.
+    It refuses other web sites, which could otherwise reach it through the user's browser. It also
+    refuses uploads of more than LARGEST_UPLOAD bytes, and viser's public links through a server
+    elsewhere. Raises MissingPackage without viser, and ValueError for an address that is not this
+    machine's.
     """
     viser = import_optional("viser", "view")
     _check_address(host, port)

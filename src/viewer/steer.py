@@ -9,7 +9,7 @@ import numpy as np
 from ..cameras.coverage import covered_share, poster_corners
 from ..cameras.files.path import path_of_file
 from ..cameras.geometry import field_of_view_of
-from ..cameras.motion import path_sizes
+from ..cameras.motion import Motion, path_sizes, warning
 from ..cameras.photo import DEFAULT_FIELD_OF_VIEW, Lens, focal_y_of, lens_of_photo
 from ..cameras.spec import SamplingSpec
 from ..samples import GIVEN_IMAGES, Sample
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from .frames_panel import FramesPanel
     from .world import World
 
-# Steps beyond these are hard to follow for small models.
-LARGE_STEP, LARGE_TURN = 0.12, 3.0  # units, degrees
 VIEW_SIZE = 320  # pixels of a single preview
 PHOTO_SIZE = 512  # pixels of the photo on the page
 MOVES = {
@@ -74,8 +72,11 @@ class Photo:
 class Steer:
     """The first two steps of making a video."""
 
-    def __init__(self, desk: "Desk", world: "World", frames: "FramesPanel") -> None:
-        self.desk, self.world, self.frames = desk, world, frames
+    def __init__(
+        self, desk: "Desk", world: "World", frames: "FramesPanel", motion: Motion | None
+    ) -> None:
+        """motion: that of the model's training pairs, if its weights tell."""
+        self.desk, self.world, self.frames, self.motion = desk, world, frames, motion
         self.photo: Photo | None = None
         self.history = History(Plan())
         self.spec: SamplingSpec | None = None  # what is previewed
@@ -221,7 +222,7 @@ class Steer:
             self._show(still.spec())
             return
         self.spec = plan.spec()
-        self._summary.content = sentence(in_words(self.spec.poses), "soft")
+        self._summary.content = sentence(in_words(self.spec, self.motion), "soft")
         self._show(self.spec)
 
     def _show(self, spec: SamplingSpec) -> None:
@@ -270,13 +271,12 @@ class Steer:
         return self.sample
 
 
-def in_words(poses: np.ndarray) -> str:
-    """How far a path goes, and whether that is more than a model can follow."""
-    length, step, turn = path_sizes(poses)
-    text = f"{len(poses)} frames. The camera travels {length:.2f} in all, "
+def in_words(spec: SamplingSpec, motion: Motion | None) -> str:
+    """How far a path goes, and whether that is more than the model learnt."""
+    length, step, turn = path_sizes(spec.poses)
+    text = f"{len(spec.poses)} frames. The camera travels {length:.2f} in all, "
     text += f"{step:.2f} and {turn:.1f} degrees at most from frame to frame."
-    large = step > LARGE_STEP or turn > LARGE_TURN
-    return f"{text} These are large steps; more frames make them smaller." if large else text
+    return f"{text} {warning(motion, spec)}".rstrip() if motion else text
 
 
 def heading(text: str) -> str:

@@ -8,7 +8,7 @@ from ..paths import CameraPath
 from .camera import Camera
 from .reading import read_cameras
 
-PRINCIPAL_TOLERANCE = 0.02  # fraction of the side
+PRINCIPAL_TOLERANCE = 0.02  # fraction of the side, off the centre; less counts as central
 
 
 def path_of_file(

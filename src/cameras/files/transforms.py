@@ -1,8 +1,9 @@
 """transforms.json of nerfstudio, instant-ngp and Blender scenes, read and written.
 
 Its camera axes are ours. nerfstudio and instant-ngp write fl_x, w, … in pixels, for the file or for
-a frame, Blender scenes camera_angle_x in radians (docs.nerf.studio, "Data conventions"). Scripts in
-Blender also write a camera's `matrix_world`, and `lens` and `sensor_width` in millimetres.
+a frame (docs.nerf.studio, "Data conventions"). Blender scenes have camera_angle_x in radians.
+Scripts in Blender also write a camera's `matrix_world`, and `lens` and `sensor_width` in
+millimetres.
 `applied_transform` turned the world once, and matters to nobody who has only this file.
 """
 

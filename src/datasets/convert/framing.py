@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image
 
 from ...cameras.files.camera import Camera
+from ...cameras.files.path import PRINCIPAL_TOLERANCE
 from ...cameras.lens import is_distorted, pinhole, sees, undistort_frame
 from ..video import CROP
 
-PRINCIPAL_TOLERANCE = 0.02  # fraction of the side, off the centre; training takes it for central
 LEAST_KEPT = 0.5  # of the frame's shorter side
 BISECTIONS = 12  # so that a crop is exact to a 4,000th of the frame
 
