@@ -37,7 +37,7 @@ def shown(frame: "av.VideoFrame", video: Path) -> np.ndarray:
     since its values are no RGB colours. So are interlaced frames, which show two times at once, and
     a frame that is turned by anything but quarters.
     """
-    from av.sidedata.sidedata import Type  # here, since other data need no PyAV
+    from av.sidedata.sidedata import SideDataContainer, Type  # here: other data need no PyAV
 
     if frame.color_trc in HIGH_RANGE:
         found = f"high dynamic range ({HIGH_RANGE[frame.color_trc]})"
@@ -46,7 +46,9 @@ def shown(frame: "av.VideoFrame", video: Path) -> np.ndarray:
         raise ValueError(_refusal(video, "interlaced frames", "whole ones", "-vf bwdif=send_frame"))
     # PyAV's threads are slower, and one frame that a forked process frees would hang it.
     pixels = frame.to_ndarray(format="rgb24", threads=1)
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    # Not frame.side_data: the frame keeps that, which keeps the frame. So its memory would wait for
+    # the garbage collector.
+    matrix = SideDataContainer(frame).get(Type.DISPLAYMATRIX)
     if matrix is None:
         return pixels
     # ISO 14496-12, 6.2.2: the nine numbers a b u, c d v, x y w; a pixel (x, y) is shown at
