@@ -80,6 +80,7 @@ class Job:
 
     def __init__(self, function: Callable[[], object], output: Path) -> None:
         self._output = output
+        output.touch()  # it may be killed before it has printed or even begun
         self._started = time.monotonic()
         self._ended: Outcome | None = None
         sys.stdout.flush()
