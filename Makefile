@@ -162,6 +162,6 @@ bench: .venv/installed-test
 
 # The measurements behind single claims of the documents, each by itself.
 bench-details: .venv/installed-test
-	for benchmark in arithmetic data matchers rooms training tsed video; do \
+	for benchmark in arithmetic data matchers rooms training tsed video viewer; do \
 		$(BIN)/python benchmarks/$$benchmark.py || exit 1; \
 	done

@@ -4,9 +4,10 @@
 
 - Opening: from the browser's call to the last control, with a browser that is running.
 - Generating: frames of the shipped model by `sample_trajectory`, as the commands call it, and
-  through the page, with a browser looking on. The two take turns. Wall time is what a user waits,
-  and includes the browser's drawing by software on the same processors. Processor time is that of
-  the process that generates, and does not depend on other programs.
+  through the page. The two take turns, once with nobody looking and once with a browser. This
+  browser draws by software on the same processors, which slows wall time; one with a GPU does not.
+  Processor time is that of the process that generates. Waiting threads must sleep, as they do in
+  the commands: OMP_WAIT_POLICY=PASSIVE, which make sets.
 
 Needs the extra `view`, playwright and Chromium.
 """
@@ -68,10 +69,11 @@ def measure(folder: Path, chromium: str, frames: int, repeats: int) -> None:
         opening = [open_page(browser, page.url) for _ in range(repeats + 1)]
         said = ", ".join(f"{seconds:.2f}" for seconds in opening)
         print(f"opening the page: {statistics.median(opening):.2f} s (each: {said})")
+        compare(page, model, repeats, "nobody looking")
         tab = browser.new_page(viewport={"width": 1280, "height": 800})
         tab.goto(page.url)
         tab.get_by_text("Download", exact=True).wait_for()
-        compare(page, model, repeats)
+        compare(page, model, repeats, "a browser looking")
         browser.close()
     page.stop()
 
@@ -87,7 +89,7 @@ def open_page(browser: object, url: str) -> float:
     return seconds
 
 
-def compare(page: object, model: Model, repeats: int) -> None:
+def compare(page: object, model: Model, repeats: int, title: str) -> None:
     """Generate the page's path in turns: without it, and through it."""
 
     def plainly() -> None:
@@ -115,7 +117,8 @@ def compare(page: object, model: Model, repeats: int) -> None:
         }
         plain, through = medians.values()
         print(
-            f"{kind} time: {plain:.2f} s by sample_trajectory, {through:.2f} s through the page, "
+            f"{title}, {kind} time: {plain:.2f} s by sample_trajectory, "
+            f"{through:.2f} s through the page, "
             f"{through / plain - 1:+.1%}"
         )
 
