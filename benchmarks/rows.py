@@ -3,6 +3,7 @@
 A row is a function that prepares and returns a `Row`. What it prepares is not timed.
 """
 
+import atexit
 import subprocess
 import sys
 import tempfile
@@ -202,7 +203,9 @@ def pairs_from_video(device: torch.device) -> Row:
     from data import sequence
     from video import RATE, make_video
 
-    folder = Path(tempfile.mkdtemp())
+    kept = tempfile.TemporaryDirectory()  # until the process ends
+    atexit.register(kept.cleanup)
+    folder = Path(kept.name)
     make_video(folder / "video.mp4", 10 * RATE)
     save_poses(folder / "poses.npy", {"0": sequence("video", 10 * RATE)})
     config = Config()

@@ -36,7 +36,7 @@ def main() -> None:
         print(json.dumps(found))
         return
     device = torch.device(options.device) if options.device else choose_device()
-    name = torch.cuda.get_device_name() if device.type == "cuda" else platform.processor()
+    name = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
     print(f"{device} {name}, {options.threads} threads, torch {torch.__version__}")
     print(f"{'row':24}{'median':>11}{'spread':>9}{'of the':>9}{'TFLOP/s':>9}{'peak':>10}")
     print(f"{'':24}{'':>11}{'':>9}{'reference':>9}{'':>9}{'memory':>10}  reference")

@@ -99,9 +99,9 @@ class Given(NamedTuple):
 
 
 class ScoreNetwork(nn.Module):
-    """Raw outputs for both views, shaped like the inputs.
+    """Raw outputs of targets, or of both views, given what `prepare` makes of the other view.
 
-    Inputs are (2n, c, L, L), all targets and then all conditioning views.
+    Inside, a batch has 2n images, all targets and then all conditioning views.
     """
 
     def __init__(self, config: DenoiserConfig, diffusion: DiffusionConfig) -> None:
@@ -145,7 +145,8 @@ class ScoreNetwork(nn.Module):
     ) -> Tensor:
         """inputs: (n, c, L, L), of the targets. log_sigma: (n,). given: of `prepare`.
 
-        Returns outputs shaped like the inputs. both: those of the conditioning views after them.
+        Returns the targets' outputs (n, c, L, L). both: (2n, c, L, L), then the conditioning
+        views'; `prepare` must have been told so.
         """
         inputs, embedding = self._grid(inputs), self.embed_noise(log_sigma)
         of_target = inputs, embedding, *self._start(inputs, embedding)
