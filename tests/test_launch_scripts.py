@@ -1,4 +1,4 @@
-"""The Slurm scripts, with stand-ins for Slurm's commands; `test_slurm_cluster` has a real cluster."""
+"""The Slurm scripts with stand-ins for Slurm; `test_slurm_cluster` has a real cluster."""
 
 import re
 import shutil
