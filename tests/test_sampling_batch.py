@@ -6,7 +6,8 @@ import torch
 from sampling_task import FIRST_STAGE, LATENT, GaussianDenoiser, latent_of, sample
 
 from photonvs.samples import Sample
-from photonvs.sampling.draw import decode, draw, frame_noise, next_batch
+from photonvs.sampling.batches import batches, next_batch
+from photonvs.sampling.draw import decode, draw, frame_noise
 from photonvs.sampling.drawing import Drawing, Frame
 from photonvs.sampling.method import Method
 from photonvs.sampling.views import Views, gather_views, mean_score
@@ -91,17 +92,29 @@ def test_only_views_that_are_drawn_are_embedded(make_task):
     assert targets in ([1, 1], [1, 1, 1])  # three draws of nine
 
 
-def test_order_of_batches(make_task):
+def two_of_each(make_task):
+    """Two runs each of five frames in a chain and of four, each of which sees all before it."""
     tasks = [make_task("a"), make_task("b", (None, (0,), (0, 1), (0, 1, 2)))]
-    drawings = [Drawing(Sample(task).spec(), {0: None}, run) for task in tasks for run in (0, 1)]
-    waiting = [frame for drawing in drawings for frame in drawing.waiting()]
-    batches, method = [], Method()
-    while waiting:
-        batches.append(next_batch(waiting, method, 3))
-        waiting = [frame for frame in waiting if frame not in batches[-1]]
-        for drawing, index in batches[-1]:
-            drawing.latents[index] = None
-    assert [[(drawings.index(one), index) for one, index in batch] for batch in batches] == [
+    return [Drawing(Sample(task).spec(), {0: None}, run) for task in tasks for run in (0, 1)]
+
+
+def drawn_in(drawings, method, batch_size):
+    """The batches, as (number of the drawing, frame); each is drawn before the next is asked for.
+
+    A number instead of a latent says in which batch it was drawn.
+    """
+    found = []
+    for number, batch in enumerate(batches(drawings, method, batch_size)):
+        found.append([(drawings.index(one), index) for one, index in batch])
+        for drawing, index in batch:
+            drawing.latents.setdefault(index, number)
+    return found
+
+
+def test_order_of_batches(make_task):
+    method = Method()
+    drawings = two_of_each(make_task)
+    assert drawn_in(drawings, method, 3) == [
         [(0, 1), (1, 1), (2, 1)],
         [(0, 2), (1, 2), (3, 1)],  # frame 2 of run 2 has two views and would be one too much
         [(0, 3), (1, 3)],
@@ -111,10 +124,32 @@ def test_order_of_batches(make_task):
         [(3, 2)],
         [(3, 3)],
     ]
-    frame = Frame(drawings[2], 3)
-    assert next_batch([frame], method, 1) == [frame]  # more views than fit: one frame all the same
+    frame, there = Frame(drawings[2], 3), {Frame(drawings[2], view) for view in range(3)}
+    # More views than fit: one frame all the same.
+    assert next_batch([frame], there, method, 1) == [frame]
     # One view an evaluation each.
-    assert next_batch([frame] * 3, Method(views="random"), 2) == [frame] * 2
+    assert next_batch([frame] * 3, there, Method(views="random"), 2) == [frame] * 2
+
+
+@pytest.mark.parametrize("stored", range(14))
+def test_batches_are_the_same_after_a_stop_at_any_frame(make_task, stored):
+    """Frames of a batch are stored one by one, so the last one may be there in part."""
+    whole, stopped = two_of_each(make_task), two_of_each(make_task)
+    planned = drawn_in(whole, Method(), 3)
+    for number, index in [frame for batch in planned for frame in batch][:stored]:
+        stopped[number].latents[index] = whole[number].latents[index]
+    begun = next(n for n, batch in enumerate(planned) if sum(map(len, planned[: n + 1])) > stored)
+    assert drawn_in(stopped, Method(), 3) == planned[begun:]
+
+
+def test_what_was_deleted_is_drawn_alone(make_task):
+    drawings = two_of_each(make_task)
+    drawn_in(drawings, Method(), 3)
+    for number, index in ((1, 1), (3, 2)):
+        del drawings[number].latents[index]
+    assert drawn_in(drawings, Method(), 3) == [[(1, 1)], [(3, 2)]]
+    del drawings[3].latents[3]  # the last that was drawn
+    assert drawn_in(drawings, Method(), 3) == [[(3, 3)]]
 
 
 def test_noise_depends_on_seed_run_and_frame_only(make_task):

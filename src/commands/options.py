@@ -142,22 +142,24 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def open_chosen(options: argparse.Namespace, instance_data: Path) -> "Model":
     """The model that the options of `add_model` and `add_device` name.
 
-    Prints one line: which weights, what they are, and how to choose others.
+    The first process prints one line: which weights, what they are, and how to choose others.
     """
     from ..models.model import open_model
     from ..models.provenance import provenance
-    from ..utils.distributed import choose_device
+    from ..utils.distributed import this_process
 
+    process = this_process(options.device)
     model = open_model(
         instance_data,
         options.checkpoint,
         epoch=options.epoch,
         first_stage=options.first_stage,
         weights=options.weights,
-        device=choose_device(options.device),
+        device=process.device,
     )
     text = f"weights: {model.file}, {provenance(model.file)}"
-    print(text if options.checkpoint else f"{text} (others: --checkpoint FILE)", flush=True)
+    if process.leads:
+        print(text if options.checkpoint else f"{text} (others: --checkpoint FILE)", flush=True)
     return model
 
 

@@ -19,6 +19,7 @@ from ..utils.distributed import device_of
 from ..utils.images import read_square
 from ..utils.pictures import to_frame, to_tensor
 from ..utils.random import generator
+from .batches import batches
 from .drawing import Drawing, Frame
 from .method import Method
 from .views import ViewsInTurn, mean_score
@@ -38,7 +39,7 @@ class Progress(NamedTuple):
     frames: list[Frame]  # drawn together
     step: Step  # `step.denoised` (frames, channels, size, size): how each frame looks as yet
     steps: int  # in all
-    pairs: int  # (frame, view) pairs in each evaluation of this step
+    pairs: int  # (frame, view) pairs in each evaluation of this step, of frames that are new
 
 
 def draw(
@@ -57,13 +58,12 @@ def draw(
     true, drawing ends, and the frames in work are lost.
 
     A frame's noise depends on seed, run number and pose index alone. Drawn in another batch or on
-    another device it is the same frame up to the network's rounding.
+    another device it is the same frame up to the network's rounding. Batches depend on the paths
+    of `drawings` alone. So on a CPU it does not matter to any bit when drawing was stopped.
     Raises ValueError if the device has too little memory, or the method does not fit the weights.
     """
     method = method.fitted(denoiser.config)
-    waiting = [frame for drawing in drawings for frame in drawing.waiting()]
-    while waiting:
-        batch = next_batch(waiting, method, batch_size)
+    for batch in batches(drawings, method, batch_size):
         try:
             latents = draw_batch(batch, denoiser, method, batch_size, watch, stop)
         except Stopped:
@@ -74,10 +74,10 @@ def draw(
                 f"the device's memory is not enough for a batch of {min(batch_size, pairs)}; "
                 "use a smaller --batch-size or --precision bfloat16"
             ) from error
-        waiting = [frame for frame in waiting if frame not in batch]
-        for frame, latent in zip(batch, latents, strict=True):
+        drawn = [pair for pair in zip(batch, latents, strict=True) if not pair[0].exists]
+        for frame, latent in drawn:
             frame.drawing.latents[frame.index] = latent.float().cpu()
-        for frame, latent in zip(batch, latents, strict=True):
+        for frame, latent in drawn:
             yield Drawn(frame, frame.drawing.latents[frame.index], decode(first_stage, latent))
 
 
@@ -105,24 +105,6 @@ def decode(first_stage: nn.Module, latent: Tensor) -> np.ndarray:
     One by one, so that an image depends on its own latent only.
     """
     return to_frame(first_stage.decode(latent[None]))
-
-
-def next_batch(waiting: list[Frame], method: Method, batch_size: int) -> list[Frame]:
-    """The first of `waiting` whose views all exist.
-
-    They make at most `batch_size` pairs an evaluation, but there is always one frame.
-    """
-    batch: list[Frame] = []
-    room = batch_size
-    for frame in waiting:
-        pairs = method.pairs(len(frame.views))
-        fits = pairs <= room or not batch
-        if fits and all(view in frame.drawing.latents for view in frame.views):
-            batch.append(frame)
-            room -= pairs
-        if room <= 0:
-            break
-    return batch
 
 
 class Stopped(Exception):
@@ -154,8 +136,10 @@ def draw_batch(
             raise Stopped
         return mean_score(denoiser, x, sigma, views.next(), method, batch_size)
 
+    new = sum(method.pairs(len(frame.views)) for frame in batch if not frame.exists)
+
     def report(step: Step) -> None:
-        watch(Progress(batch, step, method.steps, views.pairs))
+        watch(Progress(batch, step, method.steps, new))
 
     shape = (len(batch), *denoiser.config.latent_shape)
     prior = noise(shape).to(device_of(denoiser)) * sde.sigma_max

@@ -60,7 +60,6 @@ class ViewsInTurn:
             self.turns = zip(
                 *places, strict=True
             )  # for each evaluation, which view every frame sees
-        self.pairs = sum(method.pairs(len(frame.views)) for frame in batch)
         self.all = gather_views(batch, wanted, denoiser, method, batch_size)
         # What is prepared takes 50 MB a pair of the published network: of no more than one batch.
         if self.turns is None and len(self.all.latents) <= batch_size:
