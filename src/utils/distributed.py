@@ -119,6 +119,13 @@ def device_of(module: nn.Module) -> torch.device:
     return next(iter(module.state_dict().values()), torch.empty(0)).device
 
 
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor on the device. A GPU fetches it by itself, while this process goes on."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 @contextmanager
 def join_processes(device: str | None = None) -> Iterator[Process]:
     """This process's place among those that torchrun started, for the length of the block.
