@@ -1,8 +1,9 @@
 """The frames of a path, drawn one after the other and stored."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ from ..models.denoiser import Denoiser
 from ..utils.distributed import device_of
 from ..utils.leases import lease
 from ..utils.progress import progress_bar
-from .draw import Drawn, Progress, decode, draw, encode
+from .draw import Progress, decode, draw, encode
 from .drawing import Drawing
 from .method import Method
 from .runs import Run, open_runs
+from .writer import Writer
 
 
 @torch.inference_mode()
@@ -43,7 +45,8 @@ def sample_trajectory(
     method: default `Method()`. runs: run numbers. batch_size, stop, watch: as for `draw`.
     frames_per_second: of a newly written video. weights: plain values that identify the weights;
     run.json records them, with the other settings that make a difference. progress: show it on
-    standard error. stored: called with each frame's run, index and image once it is stored.
+    standard error. stored: called with each frame's run, index and image once it is stored, in
+    this thread. Storing goes on beside drawing, in a thread of its own.
 
     Returns the runs; `run.made` holds the frames made now. Raises ValueError or FileNotFoundError
     for a bad task or setting, frames made with other settings, a result with NaN, or while another
@@ -60,14 +63,13 @@ def sample_trajectory(
         waiting = [frame for drawing in drawings for frame in drawing.waiting()]
         total = sum(method.pairs(len(frame.views)) for frame in waiting) * method.steps
         with progress_bar(total, "sampling", "step", enabled=progress) as bar:
-            report = partial(_report, bar, watch)
-            drawn = draw(drawings, denoiser, first_stage, method, batch_size, report, stop)
-            run_of = dict(zip(drawings, opened, strict=True))
-            made = _stored(drawn, run_of, frames_per_second)
-            for done, (run, index, image) in enumerate(made, start=1):
-                bar.set_postfix_str(f"{done} of {len(waiting)} frames", refresh=False)
-                if stored:
-                    stored(run, index, image)
+            done = _counted(bar, len(waiting), stored)
+            with Writer(frames_per_second, done) as writer:
+                report = partial(_report, bar, writer, watch)
+                drawn = draw(drawings, denoiser, first_stage, method, batch_size, report, stop)
+                run_of = dict(zip(drawings, opened, strict=True))
+                for (drawing, index), latent, image in drawn:
+                    writer.put(run_of[drawing], index, latent, image)
     return opened
 
 
@@ -79,19 +81,27 @@ def _check_numbers(batch_size: int, frames_per_second: float) -> None:
         )
 
 
-def _report(bar: tqdm, watch: Callable[[Progress], object] | None, now: Progress) -> None:
+def _counted(
+    bar: tqdm, frames: int, stored: Callable[[Run, int, np.ndarray], object] | None
+) -> Callable[[Run, int, np.ndarray], None]:
+    """What is done with each frame that is stored: it is shown, and passed on."""
+    numbers = count(1)
+
+    def done(run: Run, index: int, image: np.ndarray) -> None:
+        bar.set_postfix_str(f"{next(numbers)} of {frames} frames", refresh=False)
+        if stored:
+            stored(run, index, image)
+
+    return done
+
+
+def _report(
+    bar: tqdm, writer: Writer, watch: Callable[[Progress], object] | None, now: Progress
+) -> None:
+    writer.tell()
     bar.update(now.pairs)
     if watch:
         watch(now)
-
-
-def _stored(
-    drawn: Iterable[Drawn], run_of: dict[Drawing, Run], frames_per_second: float
-) -> Iterator[tuple[Run, int, np.ndarray]]:
-    """Store each frame as it is drawn, and yield its run, index and image."""
-    for (drawing, index), latent, image in drawn:
-        run_of[drawing].write_frame(index, latent, image, frames_per_second)
-        yield run_of[drawing], index, image
 
 
 def _begin(
