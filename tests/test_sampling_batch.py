@@ -1,5 +1,7 @@
 """What frames are drawn from: batches of them, their conditioning views, their noise."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from photonvs.sampling.draw import decode, draw, frame_noise
 from photonvs.sampling.drawing import Drawing, Frame
 from photonvs.sampling.method import Method
 from photonvs.sampling.views import Views, gather_views, mean_score
+from photonvs.utils.random import generator
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])
@@ -156,15 +159,21 @@ def test_noise_depends_on_seed_run_and_frame_only(make_task):
     spec = Sample(make_task()).spec()
     first, second = Drawing(spec, {}, 0), Drawing(spec, {}, 1)
     frames = [Frame(first, 1), Frame(first, 2), Frame(second, 1)]
-    shape = (3, *LATENT)
-    noise = frame_noise(frames, 5)
-    together = [noise(shape), noise(shape)]
+    together = drawn(frames, 5, 40)
     for number, frame in enumerate(frames):
-        alone = frame_noise([frame], 5)
-        assert all(torch.equal(alone((1, *LATENT))[0], draw[number]) for draw in together)
-    draws = torch.cat([*together, frame_noise(frames, 6)(shape)]).flatten(1)
+        assert torch.equal(drawn([frame], 5, 40)[:, 0], together[:, number])
+    # In blocks, and still the numbers of one draw after the other.
+    source = generator(5, "frame", 1, 1)
+    singly = [source.standard_normal(LATENT, np.float32) for _ in range(40)]
+    np.testing.assert_array_equal(together[:, 2], np.stack(singly))
+    draws = torch.cat([*together[:2], drawn(frames, 6, 1)[0]]).flatten(1)
     # 5 standard errors.
     torch.testing.assert_close(draws @ draws.T / draws.shape[1], torch.eye(9), atol=0.2, rtol=0)
+
+
+def drawn(frames, seed, count):
+    """The first draws of noise for these frames: (count, frames, *LATENT)."""
+    return torch.stack([*islice(frame_noise(frames, seed, LATENT, torch.device("cpu")), count)])
 
 
 def drawing_of(make_task):

@@ -3,6 +3,7 @@
 Nothing is read or written here. `runs` stores frames, and `trajectory` ties both.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from ..diffusion.levels import Step
 from ..diffusion.registry import find_sampler
 from ..diffusion.sde import VarianceExploding
 from ..models.denoiser import Denoiser
-from ..utils.distributed import device_of
+from ..utils.distributed import device_of, send
 from ..utils.images import read_square
 from ..utils.pictures import to_frame, to_tensor
 from ..utils.random import generator
@@ -23,6 +24,8 @@ from .batches import batches
 from .drawing import Drawing, Frame
 from .method import Method
 from .views import ViewsInTurn, mean_score
+
+MOST_NUMBERS = 2**21  # of noise that are drawn at once, 8 MB
 
 
 class Drawn(NamedTuple):
@@ -74,11 +77,12 @@ def draw(
                 f"the device's memory is not enough for a batch of {min(batch_size, pairs)}; "
                 "use a smaller --batch-size or --precision bfloat16"
             ) from error
-        drawn = [pair for pair in zip(batch, latents, strict=True) if not pair[0].exists]
-        for frame, latent in drawn:
-            frame.drawing.latents[frame.index] = latent.float().cpu()
-        for frame, latent in drawn:
-            yield Drawn(frame, frame.drawing.latents[frame.index], decode(first_stage, latent))
+        stored = latents.float().cpu()
+        new = [number for number, frame in enumerate(batch) if not frame.exists]
+        for number in new:
+            batch[number].drawing.latents[batch[number].index] = stored[number]
+        for number in new:
+            yield Drawn(batch[number], stored[number], decode(first_stage, latents[number]))
 
 
 @torch.inference_mode()
@@ -102,7 +106,8 @@ def encode(first_stage: nn.Module, photo: str | Path, denoiser: Denoiser) -> Ten
 def decode(first_stage: nn.Module, latent: Tensor) -> np.ndarray:
     """The image (height, width, 3) uint8 of a latent (channels, size, size).
 
-    One by one, so that an image depends on its own latent only.
+    One by one, so that an image depends on its own latent only. Of eight together some bytes differ
+    by one on two threads of a CPU, where it takes no less time (64 and 66 ms each on one thread).
     """
     return to_frame(first_stage.decode(latent[None]))
 
@@ -128,7 +133,8 @@ def draw_batch(
     3DiM (Watson et al. 2023, arXiv 2210.04628, section 3.2), a view drawn anew for each evaluation.
     """
     sde = VarianceExploding.from_config(denoiser.config.diffusion)
-    noise = frame_noise(batch, method.seed)
+    shape, device = denoiser.config.latent_shape, device_of(denoiser)
+    draws = frame_noise(batch, method.seed, shape, device)
     views = ViewsInTurn(batch, denoiser, method, batch_size)
 
     def score(x: Tensor, sigma: Tensor) -> Tensor:
@@ -141,24 +147,23 @@ def draw_batch(
     def report(step: Step) -> None:
         watch(Progress(batch, step, method.steps, new))
 
-    shape = (len(batch), *denoiser.config.latent_shape)
-    prior = noise(shape).to(device_of(denoiser)) * sde.sigma_max
+    prior = next(draws) * sde.sigma_max
     options = method.options | {"callback": report if watch else None}
     sampler = find_sampler(method.sampler).function
-    return sampler(score, prior, sde, method.steps, noise=noise, **options)
+    return sampler(score, prior, sde, method.steps, noise=lambda shape: next(draws), **options)
 
 
-def frame_noise(batch: list[Frame], seed: int) -> Callable[[tuple[int, ...]], Tensor]:
-    """noise(shape) for a batch: unit variance, (frames, …) float32 on the CPU.
+def frame_noise(
+    batch: list[Frame], seed: int, shape: tuple[int, ...], device: torch.device
+) -> Iterator[Tensor]:
+    """Draws of unit variance for a batch, without end: each (frames, *shape) float32.
 
-    Each frame has a generator of its own.
+    Each frame has a generator of its own. Many draws are made at once, and more each time, as
+    samplers take between one draw and thousands.
     """
     sources = [generator(seed, "frame", frame.drawing.run, frame.index) for frame in batch]
-
-    def noise(shape: tuple[int, ...]) -> Tensor:
-        size = tuple(shape[1:])
-        return torch.from_numpy(
-            np.stack([source.standard_normal(size, np.float32) for source in sources])
-        )
-
-    return noise
+    draws, most = 1, max(1, MOST_NUMBERS // (len(batch) * math.prod(shape)))
+    while True:
+        block = [source.standard_normal((draws, *shape), np.float32) for source in sources]
+        yield from send(torch.from_numpy(np.stack(block, axis=1)), device)
+        draws = min(2 * draws, most)

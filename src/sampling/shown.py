@@ -1,11 +1,15 @@
 """How far a process is, on standard error."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+
+import numpy as np
 
 from ..utils.distributed import Process
 from ..utils.progress import progress_bar
 from .groups import Group
 from .method import Method
+from .runs import Run
 
 
 class Shown(AbstractContextManager):
@@ -15,9 +19,15 @@ class Shown(AbstractContextManager):
     """
 
     def __init__(
-        self, groups: list[Group], method: Method, process: Process, progress: bool
+        self,
+        groups: list[Group],
+        method: Method,
+        process: Process,
+        progress: bool,
+        listener: Callable[[Run, int, np.ndarray], object] | None = None,
     ) -> None:
-        self.method = method
+        """progress: whether it is seen. listener: called with each frame that is stored."""
+        self.method, self.listener = method, listener
         self.share = groups[process.rank :: process.count]  # that it has not begun
         self.frames, self.made = 0, 0
         task = "sampling" if process.count == 1 else f"sampling, process 1 of {process.count}"
@@ -45,10 +55,12 @@ class Shown(AbstractContextManager):
         """A step of the sampler is done, for so many pairs of frame and view."""
         self.bar.update(pairs)
 
-    def stored(self) -> None:
+    def stored(self, run: Run, index: int, image: np.ndarray) -> None:
         """A frame is stored."""
         self.made += 1
         self.bar.set_postfix_str(f"{self.made} of {self.frames} frames", refresh=False)
+        if self.listener:
+            self.listener(run, index, image)
 
     def __exit__(self, *_: object) -> None:
         self.bar.close()

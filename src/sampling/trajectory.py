@@ -1,6 +1,6 @@
 """The frames of a path, drawn one after the other and stored."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from ..models.denoiser import Denoiser
 from ..utils.distributed import Process, device_of
-from .draw import Drawn, Progress, decode, draw, encode
+from .draw import Progress, decode, draw, encode
 from .drawing import Drawing
 from .groups import grouped, held_in_turn
 from .method import Method
 from .runs import Run, open_runs
 from .shown import Shown
+from .writer import Writer
 
 
 @torch.inference_mode()
@@ -46,7 +47,8 @@ def sample_trajectory(
     frames_per_second: of a newly written video. weights: plain values that identify the weights;
     run.json records them, with the other settings that make a difference. process: this one, of
     several that do the same and share the runs (`groups`); default: it is alone. progress: show it
-    on standard error. stored: called with each frame's run, index and image once it is stored.
+    on standard error. stored: called with each frame's run, index and image once it is stored, in
+    this thread. Storing goes on beside drawing, in a thread of its own.
 
     Returns the runs; `run.made` holds the frames made now. Of several processes each returns those
     that it made. The first one ends last, once all are made, and also returns those that were there
@@ -64,10 +66,9 @@ def sample_trajectory(
     mine = {run for run in opened if process.leads and run.finished()}
     groups = grouped(opened, batch_size, device, process)
     with (
-        Shown(groups, method, process, progress) as shown,
+        Shown(groups, method, process, progress, stored) as shown,
         closing(held_in_turn(groups, process)) as turns,
     ):
-        report = partial(_report, shown, watch)
         for turn in turns:
             begun = [run for group in turn for run in group]
             mine.update(run for run in begun if not run.finished())
@@ -75,13 +76,13 @@ def sample_trajectory(
             for run in begun:
                 run.write_summary(frames_per_second)
             shown.begin(turn)
-            for group in takewhile(lambda _: not (stop and stop()), turn):
-                run_of = {drawing_of[run]: run for run in group}
-                drawn = draw(list(run_of), denoiser, first_stage, method, batch_size, report, stop)
-                for made in _stored(drawn, run_of, frames_per_second):
-                    shown.stored()
-                    if stored:
-                        stored(*made)
+            with Writer(frames_per_second, shown.stored) as writer:
+                report = partial(_report, shown, writer, watch)
+                for group in takewhile(lambda _: not (stop and stop()), turn):
+                    of = {drawing_of[run]: run for run in group}
+                    drawn = draw(list(of), denoiser, first_stage, method, batch_size, report, stop)
+                    for (drawing, index), latent, image in drawn:
+                        writer.put(of[drawing], index, latent, image)
             if stop and stop():
                 break
     return opened if process.count == 1 else [run for run in opened if run in mine]
@@ -95,19 +96,13 @@ def _check_numbers(batch_size: int, frames_per_second: float) -> None:
         )
 
 
-def _report(shown: Shown, watch: Callable[[Progress], object] | None, now: Progress) -> None:
+def _report(
+    shown: Shown, writer: Writer, watch: Callable[[Progress], object] | None, now: Progress
+) -> None:
+    writer.tell()
     shown.step(now.pairs)
     if watch:
         watch(now)
-
-
-def _stored(
-    drawn: Iterable[Drawn], run_of: dict[Drawing, Run], frames_per_second: float
-) -> Iterator[tuple[Run, int, np.ndarray]]:
-    """Store each frame as it is drawn, and yield its run, index and image."""
-    for (drawing, index), latent, image in drawn:
-        run_of[drawing].write_frame(index, latent, image, frames_per_second)
-        yield run_of[drawing], index, image
 
 
 def _begin(

@@ -165,6 +165,13 @@ def this_process(device: str | None = None) -> Process:
     return Process(choose_device(device), rank, count)
 
 
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor on the device. A GPU fetches it by itself, while this process goes on."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 @contextmanager
 def join_processes(device: str | None = None) -> Iterator[Process]:
     """This process's place among those that torchrun started, for the length of the block.
