@@ -39,6 +39,7 @@ class Shown(AbstractContextManager):
         self.share = [group for group in self.share if group not in turn]
         steps, frames = self._left([*turn, *self.share])
         self.bar.total, self.frames = self.bar.n + steps, self.made + frames
+        self._count()
 
     def _left(self, groups: list[Group]) -> tuple[int, int]:
         """Steps and frames that groups lack."""
@@ -58,9 +59,12 @@ class Shown(AbstractContextManager):
     def stored(self, run: Run, index: int, image: np.ndarray) -> None:
         """A frame is stored."""
         self.made += 1
-        self.bar.set_postfix_str(f"{self.made} of {self.frames} frames", refresh=False)
+        self._count()
         if self.listener:
             self.listener(run, index, image)
+
+    def _count(self) -> None:
+        self.bar.set_postfix_str(f"{self.made} of {self.frames} frames", refresh=False)
 
     def __exit__(self, *_: object) -> None:
         self.bar.close()
