@@ -16,7 +16,9 @@ from sampling_task import CHAIN, CONFIG, contents, sample, write_task
 from photonvs.commands.sample_trajectory import main
 from photonvs.models import build_denoiser, save_weights
 from photonvs.sampling.groups import grouped, held_in_turn
+from photonvs.sampling.method import Method
 from photonvs.sampling.runs import open_runs
+from photonvs.sampling.shown import Shown
 from photonvs.utils.distributed import Process
 from photonvs.utils.leases import HeldElsewhereError, lease
 
@@ -33,14 +35,22 @@ def sizes(groups):
     return [len(group) for group in groups]
 
 
-def test_on_a_cpu_groups_are_the_same_for_any_number_of_processes(tmp_path, caplog):
+def test_on_a_cpu_groups_are_the_same_for_any_number_of_processes(tmp_path):
     opened = open_runs(tasks(tmp_path, 3), range(3))
     alone = grouped(opened, 8, CPU, Process(CPU))
     assert sizes(alone) == [3, 3, 3] and [*chain(*alone)] == opened
     for count in (2, 3, 16):
         assert grouped(opened, 8, CPU, Process(CPU, 0, count)) == alone
-    assert "9 runs in groups of 4 at most: 13 of 16 processes have none" in caplog.text
     assert sizes(grouped(opened, 2, CPU, Process(CPU))) == [1, 2, 2, 2, 2]
+
+
+def test_too_many_processes_are_told(tmp_path, caplog):
+    opened = open_runs(tasks(tmp_path, 3), range(3))
+    groups = grouped(opened, 8, CPU, Process(CPU))
+    for count in (3, 16):
+        Shown(groups, Method(steps=1), Process(CPU, 0, count), progress=True).bar.close()
+    said = "9 runs in 3 groups: 13 of 16 processes have none; take a smaller --batch-size"
+    assert caplog.messages == [said]
 
 
 def test_on_a_gpu_there_is_a_group_for_every_process(tmp_path):

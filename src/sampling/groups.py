@@ -1,6 +1,5 @@
 """Runs that are drawn side by side, and which of several processes draws which."""
 
-import logging
 import math
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,8 +11,6 @@ import torch
 from ..utils.distributed import Process
 from ..utils.leases import HeldElsewhereError, lease
 from .runs import Run
-
-log = logging.getLogger(__name__)
 
 # On a CPU. More at once are hardly faster there, and several processes could share less.
 MOST_RUNS = 4
@@ -36,11 +33,7 @@ def grouped(
     ordered = sorted(runs, key=lambda run: len(run.frames()), reverse=True)
     count = math.ceil(len(runs) / most)
     bounds = [len(runs) * number // count for number in range(count + 1)]
-    groups = [ordered[start:end] for start, end in pairwise(bounds)]
-    if process.leads and count < process.count and device.type == "cpu":
-        text = "%d runs in groups of %d at most: %d of %d processes have none; take a smaller "
-        log.warning(text + "--batch-size", len(runs), most, process.count - count, process.count)
-    return groups
+    return [ordered[start:end] for start, end in pairwise(bounds)]
 
 
 def held_in_turn(groups: list[Group], process: Process) -> Iterator[list[Group]]:

@@ -1,5 +1,6 @@
 """How far a process is, on standard error."""
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -10,6 +11,8 @@ from ..utils.progress import progress_bar
 from .groups import Group
 from .method import Method
 from .runs import Run
+
+log = logging.getLogger(__name__)
 
 
 class Shown(AbstractContextManager):
@@ -27,6 +30,8 @@ class Shown(AbstractContextManager):
         listener: Callable[[Run, int, np.ndarray], object] | None = None,
     ) -> None:
         """progress: whether it is seen. listener: called with each frame that is stored."""
+        if progress and process.leads:
+            _warn_of_idle(groups, process)
         self.method, self.listener = method, listener
         self.share = groups[process.rank :: process.count]  # that it has not begun
         self.frames, self.made = 0, 0
@@ -68,3 +73,11 @@ class Shown(AbstractContextManager):
 
     def __exit__(self, *_: object) -> None:
         self.bar.close()
+
+
+def _warn_of_idle(groups: list[Group], process: Process) -> None:
+    """Say if a CPU's processes are too many. On GPUs smaller groups would be no sooner done."""
+    idle, runs = process.count - len(groups), sum(map(len, groups))
+    if process.device.type == "cpu" and idle > 0 and runs > len(groups):
+        text = "%d runs in %d groups: %d of %d processes have none; take a smaller --batch-size"
+        log.warning(text, runs, len(groups), idle, process.count)
