@@ -69,6 +69,15 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="for example cpu or cuda (default: a GPU if there is one)")
 
 
+def add_compile(parser: argparse.ArgumentParser) -> None:
+    """--compile, of the commands that draw many frames."""
+    text = (
+        "compile the score network first, by torch.compile. This takes a minute or more, and pays "
+        "on a GPU and for many frames; frames are the same up to rounding"
+    )
+    parser.add_argument("--compile", action="store_true", help=text)
+
+
 def add_workers(parser: argparse.ArgumentParser, text: str = "processes") -> None:
     """--workers, a number of at least 1; text: what there are so many of."""
     text, default = f"{text} (default: one a core)", os.cpu_count()
@@ -140,7 +149,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def open_chosen(options: argparse.Namespace, instance_data: Path) -> "Model":
-    """The model that the options of `add_model` and `add_device` name.
+    """The model that the options of `add_model` and `add_device` name, compiled for `add_compile`.
 
     Prints one line: which weights, what they are, and how to choose others.
     """
@@ -158,6 +167,10 @@ def open_chosen(options: argparse.Namespace, instance_data: Path) -> "Model":
     )
     text = f"weights: {model.file}, {provenance(model.file)}"
     print(text if options.checkpoint else f"{text} (others: --checkpoint FILE)", flush=True)
+    if getattr(options, "compile", False):
+        from ..models.compiling import compile_network
+
+        compile_network(model.denoiser)
     return model
 
 
