@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..diffusion.registry import DEFAULT_SAMPLER, SAMPLERS
 from ..sampling.method import VIEWS, Method
+from ..utils.cores import usable_cores
 from ..utils.files import BASE
 from ..utils.precision import PRECISIONS
 
@@ -80,7 +81,7 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
 
 def add_workers(parser: argparse.ArgumentParser, text: str = "processes") -> None:
     """--workers, a number of at least 1; text: what there are so many of."""
-    text, default = f"{text} (default: one a core)", os.cpu_count()
+    text, default = f"{text} (default: one a core)", usable_cores()
     parser.add_argument("--workers", type=_above_zero, default=default, metavar="N", help=text)
 
 
