@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from ..evaluation.registry import BUILT_IN, METRICS, SHORT_TERM
 from ..utils.files import BASE
-from .options import add_device, add_instance_data, add_method, add_model, method_of, open_chosen
+from .options import (
+    add_compile,
+    add_device,
+    add_instance_data,
+    add_method,
+    add_model,
+    method_of,
+    open_chosen,
+)
 
 if TYPE_CHECKING:
     from ..evaluation.image_results import ImageResults
@@ -183,6 +191,7 @@ def _sampling_parser() -> argparse.ArgumentParser:
     add_method(parser, seed=False)
     add_model(parser)
     add_device(parser)
+    add_compile(parser)
     return parser
 
 

@@ -3,6 +3,7 @@
 import argparse
 
 from .options import (
+    add_compile,
     add_device,
     add_instance_data,
     add_method,
@@ -74,5 +75,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add_method(parser)
     add_model(parser)
     add_device(parser)
+    add_compile(parser)
     add_instance_data(parser)
     return parser.parse_args(arguments)
