@@ -221,7 +221,7 @@ def add_method(parser: argparse.ArgumentParser, seed: bool = True) -> None:
         "noise (default: what the weights say)"
     )
     group.add_argument("--sigma-cond", type=float, metavar="SIGMA", help=text)
-    text = "pairs of frame and conditioning frame at once (default: %(default)s)"
+    text = "pairs of frame and conditioning frame at once, at most (default: %(default)s)"
     group.add_argument("--batch-size", type=int, default=8, metavar="N", help=text)
 
 
