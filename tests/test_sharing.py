@@ -14,7 +14,7 @@ from repository import SCRIPTS
 from sampling_task import CHAIN, CONFIG, contents, sample, write_task
 
 from photonvs.commands.sample_trajectory import main
-from photonvs.models import build_denoiser, save_weights
+from photonvs.models import build_denoiser, load_denoiser, save_weights
 from photonvs.sampling.groups import grouped, held_in_turn
 from photonvs.sampling.method import Method
 from photonvs.sampling.runs import open_runs
@@ -127,6 +127,22 @@ def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_weights(path, denoiser)
     return path
+
+
+@pytest.mark.parametrize("there", [5, 14])
+def test_no_bit_tells_when_drawing_was_interrupted(tmp_path, weights, there):
+    """Of 18 frames of six runs, so many are there, of the last batch two of three."""
+    whole, order = tasks(tmp_path / "whole", 2, frames=4), []
+    denoiser = load_denoiser(weights)
+    store = lambda run, index, _: order.append((run.folder, index))  # noqa: E731
+    runs = sample(*whole, denoiser=denoiser, runs=range(3), stored=store)
+    before = {run.folder: contents(run.folder, "*/*", *SUMMARY) for run in runs}
+    for folder, index in order[there:]:
+        (folder / f"latents/{index:04d}.npy").unlink()
+        (folder / f"images/{index:04d}.png").unlink()
+    again = sample(*whole, denoiser=denoiser, runs=range(3))
+    assert sum(len(run.made) for run in again) == 18 - there
+    assert {run.folder: contents(run.folder, "*/*", *SUMMARY) for run in again} == before
 
 
 def holders(folder):
