@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from sampling_task import CONFIG, latent_of, sample
+from sampling_task import CONFIG, latent_of, sample, write_task
 from torch._dynamo.utils import counters
 
-from photonvs.models import build_denoiser
+from photonvs.commands.sample_trajectory import main
+from photonvs.models import Denoiser, build_denoiser, compiling, save_weights
 from photonvs.models.compiling import compile_network
 
 
@@ -36,6 +37,19 @@ def test_the_network_is_one_graph_for_all_noise_levels(make_task):
     (compiled,) = sample(make_task("compiled"), denoiser=denoiser, steps=3)
     assert counters["stats"]["unique_graphs"] == 1
     assert torch.equal(latent_of(compiled, 4), latent_of(plain, 4))
+
+
+def test_the_option_compiles_and_is_no_setting_of_the_run(monkeypatch, tmp_path):
+    asked, task = [], write_task(tmp_path / "samples/a", (None, (0,), (1,)))
+    monkeypatch.setattr(compiling, "compile_network", asked.append)
+    save_weights(tmp_path / "tiny.safetensors", random_denoiser())
+    words = f"-o samples/a --instance-data {tmp_path} --checkpoint {tmp_path}/tiny.safetensors"
+    command = [*words.split(), "--steps", "2", "--device", "cpu"]
+    main([*command, "--compile"])
+    assert [type(one) for one in asked] == [Denoiser]
+    (task / "samples/00000000/latents/0002.npy").unlink()
+    main(command)  # goes on without it
+    assert len(asked) == 1 and (task / "samples/00000000/latents/0002.npy").is_file()
 
 
 def test_a_missing_compiler_is_said_in_one_line(monkeypatch):
