@@ -10,7 +10,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest
 import torch
 from sampling_task import CHAIN, write_task
+from scenes import sideways_poses, write_frames
 from seeded import write_published_ckpt, write_published_pth
+from tsed_task import COUNT, FOCAL, add_run
 
 from photonvs.utils.distributed import choose_device
 
@@ -55,6 +57,21 @@ def make_task(tmp_path: Path) -> Callable[..., Path]:
     return lambda name="room", dependencies=CHAIN: write_task(
         tmp_path / "samples" / name, dependencies
     )
+
+
+@pytest.fixture(scope="session")
+def plane_frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Frames of a plane from cameras that move sideways, made once: tests take copies."""
+    folder = tmp_path_factory.mktemp("plane") / "images"
+    write_frames(folder, sideways_poses(COUNT), FOCAL)
+    return folder
+
+
+@pytest.fixture
+def plane_data(tmp_path: Path, plane_frames: Path) -> Path:
+    """An instance-data folder with samples/true and a run of it: frames of the plane."""
+    add_run(tmp_path / "samples" / "true", sideways_poses(COUNT), plane_frames)
+    return tmp_path
 
 
 @pytest.fixture(autouse=True)

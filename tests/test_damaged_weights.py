@@ -14,7 +14,7 @@ import pytest
 import torch
 from mutated import judge, mutants
 from safetensors.torch import save_file
-from test_weights import CONFIG, VQGAN, refused, saved, training_checkpoint
+from small_weights import CONFIG, VQGAN, refused, saved, training_checkpoint
 
 from photonvs.models import build_denoiser, load_denoiser, load_first_stage, save_weights
 from photonvs.models.about import weights_lines

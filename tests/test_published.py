@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 import torch
-from test_weights import VQGAN
+from small_weights import VQGAN
 
 from photonvs.commands.download_weights import main
 from photonvs.models import build_first_stage, load_denoiser, load_first_stage, published

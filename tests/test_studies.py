@@ -7,16 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sampling_task import CONFIG, write_task
 from training_task import write_footage
 
 from photonvs.models import build_denoiser, save_weights
+from photonvs.samples import Sample
 from photonvs.utils.files import BASE
 from photonvs.utils.pictures import write_png
 
 sys.path.append(str(BASE / "studies"))
 import common
 import conditioning
+import pictures
 import samplers
 from common import closed_loop, fine_detail
 
@@ -223,3 +226,29 @@ def test_cost_counts_the_views_of_each_frame():
     assert conditioning.evaluations_per_step(rule["keyframes-5"], 11) == pytest.approx(
         (2 * 1 + 8 * 2) / 10
     )
+
+
+def test_pictures_show_the_path_there_and_back(tmp_path):
+    """Columns of the animation: the photo, the generated frame, the true frame."""
+    folder = write_task(tmp_path / "room")
+    count = len(Sample(folder).spec().poses)
+    for index in range(count):
+        for place, level in (
+            (folder / "true-ims", 40 * index),
+            (Sample(folder).run(0).images, 200),
+        ):
+            place.mkdir(parents=True, exist_ok=True)
+            write_png(place / f"{index:04d}.png", np.full((16, 16, 3), level, np.uint8))
+    pictures.main([str(folder), "--docs", str(tmp_path)])
+    moving = Image.open(tmp_path / "demo.webp")
+    assert moving.n_frames == 2 * count - 2
+    seen = []
+    for number in range(moving.n_frames):
+        moving.seek(number)
+        middle = np.asarray(moving.convert("L"), float)[128]
+        seen.append(middle[[128, 128 + 264, 128 + 528]])
+    true = [40 * k for k in (*range(count), *range(count - 2, 0, -1))]
+    np.testing.assert_allclose(seen, [(0, 200, level) for level in true], atol=4)
+    still = np.asarray(Image.open(tmp_path / "demo.jpg").convert("L"), float)
+    assert still.shape == (2 * 256 + 8, 5 * 256 + 4 * 8)
+    assert abs(still[128, 128]) < 4 and abs(still[128, 128 + 264] - 200) < 4

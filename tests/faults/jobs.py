@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 import cv2
+from tqdm import tqdm
 
 from photonvs.commands import COMMANDS, command_module, run_main
 
@@ -143,6 +145,8 @@ def _child(function: Callable[[], object], output: Path) -> None:
         sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
         sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
         logging.root.handlers.clear()
+        # Forks share tqdm's own lock: one killed while it holds that would stop all others.
+        tqdm.set_lock(threading.RLock())
         limit_memory()
         function()
         code = 0
