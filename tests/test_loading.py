@@ -126,7 +126,7 @@ def test_a_training_whose_videos_cannot_be_read_says_so_and_ends(unreadable, tmp
         errors[0],
     )
     assert not any("DataLoader" in line or "worker process" in line for line in lines)
-    assert seconds < 20  # 3 on a machine with nothing else to do
+    assert seconds < 20  # 1.5, under torchrun 2.7, on a machine with little else to do
 
 
 @pytest.mark.slow

@@ -85,8 +85,8 @@ def test_bad_tasks(make_task, tmp_path):
         ({"precision": "int8"}, "precision 'int8'"),
         ({"batch_size": 0}, "batch size 0"),
         ({"frames_per_second": 0}, "0 frames a second"),
-        ({"runs": []}, "run numbers"),
-        ({"runs": [-1]}, "run numbers"),
+        ({"runs": []}, "no run to make: expected --runs of at least 1"),
+        ({"runs": [-1]}, "run -1: expected run numbers from 0 up"),
     ):
         with pytest.raises(ValueError, match=message):
             sample(directory, **options)

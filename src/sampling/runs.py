@@ -185,8 +185,10 @@ def open_runs(directories: Iterable[str | Path], numbers: Iterable[int]) -> list
     folder or run at all.
     """
     numbers = sorted(set(numbers))
-    if not numbers or numbers[0] < 0:
-        raise ValueError(f"runs {numbers}: expected run numbers from 0 up")
+    if not numbers:
+        raise ValueError("no run to make: expected --runs of at least 1")
+    if numbers[0] < 0:
+        raise ValueError(f"run {numbers[0]}: expected run numbers from 0 up")
     runs = []
     for sample in map(Sample, dict.fromkeys(map(Path, directories))):
         spec = sample.spec()
