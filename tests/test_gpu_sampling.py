@@ -1,19 +1,17 @@
-"""Frames drawn on a GPU: repeatable, those of a CPU, without a wait, and within its memory."""
+"""Frames drawn on a GPU: repeatable, those of a CPU, and within its memory."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from photonvs.cameras.paths import pan
 from photonvs.cameras.spec import SamplingSpec
 from photonvs.models.model import Model, open_model
 from photonvs.models.places import SHIPPED_DENOISER
-from photonvs.sampling.draw import Drawn, Progress, draw
+from photonvs.sampling.draw import Drawn, draw
 from photonvs.sampling.drawing import Drawing
 from photonvs.sampling.method import Method
 
@@ -79,56 +77,6 @@ def test_frames_are_those_of_a_cpu(model, sampler):
 def test_frames_in_bfloat16_are_close(model):
     found, full = (frames(model, Method(precision=name)) for name in ("bfloat16", "float32"))
     assert 0 < grey_levels(found, full) < 5
-
-
-@contextmanager
-def no_waiting(device: torch.device) -> Iterator[None]:
-    """Nothing in the block may wait for what the device computes.
-
-    CUDA refuses all such calls. On a CPU those are refused that ask a tensor for its numbers.
-    """
-    if device.type == "cuda":
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            yield
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
-        return
-    with NoNumbers():
-        yield
-
-
-class NoNumbers(TorchDispatchMode):
-    """Refuses operations whose result Python has to see."""
-
-    refused = torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default
-
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        if operation in self.refused:
-            raise RuntimeError(f"{operation} waits for the device")
-        return operation(*args, **(kwargs or {}))
-
-
-def test_a_call_that_waits_is_seen(device):
-    with pytest.raises(RuntimeError), no_waiting(device):
-        torch.ones(3, device=device).sum().item()
-
-
-@pytest.mark.parametrize("sampler", ["dpm-solver", "predictor-corrector", "heun", "churn"])
-def test_a_step_does_not_wait_for_the_device(model, device, sampler):
-    """From the report of the first step to that of the last one."""
-    steps, reported = 5, []
-    with ExitStack() as guard:
-
-        def watch(progress: Progress) -> None:
-            reported.append(progress.step.number)
-            if progress.step.number == 1:
-                guard.enter_context(no_waiting(device))
-            if progress.step.number == steps:
-                guard.close()
-
-        frames(model, Method(sampler, steps=steps), count=1, watch=watch)
-    assert reported == list(range(1, steps + 1))
 
 
 def test_too_little_memory_is_said_in_one_line_and_its_way_out_works(model, device):
