@@ -116,6 +116,19 @@ def test_the_memory_that_is_logged_is_the_devices(latent_words, tmp_path, device
         assert last == pytest.approx(torch.cuda.max_memory_allocated(device) / 1e9)
 
 
+def test_too_little_memory_is_said_in_one_line(latent_words, tmp_path, device, monkeypatch):
+    """A GPU has no room for 2^40 numbers. On a CPU what CUDA says is raised."""
+
+    def greedy(task: ScoreTask, batches: list[dict[str, Tensor]], step: int) -> dict[str, Tensor]:
+        if device.type != "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return {"loss": torch.empty(2**40, device=device).mean()}
+
+    monkeypatch.setattr(ScoreTask, "update", greedy)
+    with pytest.raises(ValueError, match=r"enough for 4 samples at once: .*accumulation \(now 2\)"):
+        trained(latent_words, tmp_path, device, "training.accumulation=2")
+
+
 def test_pairs_drawn_on_the_device_are_those_of_the_data(latent_words, device):
     pairs = training_task.open_pairs(latent_words)
     drawn, numbers = DevicePairs(pairs, device), range(5, 69)
