@@ -10,7 +10,8 @@
 #
 # A clone, PyTorch with torchvision, OpenCV and Pillow have to be there. WHEELS is a folder of wheels
 # to unpack first, of what else is missing: omegaconf, pyyaml, safetensors, tensorboard, tqdm. For
-# the tests these are pytest, iniconfig, packaging, pluggy and pygments. PyAV is not needed.
+# the tests these are pytest, iniconfig, packaging, pluggy and pygments, and hypothesis with
+# sortedcontainers. PyAV is not needed.
 #
 # OUT gets session.log and the weights, in parts of 15 MB. `cat denoiser.safetensors.part-*` joins
 # them. WORK is where the model is made; a second call goes on there.
