@@ -23,8 +23,8 @@ DEMO_VIDEO := rmf3qsXYfTX
 TRAIN_DEMO_SEQUENCE := 606e74efe6f4341f
 TRAIN_DEMO_VIDEO := rmk-mz-79dJ
 
-.PHONY: demo view train-demo model study test test-all test-slow test-faults test-slurm lint format \
-	bench bench-details trajectories
+.PHONY: demo view train-demo model study test test-all test-slow test-faults test-gpu test-slurm \
+	lint format bench bench-details trajectories
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -115,7 +115,7 @@ study: .venv/installed-test
 		$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) --docs $(STUDY_DOCS)
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest -m "not slow and not faults and not slurm"
+	$(BIN)/python -m pytest -m "not slow and not faults and not gpu and not slurm"
 
 test-all: .venv/installed-test
 	$(BIN)/python -m pytest
@@ -126,6 +126,10 @@ test-slow: .venv/installed-test
 # SEED=7 chooses other random numbers.
 test-faults: .venv/installed-test
 	$(BIN)/python -m pytest -m faults
+
+# Without CUDA they are skipped; DEVICE=cpu runs them there, as far as they mean anything.
+test-gpu: .venv/installed-test
+	$(BIN)/python -m pytest -m gpu $(if $(DEVICE),--device $(DEVICE))
 
 test-slurm: .venv/installed-test
 	$(BIN)/python -m pytest -m slurm

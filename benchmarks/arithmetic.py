@@ -58,8 +58,8 @@ def rows() -> dict[str, float]:
 
 
 def train(denoiser: Denoiser, features: Tensor, latent: Tensor) -> None:
-    """The gradient for one pair."""
-    rays = tuple(denoiser.embed_rays(features).split(1))
+    """The gradient for pairs whose rays are `features`, three of them a pair."""
+    rays = tuple(denoiser.embed_rays(features).chunk(3))
     denoiser.score(latent, latent, 1.0, rays).sum().backward()
 
 

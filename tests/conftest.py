@@ -14,6 +14,28 @@ from scenes import sideways_poses, write_frames
 from seeded import write_published_ckpt, write_published_pth
 from tsed_task import COUNT, FOCAL, add_run
 
+from photonvs.utils.distributed import choose_device
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--device, of the tests marked gpu."""
+    text = "of tests marked gpu; on the CPU they show less, but that they run (default: cuda)"
+    parser.addoption("--device", choices=("cuda", "cpu"), default="cuda", help=text)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip the tests marked gpu where their device is not."""
+    wanted = item.config.getoption("--device")
+    if item.get_closest_marker("gpu") and wanted == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs CUDA")
+
+
+@pytest.fixture(scope="session")
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Where a test marked gpu computes: CUDA, or the CPU with --device cpu."""
+    return choose_device(request.config.getoption("--device"))
+
 
 @pytest.fixture(scope="session")
 def published_pth(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -6,10 +6,8 @@ import time
 
 import pytest
 import torch
-from chunk_records import SIZE, record
-from training_task import command, run, settings
+from training_task import chunk_settings, command, run
 
-from photonvs.datasets.chunk_files import save_chunk
 from photonvs.utils.checkpoint import list_checkpoints, load_checkpoint
 
 STEPS = 20
@@ -17,11 +15,8 @@ STEPS = 20
 
 @pytest.mark.slow
 def test_a_killed_training_from_chunks_goes_on_bit_for_bit(tmp_path):
-    chunks = tmp_path / "chunks"
-    save_chunk(chunks / "000000.torch", [record("b"), record("a")])
-    save_chunk(chunks / "000001.torch", [record("c")])
-    words = settings(chunks, f"data.chunks={chunks}", f"training.steps={STEPS}")
-    words += ["training.checkpoint_every=2", f"first_stage.image_size={SIZE}"]
+    steps = f"training.steps={STEPS}"
+    words = chunk_settings(tmp_path, steps, "training.checkpoint_every=2")
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command(killed, words), env=environment, stderr=subprocess.DEVNULL)

@@ -122,8 +122,12 @@ def test_the_script_for_a_gpu_needs_a_first_stage_but_no_video_package(recipe, t
     recipe.write_text(text.replace("first_stage: 0.02", "first_stage: 60"))
     (tmp_path / "av.py").write_text("raise ImportError('no av here')")
     places = {"OUT": tmp_path / "out", "WORK": tmp_path / "work", "FIRST_STAGE": shipped}
-    more = {"RECIPE": recipe, "PYTHON": sys.executable, "DEVICE": "cpu", "BENCH": "start --help"}
-    settings = {name: str(value) for name, value in (places | more).items()}
+    more = {"RECIPE": recipe, "PYTHON": sys.executable, "DEVICE": "cpu"}
+    parts = {
+        "BENCH": "start --help",
+        "TESTS": "tests/test_gpu_training.py -k latents_are",
+    }
+    settings = {name: str(value) for name, value in (places | more | parts).items()}
     done = subprocess.run(
         [BASE / "studies/gpu-session.sh"],
         env=os.environ | settings | {"PYTHONPATH": str(tmp_path)},
@@ -134,7 +138,7 @@ def test_the_script_for_a_gpu_needs_a_first_stage_but_no_video_package(recipe, t
     assert done.returncode == 0, done.stderr
     assert "next: photonvs sample-trajectory" in done.stdout
     log = (tmp_path / "out" / "session.log").read_text()
-    assert "stage export: done" in log and "--repeats" in log
+    assert "stage export: done" in log and "--repeats" in log and "1 passed" in log
     for name, trained_for in (("denoiser", "consistency"), ("score", "score")):
         parts = sorted((tmp_path / "out").glob(f"{name}.safetensors.part-*"))
         joined = tmp_path / f"{name}.safetensors"

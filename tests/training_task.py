@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from numbered_video import write_numbered_video
+from chunk_records import record
 
 from photonvs.config import load_config
+from photonvs.datasets.chunk_files import save_chunk
 from photonvs.datasets.extract import extract
 from photonvs.datasets.latents import first_stage_fingerprint
 from photonvs.datasets.layout import Split
@@ -23,6 +24,8 @@ SEQUENCES, POSES = 3, 8
 
 def write_footage(data: Path) -> Path:
     """Three sequences of a camera moving sideways, extracted. Returns the folder `data`/train."""
+    from numbered_video import write_numbered_video  # late: chunks go without a video package
+
     (data / "train" / "videos").mkdir(parents=True)
     texts = data / "RealEstate10K-original" / "train"
     texts.mkdir(parents=True)
@@ -75,6 +78,14 @@ def latent_settings(data: Path) -> list[str]:
     return words
 
 
+def chunk_settings(data: Path, *more: str) -> list[str]:
+    """The same of a training from chunks of other sequences, which are written."""
+    chunks = data / "chunks"
+    save_chunk(chunks / "000000.torch", [record("b"), record("a")])
+    save_chunk(chunks / "000001.torch", [record("c")])
+    return settings(chunks, f"data.chunks={chunks}", *more)
+
+
 def open_pairs(words: list[str]) -> FramePairs:
     """The training data of these settings."""
     config = load_config("realestate10k", words)
@@ -82,10 +93,12 @@ def open_pairs(words: list[str]) -> FramePairs:
     return open_dataset(config, fingerprint)
 
 
-def command(instance_data: Path, arguments: list[str], processes: int = 1) -> list[str]:
-    """The command line of scripts/train.py, under torchrun for several processes."""
+def command(
+    instance_data: Path, arguments: list[str], processes: int = 1, launched: bool = False
+) -> list[str]:
+    """The command line of scripts/train.py, under torchrun for several processes or if asked."""
     launcher = [sys.executable]
-    if processes > 1:
+    if processes > 1 or launched:
         launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     return [
         *launcher,

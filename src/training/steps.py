@@ -1,7 +1,8 @@
 """What the optimizer steps of all trainings share."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -40,6 +41,21 @@ def accumulate(
     """
     rows = [backward(batch, number == count) for number, batch in enumerate(batches, start=1)]
     return {name: torch.cat([torch.atleast_1d(row[name]) for row in rows]) for name in rows[0]}
+
+
+@contextmanager
+def memory_errors_in_words(samples: int, accumulation: int) -> Iterator[None]:
+    """In the block, a GPU's error that its memory is not enough becomes a ValueError of one line.
+
+    samples: of each part of a step's batch. accumulation: the parts.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ValueError(
+            f"the device's memory is not enough for {samples} samples at once: use a larger "
+            f"training.accumulation (now {accumulation}), or training.precision=bfloat16"
+        ) from error
 
 
 class Skips:

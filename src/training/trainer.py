@@ -36,7 +36,7 @@ from .cost import operations
 from .live_line import LiveLine
 from .loading import numbered_batches
 from .meter import Meter
-from .steps import Scalars
+from .steps import Scalars, memory_errors_in_words
 from .stopping import STOP_FILE, StopRequest
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,8 @@ class Trainer:
             done = False
             while not done:
                 parts = self._load(batches, meter)
-                scalars = self.task.update(parts, self.step)
+                with memory_errors_in_words(self.part, settings.accumulation):
+                    scalars = self.task.update(parts, self.step)
                 self.step += 1
                 self.samples += settings.batch_size
                 meter.add(self.step, self.samples, scalars)
