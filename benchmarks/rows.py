@@ -16,12 +16,17 @@ from rows_of_training import training_step, whole_step
 from torch import Tensor
 
 from photonvs.cameras.paths import orbit
+from photonvs.cameras.spec import SamplingSpec
 from photonvs.config import ModelConfig
 from photonvs.diffusion.registry import SAMPLERS
 from photonvs.diffusion.sde import VarianceExploding
-from photonvs.models import build_first_stage, load_denoiser
-from photonvs.models.places import SHIPPED_DENOISER
+from photonvs.models import Denoiser, build_first_stage, load_denoiser, load_first_stage
+from photonvs.models.places import SHIPPED_DENOISER, SHIPPED_FIRST_STAGE
+from photonvs.models.score_network import Given
+from photonvs.sampling.draw import Drawn, decode, draw
+from photonvs.sampling.drawing import Drawing
 from photonvs.sampling.method import Method
+from photonvs.utils.distributed import device_of
 
 
 def convolution(device: torch.device) -> Row:
@@ -105,20 +110,46 @@ def frame(device: torch.device, sampler: str) -> Row:
     return Row(ours, evaluations, f"its {entry.evaluations(steps)} evaluations alone")
 
 
+def whole_frame(device: torch.device, paths: int) -> Row:
+    """A frame of each path by `draw`, with its image; beside the evaluations and decoding alone.
+
+    What is over: views, cameras, noise, and the sampler's arithmetic.
+    """
+    denoiser = load_denoiser(SHIPPED_DENOISER).to(device)
+    stage = load_first_stage(SHIPPED_FIRST_STAGE).to(device)
+    spec, photo = SamplingSpec(0.9, orbit(frames=2), (1,), (None, (0,))), torch.randn(4, 32, 32)
+    method = Method().fitted(denoiser.config)
+    x, given = prepared(denoiser, paths)
+
+    def ours() -> list[Drawn]:
+        drawings = [Drawing(spec, {0: photo}, run) for run in range(paths)]
+        return list(draw(drawings, denoiser, stage, method, batch_size=paths))
+
+    def evaluations() -> None:
+        for _ in range(method.evaluations):
+            denoiser.score_given(x, 1.0, given)
+        for latent in x:
+            decode(stage, latent)
+
+    return Row(ours, evaluations, f"{method.evaluations} evaluations and decoding alone")
+
+
+def prepared(denoiser: Denoiser, pairs: int) -> tuple[Tensor, Given]:
+    """Any latents (pairs, …), and what an evaluation needs of as many views."""
+    device, config = device_of(denoiser), denoiser.config.denoiser
+    cond = torch.randn(pairs, *denoiser.config.latent_shape, device=device)
+    size = pairs, config.ray_channels[0], config.grid_size, config.grid_size
+    rays = tuple(torch.randn(size, device=device) for _ in range(3))
+    return cond, denoiser.prepare(cond, rays)
+
+
 def eight_paths(device: torch.device) -> Row:
     """Eight pairs in one evaluation of the shipped network, beside one after the other."""
     denoiser = load_denoiser(SHIPPED_DENOISER).to(device)
-    cond = torch.randn(8, *denoiser.config.latent_shape, device=device)
-    grid, channels = denoiser.config.denoiser.grid_size, denoiser.config.denoiser.ray_channels[0]
-    rays = tuple(torch.randn(8, channels, grid, grid, device=device) for _ in range(3))
-    given = denoiser.prepare(cond, rays)
-    singly = [
-        denoiser.prepare(cond[one, None], tuple(part[one, None] for part in rays))
-        for one in range(8)
-    ]
+    together, singly = prepared(denoiser, 8), [prepared(denoiser, 1) for _ in range(8)]
     return Row(
-        lambda: denoiser.score_given(cond, 3.0, given),
-        lambda: [denoiser.score_given(cond[one, None], 3.0, singly[one]) for one in range(8)],
+        lambda: denoiser.score_given(together[0], 3.0, together[1]),
+        lambda: [denoiser.score_given(x, 3.0, given) for x, given in singly],
         "one after the other",
     )
 
@@ -152,6 +183,8 @@ ROWS: dict[str, Callable[[torch.device], Row]] = {
     "evaluation-8-bfloat16": lambda device: evaluation(device, 8, "bfloat16"),
     "evaluation-shipped": shipped_evaluation,
     "eight-paths": eight_paths,
+    "whole-frame": lambda device: whole_frame(device, 1),
+    "whole-frame-8": lambda device: whole_frame(device, 8),
     **{f"frame-{name}": lambda device, name=name: frame(device, name) for name in SAMPLERS},
     "training-step": training_step,
     "training-step-checkpointed": lambda device: training_step(device, checkpointed=True),

@@ -7,6 +7,7 @@ import time
 from datetime import timedelta
 
 import pytest
+import torch
 
 from photonvs.utils import distributed
 from photonvs.utils.distributed import join_processes
@@ -18,27 +19,28 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-def two(work, answering: int = 2) -> list[tuple[str, object]]:
+def two(work, answering: int | None = None, count: int = 2) -> list[tuple[str, object]]:
     """What `work(process)` returns in each of two processes, or the kind of its error and it.
 
-    answering: how many of them live to say so.
+    answering: how many of them live to say so. count: of processes.
     """
     context = multiprocessing.get_context("fork")
     answers, port = context.Queue(), free_port()
 
     def run(rank: int) -> None:
-        os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+        os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1"}
         os.environ["MASTER_PORT"] = str(port)
+        torch.set_num_threads(1)  # a forked process has none of its parent's threads
         try:
             with join_processes("cpu") as process:
                 answers.put((rank, "done", work(process)))
         except BaseException as error:
             answers.put((rank, type(error).__name__, str(error)))
 
-    processes = [context.Process(target=run, args=(rank,)) for rank in range(2)]
+    processes = [context.Process(target=run, args=(rank,)) for rank in range(count)]
     for one in processes:
         one.start()
-    found = sorted(answers.get(timeout=60) for _ in range(answering))
+    found = sorted(answers.get(timeout=60) for _ in range(answering or count))
     for one in processes:
         one.join()
     return [(kind, text) for _, kind, text in found]
@@ -47,6 +49,24 @@ def two(work, answering: int = 2) -> list[tuple[str, object]]:
 def test_values_of_all_processes_are_known_to_all():
     found = two(lambda process: process.gather([process.rank, "x"]))
     assert found == [("done", [[0, "x"], [1, "x"]])] * 2
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_an_error_in_a_share_is_raised_in_all_and_they_go_on(failing):
+    def fail_or(value, fails):
+        if fails:
+            raise OSError(28, "No space left on device", f"file-{value}")
+        return value
+
+    def work(process):
+        rank = process.rank
+        with pytest.raises(OSError, match=f"No space left on device: 'file-{failing}'"):
+            process.share(lambda: fail_or(rank, rank == failing))
+        with pytest.raises((ValueError, SystemExit), match="no data" if process.leads else "1"):
+            process.by_first(lambda: int("no data"))
+        return process.share(lambda: rank), process.by_first(lambda: f"by {rank}")
+
+    assert two(work) == [("done", ([0, 1], "by 0"))] * 2
 
 
 @pytest.mark.parametrize("failing", [0, 1])

@@ -285,7 +285,7 @@ def test_unreadable_videos(config, pixels, whole, tmp_path, caplog):
     ]
 
 
-def test_command_then_training_data(config, data, tmp_path, caplog):
+def test_command_then_training_data(config, data, tmp_path, caplog, monkeypatch):
     """The command line, and pairs from its result: those of the videos, encoded."""
     caplog.set_level(logging.INFO)
     arguments = [
@@ -301,6 +301,11 @@ def test_command_then_training_data(config, data, tmp_path, caplog):
         "first_stage.kind=pixels",
         f"first_stage.image_size={SIZE}",
     ]
+    with monkeypatch.context() as torchrun:
+        torchrun.setenv("WORLD_SIZE", "2")
+        torchrun.setenv("RANK", "1")
+        main(arguments)
+    assert caplog.messages == ["part 2 of 2: 0 frames written, 0 shards were there already"]
     main(arguments)
     assert "1 of 6 sequences have no video" in caplog.text
     assert "part 1 of 1: 43 frames written" in caplog.text and "latents: complete" in caplog.text

@@ -191,6 +191,16 @@ def test_array_tasks_share_the_folders(slurm: FakeSlurm, tasks: range) -> None:
     )
 
 
+def test_an_array_task_with_several_gpus_starts_a_process_for_each(slurm: FakeSlurm) -> None:
+    """They share its folders; scores are made by one process."""
+    task = {"tasks": range(1), "SLURM_GPUS_ON_NODE": "4"}
+    assert slurm.array_task(0, "--", "samples/a", "samples/b", **task)[0] == 0
+    sampled, scored = (start["arguments"] for start in starts(slurm.folder))
+    assert sampled[:4] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4"]
+    assert after(sampled, "sample-trajectory.py") == ["-o", "samples/a", "samples/b"]
+    assert "compute-tsed.py" in scored[0]
+
+
 def test_array_reads_a_list_of_folders(slurm: FakeSlurm) -> None:
     """A line a folder; empty lines and comments count for nothing."""
     (slurm.folder / "my list.txt").write_text(

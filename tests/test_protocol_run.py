@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -22,6 +23,10 @@ from photonvs.evaluation.protocol import (
 )
 from photonvs.evaluation.protocol_run import _commands, evaluate_protocol, make_samples
 from photonvs.models import build_denoiser, save_weights
+from photonvs.models.model import open_model
+from photonvs.sampling import groups
+from photonvs.sampling.method import Method
+from photonvs.utils.distributed import Process
 from photonvs.utils.files import BASE
 
 SAMPLING = ["--", "--steps", "2", "--device", "cpu"]
@@ -166,6 +171,26 @@ def test_the_function_gives_the_results_and_prints_nothing(made, capsys):
     assert [name for name, _ in found.reports] == [
         f"{one.id}/00000000" for one in protocol.sequences
     ]
+
+
+def test_of_two_processes_both_sample_and_the_first_evaluates(made, tmp_path, monkeypatch):
+    """Threads instead of processes: leases tell them apart as well."""
+    monkeypatch.setattr(groups, "MOST_RUNS", 1)  # three runs are to be shared
+    protocol, model = (
+        read_protocol(made / "small.yaml"),
+        open_model(made, made / "tiny.safetensors"),
+    )
+
+    def work(folder, rank=0, count=1):
+        process = Process(torch.device("cpu"), rank, count)
+        place, method = (tmp_path / folder / "small", made / "data" / "train"), Method(steps=2)
+        metrics = ["psnr"]
+        return evaluate_protocol(protocol, *place, model, method, metrics=metrics, process=process)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda rank: work("two", rank, 2), range(2))
+    assert second is None and first.problems == []
+    assert first.content == work("one").content
 
 
 def test_a_made_up_split_that_is_not_there_comes_with_the_commands_that_make_it(tmp_path):

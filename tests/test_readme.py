@@ -166,6 +166,7 @@ NOT_RUN = {
     },
     "docs/own-data.md": {"# in Blender's Python"},
     "docs/model-card.md": {"# many hours on two CPU cores", "# some minutes on two CPU cores"},
+    "docs/sampling.md": {"# needs eight GPUs"},
     "docs/slurm.md": {"# needs Slurm and GPUs"},
     "docs/training.md": {
         "# needs the videos of RealEstate10K and first-stage weights",

@@ -57,7 +57,7 @@ def test_small_images_have_no_ssim():
 def test_quality_of_a_lossless_first_stage():
     stage = build_first_stage(FirstStageConfig(kind="pixels", image_size=16, pixel_block=2))
     frames = [{"image": torch.randint(0, 256, (3, 16, 16), dtype=torch.uint8)} for _ in range(10)]
-    images, made = reconstruct(stage, frames, 10)
+    images, made = reconstruct(stage, frames, range(10))
     assert torch.equal(images, made) and torch.equal(images[9], frames[9]["image"] / 255)
     assert reconstruction_quality(stage, frames, 10) == {
         "psnr": float("inf"),

@@ -1,15 +1,19 @@
 """What frames are drawn from: batches of them, their conditioning views, their noise."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
 from sampling_task import FIRST_STAGE, LATENT, GaussianDenoiser, latent_of, sample
 
 from photonvs.samples import Sample
-from photonvs.sampling.draw import decode, draw, frame_noise, next_batch
+from photonvs.sampling.batches import batches, next_batch
+from photonvs.sampling.draw import decode, draw, frame_noise
 from photonvs.sampling.drawing import Drawing, Frame
 from photonvs.sampling.method import Method
 from photonvs.sampling.views import Views, gather_views, mean_score
+from photonvs.utils.random import generator
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])
@@ -91,17 +95,29 @@ def test_only_views_that_are_drawn_are_embedded(make_task):
     assert targets in ([1, 1], [1, 1, 1])  # three draws of nine
 
 
-def test_order_of_batches(make_task):
+def two_of_each(make_task):
+    """Two runs each of five frames in a chain and of four, each of which sees all before it."""
     tasks = [make_task("a"), make_task("b", (None, (0,), (0, 1), (0, 1, 2)))]
-    drawings = [Drawing(Sample(task).spec(), {0: None}, run) for task in tasks for run in (0, 1)]
-    waiting = [frame for drawing in drawings for frame in drawing.waiting()]
-    batches, method = [], Method()
-    while waiting:
-        batches.append(next_batch(waiting, method, 3))
-        waiting = [frame for frame in waiting if frame not in batches[-1]]
-        for drawing, index in batches[-1]:
-            drawing.latents[index] = None
-    assert [[(drawings.index(one), index) for one, index in batch] for batch in batches] == [
+    return [Drawing(Sample(task).spec(), {0: None}, run) for task in tasks for run in (0, 1)]
+
+
+def drawn_in(drawings, method, batch_size):
+    """The batches, as (number of the drawing, frame); each is drawn before the next is asked for.
+
+    A number instead of a latent says in which batch it was drawn.
+    """
+    found = []
+    for number, batch in enumerate(batches(drawings, method, batch_size)):
+        found.append([(drawings.index(one), index) for one, index in batch])
+        for drawing, index in batch:
+            drawing.latents.setdefault(index, number)
+    return found
+
+
+def test_order_of_batches(make_task):
+    method = Method()
+    drawings = two_of_each(make_task)
+    assert drawn_in(drawings, method, 3) == [
         [(0, 1), (1, 1), (2, 1)],
         [(0, 2), (1, 2), (3, 1)],  # frame 2 of run 2 has two views and would be one too much
         [(0, 3), (1, 3)],
@@ -111,25 +127,53 @@ def test_order_of_batches(make_task):
         [(3, 2)],
         [(3, 3)],
     ]
-    frame = Frame(drawings[2], 3)
-    assert next_batch([frame], method, 1) == [frame]  # more views than fit: one frame all the same
+    frame, there = Frame(drawings[2], 3), {Frame(drawings[2], view) for view in range(3)}
+    # More views than fit: one frame all the same.
+    assert next_batch([frame], there, method, 1) == [frame]
     # One view an evaluation each.
-    assert next_batch([frame] * 3, Method(views="random"), 2) == [frame] * 2
+    assert next_batch([frame] * 3, there, Method(views="random"), 2) == [frame] * 2
+
+
+@pytest.mark.parametrize("stored", range(14))
+def test_batches_are_the_same_after_a_stop_at_any_frame(make_task, stored):
+    """Frames of a batch are stored one by one, so the last one may be there in part."""
+    whole, stopped = two_of_each(make_task), two_of_each(make_task)
+    planned = drawn_in(whole, Method(), 3)
+    for number, index in [frame for batch in planned for frame in batch][:stored]:
+        stopped[number].latents[index] = whole[number].latents[index]
+    begun = next(n for n, batch in enumerate(planned) if sum(map(len, planned[: n + 1])) > stored)
+    assert drawn_in(stopped, Method(), 3) == planned[begun:]
+
+
+def test_what_was_deleted_is_drawn_alone(make_task):
+    drawings = two_of_each(make_task)
+    drawn_in(drawings, Method(), 3)
+    for number, index in ((1, 1), (3, 2)):
+        del drawings[number].latents[index]
+    assert drawn_in(drawings, Method(), 3) == [[(1, 1)], [(3, 2)]]
+    del drawings[3].latents[3]  # the last that was drawn
+    assert drawn_in(drawings, Method(), 3) == [[(3, 3)]]
 
 
 def test_noise_depends_on_seed_run_and_frame_only(make_task):
     spec = Sample(make_task()).spec()
     first, second = Drawing(spec, {}, 0), Drawing(spec, {}, 1)
     frames = [Frame(first, 1), Frame(first, 2), Frame(second, 1)]
-    shape = (3, *LATENT)
-    noise = frame_noise(frames, 5)
-    together = [noise(shape), noise(shape)]
+    together = drawn(frames, 5, 40)
     for number, frame in enumerate(frames):
-        alone = frame_noise([frame], 5)
-        assert all(torch.equal(alone((1, *LATENT))[0], draw[number]) for draw in together)
-    draws = torch.cat([*together, frame_noise(frames, 6)(shape)]).flatten(1)
+        assert torch.equal(drawn([frame], 5, 40)[:, 0], together[:, number])
+    # In blocks, and still the numbers of one draw after the other.
+    source = generator(5, "frame", 1, 1)
+    singly = [source.standard_normal(LATENT, np.float32) for _ in range(40)]
+    np.testing.assert_array_equal(together[:, 2], np.stack(singly))
+    draws = torch.cat([*together[:2], drawn(frames, 6, 1)[0]]).flatten(1)
     # 5 standard errors.
     torch.testing.assert_close(draws @ draws.T / draws.shape[1], torch.eye(9), atol=0.2, rtol=0)
+
+
+def drawn(frames, seed, count):
+    """The first draws of noise for these frames: (count, frames, *LATENT)."""
+    return torch.stack([*islice(frame_noise(frames, seed, LATENT, torch.device("cpu")), count)])
 
 
 def drawing_of(make_task):

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from ..utils.cores import limit_threads
 from ..utils.terminal import PrintableStream, printable
 
 # Name -> what it does. The file has the same name, with underscores.
@@ -64,6 +65,7 @@ def run_main(main: Callable[[], object]) -> None:
     # Threads that wait sleep, unless the user wants otherwise. Beside other programs, spinning ones
     # make small networks several times slower. Torch reads this when it is imported, later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    limit_threads()
     try:
         main()
     except (ValueError, OSError) as error:

@@ -2,12 +2,12 @@
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..evaluation.registry import FIRST_FRAMES, MATCHERS, T_MATCHES, open_matcher
+from ..utils.cores import usable_cores
 from ..utils.files import write_text
 from .options import add_axes, add_instance_data, add_shape, add_unmatched
 
@@ -75,7 +75,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     add("--summary", type=Path, metavar="FILE", help=text)
     text = "sequences at once (default: processors, %(default)s)"
-    add("--workers", type=int, default=os.cpu_count(), metavar="N", help=text)
+    add("--workers", type=int, default=usable_cores(), metavar="N", help=text)
     add_instance_data(parser)
     options = parser.parse_args(arguments)
     options.left_out = []

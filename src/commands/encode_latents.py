@@ -20,7 +20,6 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..datasets.latents import LatentCache
-    from ..training.latents import Encoded
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     from ..datasets.latents import LatentCache
     from ..models.choosing import follow_first_stage, open_first_stage
     from ..training.latents import encode_latents
-    from ..utils.distributed import choose_device
+    from ..utils.distributed import this_process
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if options.chunks:
@@ -70,9 +69,15 @@ def main(arguments: list[str] | None = None) -> None:
     config = follow_first_stage(config, chosen, options.instance_data)
     weights = from_base(config.data.first_stage)
     first_stage = open_first_stage(config.first_stage, weights, options.instance_data)
-    first_stage = first_stage.to(choose_device(options.device))
-    done = encode_latents(config, folder, first_stage, part, options.precision)
-    _report(done, LatentCache(folder), part)
+    process = this_process(options.device)
+    first_stage = first_stage.to(process.device)
+    leads = process.leads  # alone has a bar: those of several would overwrite each other
+    done = encode_latents(config, folder, first_stage, part, options.precision, progress=leads)
+    text = "part %d of %d: %d frames written, %d shards were there already"
+    log.info(text, *part, done.frames, done.skipped)
+    cache = LatentCache(folder)
+    if process.count == 1 or not cache.absent_shards():  # of several the last one says it
+        _report(cache)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -98,10 +103,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return parse_with_settings(parser, arguments)
 
 
-def _report(done: "Encoded", cache: "LatentCache", part: tuple[int, int]) -> None:
-    """Say what this run did, and how the whole cache stands."""
-    text = "part %d of %d: %d frames written, %d shards were there already"
-    log.info(text, *part, done.frames, done.skipped)
+def _report(cache: "LatentCache") -> None:
+    """Say how the whole cache stands."""
     absent = cache.absent_shards()
     there = (shard for shard in range(cache.shards) if shard not in absent)
     missing = sum(map(cache.missing, there), Counter())

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from ..evaluation.registry import BUILT_IN, METRICS, SHORT_TERM
 from ..utils.files import BASE
-from .options import add_device, add_instance_data, add_method, add_model, method_of, open_chosen
+from .options import (
+    add_compile,
+    add_device,
+    add_instance_data,
+    add_method,
+    add_model,
+    method_of,
+    open_chosen,
+)
 
 if TYPE_CHECKING:
     from ..evaluation.image_results import ImageResults
@@ -54,10 +62,12 @@ def _evaluate_protocol(options: argparse.Namespace) -> list[str]:
     from ..evaluation.protocol import find_protocol, read_protocol
     from ..evaluation.protocol_run import evaluate_protocol
     from ..evaluation.report import table
+    from ..utils.distributed import this_process
 
     file = find_protocol(options.protocol)
     protocol = read_protocol(file)
     method = method_of(options.sampling, protocol.seed)
+    process = this_process(options.sampling.device)
     results = evaluate_protocol(
         protocol,
         options.instance_data / "samples" / file.stem,
@@ -67,12 +77,16 @@ def _evaluate_protocol(options: argparse.Namespace) -> list[str]:
         metrics=options.metrics,
         device=options.device,
         batch_size=options.sampling.batch_size,
+        process=process,
     )
+    if results is None:  # the first process evaluates
+        return []
     for outcome in results.outcomes:
         for line in outcome.lines:
             print(line, file=sys.stderr)
     if results.runs:
-        print(f"{sum(len(run.made) for run in results.runs)} frames made now")
+        which = f" by process 1 of {process.count}" if process.count > 1 else ""
+        print(f"{sum(len(run.made) for run in results.runs)} frames made now{which}")
     if results.reports:
         print(table(results.reports, results.content["tsed"]))
     print(plain_table(results.images.summary, protocol.short_term))
@@ -85,7 +99,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Compare generated frames with the true ones of the same cameras. Or run a "
         "whole protocol: make its specifications, sample what is missing, evaluate, write one "
-        "results file.",
+        "results file. Under torchrun the processes share the sampling.",
     )
     _add_frames(parser)
     add = parser.add_argument
@@ -177,6 +191,7 @@ def _sampling_parser() -> argparse.ArgumentParser:
     add_method(parser, seed=False)
     add_model(parser)
     add_device(parser)
+    add_compile(parser)
     return parser
 
 

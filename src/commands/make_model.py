@@ -2,9 +2,9 @@
 
 import argparse
 import logging
-import os
 from pathlib import Path
 
+from ..utils.cores import usable_cores
 from ..utils.files import BASE
 from .options import add_device
 
@@ -54,7 +54,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     text = "where everything goes (default: %(default)s)"
     add("--folder", type=Path, default=BASE / "instance-data" / "model", metavar="DIR", help=text)
     text = "processes that render (default: one a core)"
-    add("--workers", type=int, default=os.cpu_count(), metavar="N", help=text)
+    add("--workers", type=int, default=usable_cores(), metavar="N", help=text)
     text = "another seed, other rooms (default: %(default)s)"
     add("--seed", type=int, default=0, help=text)
     add_device(parser)

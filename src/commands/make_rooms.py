@@ -1,10 +1,10 @@
 """The command make-rooms: video clips of made-up rooms, or chunks of frames of varied ones."""
 
 import argparse
-import os
 from pathlib import Path
 
 from ..datasets.rooms import STYLES
+from ..utils.cores import usable_cores
 from .options import add_data
 
 LEAST = {
@@ -88,7 +88,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     text = "also write every frame's depth, metres, to SPLIT/depth/*.npz"
     add("--depth", action="store_true", help=text)
     text = "processes (default: one a core)"
-    add("--workers", type=int, default=os.cpu_count(), metavar="N", help=text)
+    add("--workers", type=int, default=usable_cores(), metavar="N", help=text)
     add_data(parser)
     _add_chunk_options(parser)
     options = parser.parse_args(arguments)

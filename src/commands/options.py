@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..diffusion.registry import DEFAULT_SAMPLER, SAMPLERS
 from ..sampling.method import VIEWS, Method
+from ..utils.cores import usable_cores
 from ..utils.files import BASE
 from ..utils.precision import PRECISIONS
 
@@ -69,9 +70,18 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="for example cpu or cuda (default: a GPU if there is one)")
 
 
+def add_compile(parser: argparse.ArgumentParser) -> None:
+    """--compile, of the commands that draw many frames."""
+    text = (
+        "compile the score network first, by torch.compile. This takes a minute or more, and pays "
+        "on a GPU and for many frames; frames are the same up to rounding"
+    )
+    parser.add_argument("--compile", action="store_true", help=text)
+
+
 def add_workers(parser: argparse.ArgumentParser, text: str = "processes") -> None:
     """--workers, a number of at least 1; text: what there are so many of."""
-    text, default = f"{text} (default: one a core)", os.cpu_count()
+    text, default = f"{text} (default: one a core)", usable_cores()
     parser.add_argument("--workers", type=_above_zero, default=default, metavar="N", help=text)
 
 
@@ -140,24 +150,30 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def open_chosen(options: argparse.Namespace, instance_data: Path) -> "Model":
-    """The model that the options of `add_model` and `add_device` name.
+    """The model that the options of `add_model` and `add_device` name, compiled for `add_compile`.
 
-    Prints one line: which weights, what they are, and how to choose others.
+    The first process prints one line: which weights, what they are, and how to choose others.
     """
     from ..models.model import open_model
     from ..models.provenance import provenance
-    from ..utils.distributed import choose_device
+    from ..utils.distributed import this_process
 
+    process = this_process(options.device)
     model = open_model(
         instance_data,
         options.checkpoint,
         epoch=options.epoch,
         first_stage=options.first_stage,
         weights=options.weights,
-        device=choose_device(options.device),
+        device=process.device,
     )
     text = f"weights: {model.file}, {provenance(model.file)}"
-    print(text if options.checkpoint else f"{text} (others: --checkpoint FILE)", flush=True)
+    if process.leads:
+        print(text if options.checkpoint else f"{text} (others: --checkpoint FILE)", flush=True)
+    if getattr(options, "compile", False):
+        from ..models.compiling import compile_network
+
+        compile_network(model.denoiser)
     return model
 
 
@@ -205,7 +221,7 @@ def add_method(parser: argparse.ArgumentParser, seed: bool = True) -> None:
         "noise (default: what the weights say)"
     )
     group.add_argument("--sigma-cond", type=float, metavar="SIGMA", help=text)
-    text = "pairs of frame and conditioning frame at once (default: %(default)s)"
+    text = "pairs of frame and conditioning frame at once, at most (default: %(default)s)"
     group.add_argument("--batch-size", type=int, default=8, metavar="N", help=text)
 
 

@@ -5,7 +5,15 @@ import sys
 from pathlib import Path
 
 from ..cameras.paths import DISTANCE_LOOKED_AT, PRESETS
-from .options import add_device, add_instance_data, add_method, add_model, method_of, open_chosen
+from .options import (
+    add_compile,
+    add_device,
+    add_instance_data,
+    add_method,
+    add_model,
+    method_of,
+    open_chosen,
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -86,5 +94,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add_method(parser)
     add_model(parser)
     add_device(parser)
+    add_compile(parser)
     add_instance_data(parser)
     return parser.parse_args(arguments)

@@ -3,6 +3,7 @@
 import argparse
 
 from .options import (
+    add_compile,
     add_device,
     add_instance_data,
     add_method,
@@ -18,6 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     from ..sampling.runs import open_runs
     from ..sampling.trajectory import sample_trajectory
+    from ..utils.distributed import this_process
 
     method = method_of(options)
     numbers = range(options.runs) if options.run is None else [options.run]
@@ -29,7 +31,9 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"{run.folder}: video.mp4, contact-sheet.png of the frames that are there")
         return
     model = open_chosen(options, options.instance_data)
-    warn_of_wide_paths(model, opened)
+    process = this_process(options.device)
+    if process.leads:
+        warn_of_wide_paths(model, opened)
     runs = sample_trajectory(
         directories,
         model.denoiser,
@@ -39,6 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
         batch_size=options.batch_size,
         frames_per_second=options.fps,
         weights=model.identity,
+        process=process,
     )
     for run in runs:
         made = f"{len(run.made)} of {len(run.frames())} frames made now"
@@ -54,7 +59,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "init-ims/NNNN.png (the given photos; NNNN is the pose's index). Photos may have any size: "
         "their centre square is used, and focal_y in the specification is a fraction of that "
         "square's height. Results go to samples/ID/samples/RUN/. Started again, the command goes "
-        "on where it was stopped."
+        "on where it was stopped. Under torchrun its processes share the runs, each on its own GPU."
     )
     text = "folders to sample, relative to --instance-data"
     parser.add_argument("-o", "--output", nargs="+", required=True, metavar="samples/ID", help=text)
@@ -70,5 +75,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add_method(parser)
     add_model(parser)
     add_device(parser)
+    add_compile(parser)
     add_instance_data(parser)
     return parser.parse_args(arguments)

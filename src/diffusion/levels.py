@@ -59,7 +59,8 @@ def start(
 
 def at_numbers(score: Score) -> ScoreAt:
     """`score` of a level given as a number; the result has x's precision, not the network's."""
-    return lambda x, sigma: score(x, x.new_tensor(sigma)).to(x.dtype)
+    # Filled on the device: a number that is copied there would make a GPU wait.
+    return lambda x, sigma: score(x, x.new_full((), sigma)).to(x.dtype)
 
 
 def denoised(x: Tensor, sigma: float, score_at: ScoreAt) -> Tensor:

@@ -67,8 +67,9 @@ def predictor_corrector(
         x = x + variance * predicted + math.sqrt(variance) * noise(x.shape).to(x)
         gradient, draw = score_at(x, sde.sigma(t)), noise(x.shape).to(x)
         steepness = _norm(gradient)
+        step_size = 2 * (snr * _norm(draw) / steepness).square()
         # Where the score vanishes the ratio means nothing: no step.
-        step_size = torch.where(steepness == 0, 0, 2 * (snr * _norm(draw) / steepness).square())
+        step_size = step_size.masked_fill(steepness == 0, 0)
         mean = x + step_size * gradient
         x = mean + (2 * step_size).sqrt() * draw
     return mean

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from ..cameras.conditioning import conditioning
 from ..cameras.spec import SamplingSpec, spec_differs
 from ..datasets.poses import PoseFile, load_poses
@@ -15,6 +17,7 @@ from ..samples import Results, Sample
 from ..sampling.method import Method
 from ..sampling.runs import Run
 from ..sampling.trajectory import sample_trajectory
+from ..utils.distributed import Process
 from ..utils.files import BASE, write_text
 from .comparisons import compared_runs
 from .image_results import ImageResults, evaluate_images
@@ -59,20 +62,26 @@ def evaluate_protocol(
     metrics: Sequence[str] | None = None,
     device: str = "cpu",
     batch_size: int = 8,
-) -> ProtocolResults:
+    process: Process | None = None,
+) -> ProtocolResults | None:
     """Carry out a protocol in a folder, say samples/<name>; frames that are there are kept.
 
     data: the split, with poses.npy and videos/. model: what makes missing frames; None: the frames
     that are there are evaluated. method: how frames are drawn (default: `Method()`); its seed is
     the protocol's. metrics: names in METRICS (default: the protocol's). device: of the metrics'
-    networks. batch_size: as for `sample_trajectory`.
+    networks. batch_size, process: as for `sample_trajectory`.
 
-    Writes results.json, results.md and report.html. Raises ValueError if there is nothing to
+    Writes results.json, results.md and report.html. Of several processes the first one does so,
+    when all frames are made; the others return None. Raises ValueError if there is nothing to
     evaluate.
     """
-    folders, problems = make_samples(folder, protocol, data)
-    method = replace(method or Method(), seed=protocol.seed)
-    runs = _sample(folders, protocol, model, method, batch_size) if model is not None else []
+    process = process or Process(torch.device("cpu"))
+    folders, problems = make_samples(folder, protocol, data, process)
+    method, runs = replace(method or Method(), seed=protocol.seed), []
+    if model is not None:
+        runs = _sample(folders, protocol, model, method, batch_size, process)
+    if not process.leads:
+        return None
     jobs = _jobs(folders, protocol, problems)
     if not jobs:
         raise ValueError("\n".join(["nothing to evaluate:", *problems]))
@@ -90,7 +99,12 @@ def evaluate_protocol(
 
 
 def _sample(
-    folders: list[Path], protocol: Protocol, model: Model, method: Method, batch_size: int
+    folders: list[Path],
+    protocol: Protocol,
+    model: Model,
+    method: Method,
+    batch_size: int,
+    process: Process,
 ) -> list[Run]:
     return sample_trajectory(
         folders,
@@ -100,13 +114,17 @@ def _sample(
         runs=range(protocol.runs),
         batch_size=batch_size,
         weights=model.identity,
+        process=process,
     )
 
 
-def make_samples(folder: Path, protocol: Protocol, data: Path) -> tuple[list[Path], list[str]]:
+def make_samples(
+    folder: Path, protocol: Protocol, data: Path, process: Process | None = None
+) -> tuple[list[Path], list[str]]:
     """A sample's folder for each sequence that can be had, and a line for each that cannot.
 
-    What is there is kept. ValueError if no sequence can be had.
+    What is there is kept. Several processes begin at different sequences, so that each finds most
+    of the others' there. ValueError if no sequence can be had.
     """
     way_out = _commands(protocol, data)
     try:
@@ -115,18 +133,18 @@ def make_samples(folder: Path, protocol: Protocol, data: Path) -> tuple[list[Pat
         if not way_out:
             raise
         raise FileNotFoundError(f"{data}: no data for this protocol; {way_out}") from error
-    folders, problems = [], []
-    for pinned in protocol.sequences:
+    pinned_ones, left_out = protocol.sequences, {}
+    first = len(pinned_ones) * process.rank // process.count if process else 0
+    for pinned in (*pinned_ones[first:], *pinned_ones[:first]):
         try:
             _make_sample(folder / pinned.id, pinned, protocol, poses, videos)
         except FileNotFoundError as error:
             fetching = way_out or "download-videos.py fetches those that there are"
-            problems.append(f"{pinned.id} left out: {error}; {fetching}")
-            continue
+            left_out[pinned.id] = f"{pinned.id} left out: {error}; {fetching}"
         except ValueError as error:
-            problems.append(f"{pinned.id} left out: {error}")
-            continue
-        folders.append(folder / pinned.id)
+            left_out[pinned.id] = f"{pinned.id} left out: {error}"
+    folders = [folder / one.id for one in pinned_ones if one.id not in left_out]
+    problems = [left_out[one.id] for one in pinned_ones if one.id in left_out]
     if not folders:
         raise ValueError(
             f"no sequence of the protocol can be had from {data}; the first: {problems[0]}"

@@ -1,6 +1,5 @@
 """Many sequences scored: our samples, or anyone's frames with known cameras."""
 
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from PIL import Image
 from ..cameras.files.matching import match_images
 from ..cameras.files.reading import read_cameras
 from ..samples import Results, RunFolder, find_samples
+from ..utils.cores import usable_cores
 from ..utils.images import numbered_images, read_frame, read_square
 from ..utils.pictures import write_png
 from ..utils.progress import progress_bar
@@ -131,7 +131,7 @@ def score_sequences(
     settings.matcher.settings()  # a missing library is said at once
     outcomes = []
     # Matching runs outside Python's lock.
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers or usable_cores()) as pool:
         running = pool.map(lambda job: _score(job, settings, pages), jobs)
         with progress_bar(len(jobs), "TSED", "sequence", enabled=len(jobs) > 1) as bar:
             for outcome, pictures in running:

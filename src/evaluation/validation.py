@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,26 +28,52 @@ class Validation:
     """Frames along fixed paths of a split that training does not see, and their scores."""
 
     def __init__(self, task: ScoreTask, folder: Path) -> None:
-        self.task = task
-        self.samples = _write_samples(task.config.data, folder)
+        self.task, self.process = task, task.process
+        self.samples = self.process.by_first(lambda: _write_samples(task.config.data, folder))
 
     def __call__(self, step: int) -> dict[str, float]:
         """Sample every path as run number `step`, with the averaged weights.
 
-        Returns the mean PSNR (dB), that of copying the given frame, and TSED.
+        The processes share the paths; every one must call this. Returns the mean PSNR (dB), that of
+        copying the given frame, and TSED. A ValueError or OSError of one process is raised in all.
         """
-        for sample in self.samples:  # of an earlier training in this folder
-            shutil.rmtree(Sample(sample).run(step).folder, ignore_errors=True)
-        denoiser = self.task.denoiser
-        with self.task.ema.applied_to(denoiser):
-            first_stage = self.task.first_stage
-            runs = sample_trajectory(
-                self.samples, denoiser, first_stage, runs=[step], progress=False
-            )
-        rows = [row for run in runs for row in score_run(run.place)]
+        self.process.share(lambda: self._clear(step))
+        shares = self.process.share(lambda: self._score_share(step))
+        scored = {path: scores for share in shares for path, scores in share.items()}
+        paths = [scored[sample] for sample in self.samples]  # in the same order on any processes
+        rows = [row for path in paths for row in path.rows]
         names = "psnr", BASELINE
         scores = {name: float(np.mean([row[name] for row in rows])) for name in names}
-        return scores | {"tsed": float(np.nanmean([_tsed(run.place) for run in runs]))}
+        return scores | {"tsed": float(np.nanmean([path.tsed for path in paths]))}
+
+    def _clear(self, step: int) -> None:
+        """Remove what an earlier training in this folder left; the first process does."""
+        for sample in self.samples if self.process.leads else ():
+            shutil.rmtree(Sample(sample).run(step).folder, ignore_errors=True)
+
+    def _score_share(self, step: int) -> dict[Path, "PathScores"]:
+        """Make this process's share of the paths; the scores of each, by the sample's folder."""
+        denoiser, first_stage = self.task.denoiser, self.task.first_stage
+        with self.task.ema.applied_to(denoiser):
+            runs = sample_trajectory(
+                self.samples,
+                denoiser,
+                first_stage,
+                runs=[step],
+                process=self.process,
+                progress=False,
+            )
+        places = [run.place for run in runs]
+        return {
+            place.sample.directory: PathScores(score_run(place), _tsed(place)) for place in places
+        }
+
+
+class PathScores(NamedTuple):
+    """Scores of the frames of one path."""
+
+    rows: list[dict]  # of `score_run`
+    tsed: float
 
 
 def _tsed(run: RunFolder) -> float:

@@ -2,6 +2,7 @@
 # Sample and score many sequences with the tasks of an array job; of n tasks each takes every n-th
 # folder.
 #   sbatch --array=0-15 --gpus=1 sample-array.sh [OPTION...] -- samples/a samples/b ... | LIST.txt
+# With several GPUs (--gpus-per-node=8) a task's processes share its folders.
 # OPTION: of sample-trajectory.py. LIST.txt: a file with a folder a line. Folders are relative to
 # --instance-data. Submitted again, it makes what is missing.
 #SBATCH --job-name=photonvs-sample
@@ -58,7 +59,10 @@ echo "${#mine[@]} of ${#folders[@]} folders: ${mine[*]}"
 
 ask_to_stop() { kill -TERM "$step"; } # frames that are done are kept
 scripts=$repository/src/scripts
-run_step "$python" "$scripts/sample-trajectory.py" "${options[@]}" -o "${mine[@]}"
+launcher=("$python")
+gpus=${SLURM_GPUS_ON_NODE:-0}
+[ "$gpus" -le 1 ] || launcher+=(-m torch.distributed.run --standalone --nproc-per-node="$gpus")
+run_step "${launcher[@]}" "$scripts/sample-trajectory.py" "${options[@]}" -o "${mine[@]}"
 status=$?
 if [ $status = 0 ] && [ -z "$warned" ]; then
     run_step "$python" "$scripts/compute-tsed.py" --instance-data "$instance_data" \

@@ -221,8 +221,7 @@ class ScoreNetwork(nn.Module):
     ) -> list[Tensor]:
         """Every intermediate result on the way down; the last one is the bottom's.
 
-        start: of `_start`, for both views; its features are taken out, since nothing more needs
-        their memory.
+        start: of `_start`, for both views. Its features are taken out, to free their memory.
         """
         skips = [start[0], self.encoder_modules[0].across(start.pop(), terms[0])]
         for level, encoder in enumerate(self.encoder_modules):

@@ -3,6 +3,7 @@
 Nothing is read or written here. `runs` stores frames, and `trajectory` ties both.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +16,16 @@ from ..diffusion.levels import Step
 from ..diffusion.registry import find_sampler
 from ..diffusion.sde import VarianceExploding
 from ..models.denoiser import Denoiser
-from ..utils.distributed import device_of
+from ..utils.distributed import device_of, send
 from ..utils.images import read_square
 from ..utils.pictures import to_frame, to_tensor
 from ..utils.random import generator
+from .batches import batches
 from .drawing import Drawing, Frame
 from .method import Method
 from .views import ViewsInTurn, mean_score
+
+MOST_NUMBERS = 2**21  # of noise that are drawn at once, 8 MB
 
 
 class Drawn(NamedTuple):
@@ -38,7 +42,7 @@ class Progress(NamedTuple):
     frames: list[Frame]  # drawn together
     step: Step  # `step.denoised` (frames, channels, size, size): how each frame looks as yet
     steps: int  # in all
-    pairs: int  # (frame, view) pairs in each evaluation of this step
+    pairs: int  # (frame, view) pairs in each evaluation of this step, of frames that are new
 
 
 def draw(
@@ -57,13 +61,12 @@ def draw(
     true, drawing ends, and the frames in work are lost.
 
     A frame's noise depends on seed, run number and pose index alone. Drawn in another batch or on
-    another device it is the same frame up to the network's rounding.
+    another device it is the same frame up to the network's rounding. Batches depend on the paths
+    of `drawings` alone. So on a CPU it does not matter to any bit when drawing was stopped.
     Raises ValueError if the device has too little memory, or the method does not fit the weights.
     """
     method = method.fitted(denoiser.config)
-    waiting = [frame for drawing in drawings for frame in drawing.waiting()]
-    while waiting:
-        batch = next_batch(waiting, method, batch_size)
+    for batch in batches(drawings, method, batch_size):
         try:
             latents = draw_batch(batch, denoiser, method, batch_size, watch, stop)
         except Stopped:
@@ -74,11 +77,12 @@ def draw(
                 f"the device's memory is not enough for a batch of {min(batch_size, pairs)}; "
                 "use a smaller --batch-size or --precision bfloat16"
             ) from error
-        waiting = [frame for frame in waiting if frame not in batch]
-        for frame, latent in zip(batch, latents, strict=True):
-            frame.drawing.latents[frame.index] = latent.float().cpu()
-        for frame, latent in zip(batch, latents, strict=True):
-            yield Drawn(frame, frame.drawing.latents[frame.index], decode(first_stage, latent))
+        stored = latents.float().cpu()
+        new = [number for number, frame in enumerate(batch) if not frame.exists]
+        for number in new:
+            batch[number].drawing.latents[batch[number].index] = stored[number]
+        for number in new:
+            yield Drawn(batch[number], stored[number], decode(first_stage, latents[number]))
 
 
 @torch.inference_mode()
@@ -102,27 +106,10 @@ def encode(first_stage: nn.Module, photo: str | Path, denoiser: Denoiser) -> Ten
 def decode(first_stage: nn.Module, latent: Tensor) -> np.ndarray:
     """The image (height, width, 3) uint8 of a latent (channels, size, size).
 
-    One by one, so that an image depends on its own latent only.
+    One by one, so that an image depends on its own latent only. Of eight together some bytes differ
+    by one on two threads of a CPU, where it takes no less time (64 and 66 ms each on one thread).
     """
     return to_frame(first_stage.decode(latent[None]))
-
-
-def next_batch(waiting: list[Frame], method: Method, batch_size: int) -> list[Frame]:
-    """The first of `waiting` whose views all exist.
-
-    They make at most `batch_size` pairs an evaluation, but there is always one frame.
-    """
-    batch: list[Frame] = []
-    room = batch_size
-    for frame in waiting:
-        pairs = method.pairs(len(frame.views))
-        fits = pairs <= room or not batch
-        if fits and all(view in frame.drawing.latents for view in frame.views):
-            batch.append(frame)
-            room -= pairs
-        if room <= 0:
-            break
-    return batch
 
 
 class Stopped(Exception):
@@ -146,7 +133,8 @@ def draw_batch(
     3DiM (Watson et al. 2023, arXiv 2210.04628, section 3.2), a view drawn anew for each evaluation.
     """
     sde = VarianceExploding.from_config(denoiser.config.diffusion)
-    noise = frame_noise(batch, method.seed)
+    shape, device = denoiser.config.latent_shape, device_of(denoiser)
+    draws = frame_noise(batch, method.seed, shape, device)
     views = ViewsInTurn(batch, denoiser, method, batch_size)
 
     def score(x: Tensor, sigma: Tensor) -> Tensor:
@@ -154,27 +142,28 @@ def draw_batch(
             raise Stopped
         return mean_score(denoiser, x, sigma, views.next(), method, batch_size)
 
-    def report(step: Step) -> None:
-        watch(Progress(batch, step, method.steps, views.pairs))
+    new = sum(method.pairs(len(frame.views)) for frame in batch if not frame.exists)
 
-    shape = (len(batch), *denoiser.config.latent_shape)
-    prior = noise(shape).to(device_of(denoiser)) * sde.sigma_max
+    def report(step: Step) -> None:
+        watch(Progress(batch, step, method.steps, new))
+
+    prior = next(draws) * sde.sigma_max
     options = method.options | {"callback": report if watch else None}
     sampler = find_sampler(method.sampler).function
-    return sampler(score, prior, sde, method.steps, noise=noise, **options)
+    return sampler(score, prior, sde, method.steps, noise=lambda shape: next(draws), **options)
 
 
-def frame_noise(batch: list[Frame], seed: int) -> Callable[[tuple[int, ...]], Tensor]:
-    """noise(shape) for a batch: unit variance, (frames, …) float32 on the CPU.
+def frame_noise(
+    batch: list[Frame], seed: int, shape: tuple[int, ...], device: torch.device
+) -> Iterator[Tensor]:
+    """Draws of unit variance for a batch, without end: each (frames, *shape) float32.
 
-    Each frame has a generator of its own.
+    Each frame has a generator of its own. Many draws are made at once, and more each time, as
+    samplers take between one draw and thousands.
     """
     sources = [generator(seed, "frame", frame.drawing.run, frame.index) for frame in batch]
-
-    def noise(shape: tuple[int, ...]) -> Tensor:
-        size = tuple(shape[1:])
-        return torch.from_numpy(
-            np.stack([source.standard_normal(size, np.float32) for source in sources])
-        )
-
-    return noise
+    draws, most = 1, max(1, MOST_NUMBERS // (len(batch) * math.prod(shape)))
+    while True:
+        block = [source.standard_normal((draws, *shape), np.float32) for source in sources]
+        yield from send(torch.from_numpy(np.stack(block, axis=1)), device)
+        draws = min(2 * draws, most)

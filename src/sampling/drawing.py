@@ -16,11 +16,6 @@ class Drawing:
     latents: dict[int, Tensor]  # (channels, size, size) float32 on the CPU, by pose index; grows
     run: int = 0  # number; another one gives other frames
 
-    def waiting(self) -> list["Frame"]:
-        """The frames that do not exist yet, in the order in which they are made."""
-        order = self.spec.generation_order
-        return [Frame(self, index) for index in order if index not in self.latents]
-
 
 class Frame(NamedTuple):
     """A frame of a drawing, by its pose's index."""
@@ -32,3 +27,8 @@ class Frame(NamedTuple):
     def views(self) -> tuple[int, ...]:
         """Indices of the frames that it is conditioned on."""
         return self.drawing.spec.dependencies[self.index]
+
+    @property
+    def exists(self) -> bool:
+        """Whether it has been drawn."""
+        return self.index in self.drawing.latents

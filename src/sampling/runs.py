@@ -54,6 +54,10 @@ class Run:
         """Whether a frame's image is there."""
         return self.place.image(index).is_file()
 
+    def begun(self) -> bool:
+        """Whether any frame is there."""
+        return any(self.has_latent(index) or self.has_image(index) for index in self.frames())
+
     def complete(self) -> bool:
         """Whether all images are there."""
         return all(self.has_image(index) for index in self.frames())
@@ -149,24 +153,31 @@ class Run:
         )
 
     def claim(self, settings: dict) -> None:
-        """Record the settings of a run that has no frames yet.
+        """Record the settings of a run that has no frames yet; those of another are checked.
 
-        Raises ValueError if the run has frames and was made with other settings.
-
-        `settings` holds plain values; the run's own inputs (specification, given images) are added.
+        settings: plain values; the run's own inputs (specification, given images) are added.
         """
+        if self.begun():
+            self.check(settings)
+            return
+        write_spec(self.place.own_spec_file, self.spec)
+        text = json.dumps(self._with_inputs(settings), indent=2)
+        write_text(self.place.settings_file, text + "\n")
+
+    def _with_inputs(self, settings: dict) -> dict:
         sample = self.place.sample
         inputs = {
             str(path.relative_to(sample.directory)): fingerprint(path)
             for path in self.given.values()
         }
-        settings = {**settings, "inputs": {SPEC: fingerprint(sample.spec_file), **inputs}}
-        path = self.place.settings_file
-        if not any(self.has_latent(index) or self.has_image(index) for index in self.frames()):
-            write_spec(self.place.own_spec_file, self.spec)
-            write_text(path, json.dumps(settings, indent=2) + "\n")
+        return {**settings, "inputs": {SPEC: fingerprint(sample.spec_file), **inputs}}
+
+    def check(self, settings: dict) -> None:
+        """Raise ValueError if the run has frames and was made with other settings (`claim`)."""
+        if not self.begun():
             return
-        recorded, wanted = _flat(read_run_settings(path)), _flat(settings)
+        sample, path = self.place.sample, self.place.settings_file
+        recorded, wanted = _flat(read_run_settings(path)), _flat(self._with_inputs(settings))
         different = [key for key in {**recorded, **wanted} if recorded.get(key) != wanted.get(key)]
         if different:
             key = different[0]

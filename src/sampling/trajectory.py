@@ -1,23 +1,25 @@
 """The frames of a path, drawn one after the other and stored."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import asdict
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from ..models.denoiser import Denoiser
-from ..utils.distributed import device_of
-from ..utils.leases import lease
-from ..utils.progress import progress_bar
-from .draw import Drawn, Progress, decode, draw, encode
+from ..utils.distributed import Process, device_of
+from .draw import Progress, decode, draw, encode
 from .drawing import Drawing
+from .groups import grouped, held_in_turn
 from .method import Method
 from .runs import Run, open_runs
+from .shown import Shown
+from .writer import Writer
 
 
 @torch.inference_mode()
@@ -31,6 +33,7 @@ def sample_trajectory(
     batch_size: int = 8,
     frames_per_second: float = 10.0,
     weights: dict | None = None,
+    process: Process | None = None,
     progress: bool = True,
     stop: Callable[[], bool] | None = None,
     watch: Callable[[Progress], object] | None = None,
@@ -42,33 +45,47 @@ def sample_trajectory(
 
     method: default `Method()`. runs: run numbers. batch_size, stop, watch: as for `draw`.
     frames_per_second: of a newly written video. weights: plain values that identify the weights;
-    run.json records them, with the other settings that make a difference. progress: show it on
-    standard error. stored: called with each frame's run, index and image once it is stored.
+    run.json records them, with the other settings that make a difference. process: this one, of
+    several that do the same and share the runs (`groups`); default: it is alone. progress: show it
+    on standard error. stored: called with each frame's run, index and image once it is stored, in
+    this thread. Storing goes on beside drawing, in a thread of its own.
 
-    Returns the runs; `run.made` holds the frames made now. Raises ValueError or FileNotFoundError
-    for a bad task or setting, frames made with other settings, a result with NaN, or while another
-    process makes one of the runs.
+    Returns the runs; `run.made` holds the frames made now. Of several processes each returns those
+    that it made. The first one ends last, once all are made, and also returns those that were there
+    before. Raises ValueError or FileNotFoundError for a bad task or setting, frames made with other
+    settings, a result with NaN, or while a process of another command makes one of the runs.
     """
     method = (method or Method()).fitted(denoiser.config)
     _check_numbers(batch_size, frames_per_second)
+    device = device_of(denoiser)
+    process = process or Process(device)
     opened = open_runs(directories, runs)
     settings = {**asdict(method), "weights": weights, "config": asdict(denoiser.config)}
-    with lease(*(run.folder for run in opened if not run.finished())):
-        drawings = _begin(opened, settings, denoiser, first_stage)
-        for run in opened:
-            run.write_summary(frames_per_second)
-        waiting = [frame for drawing in drawings for frame in drawing.waiting()]
-        total = sum(method.pairs(len(frame.views)) for frame in waiting) * method.steps
-        with progress_bar(total, "sampling", "step", enabled=progress) as bar:
-            report = partial(_report, bar, watch)
-            drawn = draw(drawings, denoiser, first_stage, method, batch_size, report, stop)
-            run_of = dict(zip(drawings, opened, strict=True))
-            made = _stored(drawn, run_of, frames_per_second)
-            for done, (run, index, image) in enumerate(made, start=1):
-                bar.set_postfix_str(f"{done} of {len(waiting)} frames", refresh=False)
-                if stored:
-                    stored(run, index, image)
-    return opened
+    for run in opened:
+        run.check(settings)
+    mine = {run for run in opened if process.leads and run.finished()}
+    groups = grouped(opened, batch_size, device, process)
+    with (
+        Shown(groups, method, process, progress, stored) as shown,
+        closing(held_in_turn(groups, process)) as turns,
+    ):
+        for turn in turns:
+            begun = [run for group in turn for run in group]
+            mine.update(run for run in begun if not run.finished())
+            drawing_of = _begin(begun, settings, denoiser, first_stage)
+            for run in begun:
+                run.write_summary(frames_per_second)
+            shown.begin(turn)
+            with Writer(frames_per_second, shown.stored) as writer:
+                report = partial(_report, shown, writer, watch)
+                for group in takewhile(lambda _: not (stop and stop()), turn):
+                    of = {drawing_of[run]: run for run in group}
+                    drawn = draw(list(of), denoiser, first_stage, method, batch_size, report, stop)
+                    for (drawing, index), latent, image in drawn:
+                        writer.put(of[drawing], index, latent, image)
+            if stop and stop():
+                break
+    return opened if process.count == 1 else [run for run in opened if run in mine]
 
 
 def _check_numbers(batch_size: int, frames_per_second: float) -> None:
@@ -79,24 +96,18 @@ def _check_numbers(batch_size: int, frames_per_second: float) -> None:
         )
 
 
-def _report(bar: tqdm, watch: Callable[[Progress], object] | None, now: Progress) -> None:
-    bar.update(now.pairs)
+def _report(
+    shown: Shown, writer: Writer, watch: Callable[[Progress], object] | None, now: Progress
+) -> None:
+    writer.tell()
+    shown.step(now.pairs)
     if watch:
         watch(now)
 
 
-def _stored(
-    drawn: Iterable[Drawn], run_of: dict[Drawing, Run], frames_per_second: float
-) -> Iterator[tuple[Run, int, np.ndarray]]:
-    """Store each frame as it is drawn, and yield its run, index and image."""
-    for (drawing, index), latent, image in drawn:
-        run_of[drawing].write_frame(index, latent, image, frames_per_second)
-        yield run_of[drawing], index, image
-
-
 def _begin(
     runs: list[Run], settings: dict, denoiser: Denoiser, first_stage: nn.Module
-) -> list[Drawing]:
+) -> dict[Run, Drawing]:
     """Each run as far as it is, recorded as made with these settings.
 
     Given images are encoded, and latents without an image decoded.
@@ -104,7 +115,7 @@ def _begin(
     for run in runs:
         run.claim(settings)
     encoded: dict[Path, Tensor] = {}
-    drawings = []
+    drawings = {}
     for run in runs:
         latents = run.read_latents(denoiser.config.latent_shape)
         for index, photo in run.given.items():
@@ -117,5 +128,5 @@ def _begin(
         for index, latent in latents.items():
             if not run.has_image(index):
                 run.write_image(index, decode(first_stage, latent.to(device_of(denoiser))))
-        drawings.append(Drawing(run.spec, latents, run.number))
+        drawings[run] = Drawing(run.spec, latents, run.number)
     return drawings

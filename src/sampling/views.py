@@ -10,7 +10,7 @@ from torch import Tensor
 from ..diffusion.sde import noised_view
 from ..models.denoiser import Denoiser
 from ..models.score_network import Given
-from ..utils.distributed import device_of
+from ..utils.distributed import device_of, send
 from ..utils.precision import autocast
 from ..utils.random import generator
 from .drawing import Drawing, Frame
@@ -29,11 +29,12 @@ class Views:
     ]  # ref, target, cond embeddings, each (views, ray channels, G, G)
     given: Given | None = None  # what each evaluation needs of all this, made once
 
-    def one_each(self, numbers: Sequence[int]) -> "Views":
-        """Of each frame's views the one with this number, from 0."""
-        rows = np.cumsum([0, *self.counts[:-1]]) + numbers
-        ref, target, cond = (part[rows] for part in self.rays)
-        return Views([1] * len(rows), self.latents[rows], self.sigmas[rows], (ref, target, cond))
+    def one_each(self, rows: Tensor) -> "Views":
+        """One view of each frame: those in these rows, (frames,) on the views' device."""
+        latents, sigmas, *rays = (
+            part.index_select(0, rows) for part in (self.latents, self.sigmas, *self.rays)
+        )
+        return Views([1] * len(rows), latents, sigmas, tuple(rays))
 
     def prepared(self, denoiser: Denoiser, method: Method) -> "Views":
         """These views, with what the network makes of them at any noise level of the target."""
@@ -53,14 +54,7 @@ class ViewsInTurn:
         if method.views == "random":
             drawn = [drawn_views(frame, method) for frame in batch]
             wanted = [sorted(set(views)) for views in drawn]
-            places = [
-                [kept.index(view) for view in views]
-                for kept, views in zip(wanted, drawn, strict=True)
-            ]
-            self.turns = zip(
-                *places, strict=True
-            )  # for each evaluation, which view every frame sees
-        self.pairs = sum(method.pairs(len(frame.views)) for frame in batch)
+            self.turns = iter(send(rows_of(drawn, wanted), device_of(denoiser)))
         self.all = gather_views(batch, wanted, denoiser, method, batch_size)
         # What is prepared takes 50 MB a pair of the published network: of no more than one batch.
         if self.turns is None and len(self.all.latents) <= batch_size:
@@ -69,6 +63,19 @@ class ViewsInTurn:
     def next(self) -> Views:
         """The views of the next evaluation."""
         return self.all if self.turns is None else self.all.one_each(next(self.turns))
+
+
+def rows_of(drawn: Sequence[Sequence[int]], kept: Sequence[Sequence[int]]) -> Tensor:
+    """For each evaluation, where every frame's view is among all: (evaluations, frames) int64.
+
+    drawn: a view of each frame for each evaluation. kept: the frames' views, as they are stored.
+    """
+    before = np.cumsum([0, *map(len, kept[:-1])])
+    rows = [
+        [first + views.index(view) for view in chosen]
+        for first, views, chosen in zip(before, kept, drawn, strict=True)
+    ]
+    return torch.tensor(rows).T
 
 
 def drawn_views(frame: Frame, method: Method) -> list[int]:
@@ -104,12 +111,15 @@ def gather_views(
         for chosen in zip(*(((one, index), (one, view)) for one, index, view in pairs), strict=True)
     )
     focal_y = torch.tensor([drawing.spec.focal_y for drawing, _, _ in pairs], dtype=targets.dtype)
-    cameras = zip(*(part.split(batch_size) for part in (targets, conds, focal_y)), strict=True)
+    cameras = targets, conds, focal_y
+    if device.type == "cuda":  # where rays are quicker made; other devices may know no float64
+        cameras = [send(part, device) for part in cameras]
+    parts = zip(*(part.split(batch_size) for part in cameras), strict=True)
     with autocast(device, method.precision):
-        embedded = [denoiser.embed_cameras(*part) for part in cameras]
-    ref, target, cond = (torch.cat(parts).float() for parts in zip(*embedded, strict=True))
+        embedded = [denoiser.embed_cameras(*part) for part in parts]
+    rays = tuple(torch.cat(parts).float() for parts in zip(*embedded, strict=True))
     counts = [len(views) for views in wanted]
-    return Views(counts, latents.to(device), sigmas.to(device), (ref, target, cond))
+    return Views(counts, send(latents, device), send(sigmas, device), rays)
 
 
 def _as_used(
@@ -136,8 +146,10 @@ def mean_score(
     As published, several views enter as the mean of the scores given each alone. x: shaped like the
     result. sigma: 0-dim.
     """
-    counts = torch.tensor(views.counts, device=x.device)
-    x = x.repeat_interleave(counts, dim=0)
+    # Not repeat_interleave: on a GPU it would wait for the counts.
+    x = torch.cat(
+        [one.expand(count, -1, -1, -1) for one, count in zip(x.split(1), views.counts, strict=True)]
+    )
     sigmas = sigma.expand(len(x))
     with autocast(x.device, method.precision):
         if views.given is not None:

@@ -239,13 +239,13 @@ class FirstStageTask:
     def validate(self, step: int) -> dict[str, float]:
         """PSNR and SSIM of held-out frames, with the averaged weights.
 
-        Empty without `data.validation`.
+        The processes share the frames; every one must call this. Empty without `data.validation`.
         """
         if self.held_out is None:
             return {}
         with self.ema.applied_to(self.first_stage):
             count = self.config.first_stage_training.validation_frames
-            return reconstruction_quality(self.first_stage, self.held_out, count)
+            return reconstruction_quality(self.first_stage, self.held_out, count, self.process)
 
     def export(self, path: str | Path) -> None:
         """Write the averaged weights for users, to `path`, a .safetensors file.
@@ -286,9 +286,9 @@ def train_first_stage(config: Config, instance_data: Path, device: str | None = 
     ):
         task = FirstStageTask(config, process)
         Trainer(task, folder / "checkpoints", folder / "logs", process).run(task.validate)
+        process.by_first(lambda: task.export(exported))
+        scores = task.validate(config.training.steps)
         if process.leads:
-            task.export(exported)
-            scores = task.validate(config.training.steps)
             quality = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
             log.info("wrote %s; held-out frames: %s", exported, quality or "none (data.validation)")
             taken = list_checkpoints(instance_data / "checkpoints")  # of another score network

@@ -73,13 +73,15 @@ def encode_latents(
     part: tuple[int, int] = (1, 1),
     precision: str = "float32",
     shard_bytes: int = SHARD_BYTES,
+    progress: bool = True,
 ) -> Encoded:
     """Write what is absent of part i of n (1 <= i <= n), every n-th shard, of a cache in `folder`.
 
     first_stage: on the device that shall encode. precision: of its arithmetic, float32, bfloat16 or
-    float16. A frame that cannot be read is marked and counted. Raises ValueError or
-    FileNotFoundError for a folder, poses or videos that do not fit. Raises ValueError, too, when
-    it comes to a shard that another process writes.
+    float16. progress: show it on standard error. A frame that cannot be read is marked and counted.
+    The first part says which videos are left out. Raises ValueError or FileNotFoundError for a
+    folder, poses or videos that do not fit. Raises ValueError, too, when it comes to a shard that
+    another process writes.
     """
     encode = Encoder(first_stage, precision)
     poses, videos = load_poses(poses_of(config.data)), open_videos(config.data)
@@ -87,14 +89,15 @@ def encode_latents(
     made_of = describe(poses.path, first_stage_fingerprint(first_stage)) | {"precision": precision}
     shard_frames = max(1, shard_bytes // (2 * math.prod(shape)))  # two bytes a number
     cache = create_cache(folder, poses, videos.keys(), shard_frames, made_of)
-    _report_videos(cache, poses, videos)
+    if part[0] == 1:
+        _report_videos(cache, poses, videos)
     wanted = range(part[0] - 1, cache.shards, part[1])
     todo = [shard for shard in wanted if not cache.path(shard).is_file()]
     frames = cache.frames(poses.lengths())
     done = Encoded(skipped=len(wanted) - len(todo))
     with (
         logging_redirect_tqdm(),
-        progress_bar(int(frames[todo].sum()), "encoding", " frames") as bar,
+        progress_bar(int(frames[todo].sum()), "encoding", " frames", enabled=progress) as bar,
     ):
         for shard in todo:
             sequences = np.flatnonzero(cache.index["shard"] == shard)

@@ -256,7 +256,8 @@ def train(
 
     Also under torchrun. Writes checkpoints/EEEE-IIIIIIII.pth and checkpoints/config.yaml, and to
     logs/ TensorBoard curves and stats.jsonl. device: default a GPU if there is one. validation:
-    makes, of the task and a folder, what scores the weights every `training.validate_every` steps.
+    makes, of the task and a folder, what scores the weights every `training.validate_every` steps;
+    every process calls both.
     Returns the checkpoints' folder. Raises ValueError or FileNotFoundError for settings, data or
     weights that do not fit, and while another process trains there.
     """
@@ -268,8 +269,7 @@ def train(
     ):
         task = ScoreTask(config, instance_data, process)
         trainer = Trainer(task, instance_data / "checkpoints", instance_data / "logs", process)
-        watched = validation and process.leads
-        trainer.run(validation(task, instance_data / "validation") if watched else None)
+        trainer.run(validation and validation(task, instance_data / "validation"))
         if process.leads:
             log.info(_what_next(trainer, instance_data))
     return trainer.checkpoints

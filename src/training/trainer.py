@@ -127,8 +127,8 @@ class Trainer:
     def run(self, validate: Callable[[int], dict[str, float]] | None = None) -> None:
         """Train until the wanted step or time, a signal or the stop file; save at the end.
 
-        validate: called with the step by the first process, every `training.validate_every` steps.
-        Its numbers are logged.
+        validate: called with the step by every process, every `training.validate_every` steps. Its
+        numbers are logged. A ValueError or OSError that it raises must be raised in all processes.
         """
         settings, leads = self.settings, self.process.leads
         if self.step >= settings.steps:
@@ -164,8 +164,7 @@ class Trainer:
                     self._save_at_the_end()
                 if self._due(settings.log_every) or done:
                     meter.report()
-                if leads:
-                    self._watch(meter, validate)
+                self._watch(meter, validate)
 
     def _arithmetic(self) -> Arithmetic:
         """What a sample costs, known to the first process, and the rate of all devices."""
@@ -192,14 +191,23 @@ class Trainer:
 
     def _watch(self, meter: Meter, validate: Callable[[int], dict[str, float]] | None) -> None:
         """Log pictures and the numbers of `validate` where they are due."""
-        if self._due(self.settings.sample_every):
+        if self.process.leads and self._due(self.settings.sample_every):
             meter.show(self.task.pictures())
         if validate and self._due(self.settings.validate_every):
-            try:
-                scores = validate(self.step)
-            except OSError as error:  # such as a full disk
+            self._validate(meter, validate)
+
+    def _validate(self, meter: Meter, validate: Callable[[int], dict[str, float]]) -> None:
+        """Log the numbers of `validate`. Training goes on after an OSError, in all processes."""
+        try:
+            scores = validate(self.step)
+        except OSError as error:  # such as a full disk
+            if self.process.leads:
                 log.warning("no validation of step %d (%s); training goes on", self.step, error)
-                return
+            return
+        except ValueError as error:
+            self.process.raise_together(error)
+            raise
+        if self.process.leads:
             meter.write({f"validation/{name}": value for name, value in scores.items()})
             numbers = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
             log.info("validation of step %d: %s", self.step, numbers or "none (data.validation)")

@@ -5,10 +5,11 @@ of a GPU travel by NCCL and plain values by gloo, so that agreement never waits 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -17,11 +18,14 @@ from torch.nn.parallel import DistributedDataParallel
 
 from .words import first_line
 
-# One process waits for another so long at most. The first one validates alone, and a wait of the
-# backends' own, ten minutes for NCCL, would end the training then.
+# One process waits for another so long at most. The first one may wait for room on a full disk, and
+# one's share of a validation may take longer. A wait of the backends' own, ten minutes for NCCL,
+# would end the training then.
 LONGEST_WAIT = timedelta(days=2)
 # What the backends say when a process is not there any more.
 CONNECTION_LOST = "Connection closed by peer", "Connection reset by peer", "remote process exited"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -83,17 +87,50 @@ class Process:
             dist.all_gather_object(values, value)
         return values
 
+    def share(self, work: Callable[[], T]) -> list[T]:
+        """What `work()` returns in each process, a plain value, in all of them.
+
+        Every process must call it. A ValueError or OSError of one is raised in all.
+        """
+        value = error = None
+        try:
+            value = work()
+        except (ValueError, OSError) as caught:
+            error = caught
+        if error := self._first_error(error):
+            raise error
+        return self.gather(value)
+
+    def by_first(self, work: Callable[[], T]) -> T:
+        """What `work()` returns in the first process, a plain value, in all of them.
+
+        Every process must call it. A ValueError or OSError ends all, as `raise_together` does.
+        """
+        value = error = None
+        if self.leads:
+            try:
+                value = work()
+            except (ValueError, OSError) as caught:
+                error = caught
+        self.raise_together(error)
+        return self.from_first(value)
+
     def raise_together(self, error: Exception | None) -> None:
         """End all processes if one has an error; every process must call it.
 
         The first process raises it, whosesoever it is. The others end without a word.
         """
-        if not self.any(error is not None):
-            return
-        first = next(one for one in self.gather(error) if one)
-        if not self.leads:
+        first = self._first_error(error)
+        if first and not self.leads:
             raise SystemExit(1)
-        raise error or first
+        if first:
+            raise error or first
+
+    def _first_error(self, error: Exception | None) -> Exception | None:
+        """The error of the first process that has one, in all; every process must call it."""
+        if not self.any(error is not None):
+            return None
+        return next(one for one in self.gather(error) if one)
 
 
 def choose_device(name: str | None = None) -> torch.device:
@@ -117,6 +154,22 @@ def choose_device(name: str | None = None) -> torch.device:
 def device_of(module: nn.Module) -> torch.device:
     """Where a module's weights are; the CPU for one without any."""
     return next(iter(module.state_dict().values()), torch.empty(0)).device
+
+
+def this_process(device: str | None = None) -> Process:
+    """This process's place among those that torchrun started, where none waits for another.
+
+    They share work by `rank` and `count`, and agree on nothing. device: as for `choose_device`.
+    """
+    rank, count = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    return Process(choose_device(device), rank, count)
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor on the device. A GPU fetches it by itself, while this process goes on."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 @contextmanager

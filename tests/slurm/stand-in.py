@@ -51,8 +51,7 @@ def _train(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    if (
-        "-m" in sys.argv
-    ):  # torchrun: its own answer to TERM is what PET_SIGNALS_TO_HANDLE switches off
+    # torchrun of a training: its own answer to TERM is what PET_SIGNALS_TO_HANDLE switches off.
+    if "-m" in sys.argv and any(word.endswith("train.py") for word in sys.argv):
         assert "SIGTERM" not in os.environ["PET_SIGNALS_TO_HANDLE"]
     sys.exit(main(sys.argv[1:]))
