@@ -136,8 +136,8 @@ def seconds(function: Callable[[int], object], count: int) -> float:
     return (time.perf_counter() - start) / count
 
 
-def compare_indices(folder: Path, count: int) -> None:
-    """Time and memory until a training can ask for the first pair's cameras."""
+def write_indices(folder: Path, count: int) -> tuple[Path, Path]:
+    """Write poses.npy with `count` sequences, and poses.pickle with a tenth of them."""
     one = sequence("abcdefghijk", POSES)
     save_poses(folder / "poses.npy", {f"{number:016x}": one for number in range(count)})
     with (folder / "poses.pickle").open("wb") as file:
@@ -147,16 +147,20 @@ def compare_indices(folder: Path, count: int) -> None:
             for number in range(count // PICKLED)
         }
         pickle.dump(content, file, protocol=4)
-    del content
-    for name, opened in (("poses.npy", open_index), ("poses.pickle", open_pickle)):
-        path = folder / name
+    return folder / "poses.npy", folder / "poses.pickle"
+
+
+def compare_indices(folder: Path, count: int) -> None:
+    """Time and memory until a training can ask for the first pair's cameras."""
+    index, pickled = write_indices(folder, count)
+    for path, opened in ((index, open_index), (pickled, open_pickle)):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             sequences, took, megabytes = pool.apply(in_new_process, (opened, path))
         size = f"{sequences} sequences, {path.stat().st_size / 1e9:.2f} GB"
         cost = f"{1000 * took:.0f} ms, {megabytes:.0f} MB of memory"
-        print(f"{name}: {size}: opened in {cost}")
+        print(f"{path.name}: {size}: opened in {cost}")
     start = time.perf_counter()
-    describe(folder / "poses.npy", "")
+    describe(index, "")
     took = time.perf_counter() - start
     print(f"poses.npy: hashed in {took:.1f} s, when a training from latents starts")
 

@@ -3,51 +3,30 @@
 A row is a function that prepares and returns a `Row`. What it prepares is not timed.
 """
 
-import atexit
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from arithmetic import teraflops
+from parts import Row, published_denoiser
 from plain_network import PlainNetwork
+from rows_of_data import pairs_from_video, pose_index, start_of_a_command, tsed_of_a_sequence
+from rows_of_training import training_step, whole_step
 from torch import Tensor
 
 from photonvs.cameras.paths import orbit
 from photonvs.cameras.spec import SamplingSpec
-from photonvs.config import Config, ModelConfig
-from photonvs.datasets.poses import save_poses
-from photonvs.datasets.sources import open_dataset
+from photonvs.config import ModelConfig
 from photonvs.diffusion.registry import SAMPLERS
 from photonvs.diffusion.sde import VarianceExploding
-from photonvs.models import (
-    Denoiser,
-    build_denoiser,
-    build_first_stage,
-    load_denoiser,
-    load_first_stage,
-)
+from photonvs.models import Denoiser, build_first_stage, load_denoiser, load_first_stage
 from photonvs.models.places import SHIPPED_DENOISER, SHIPPED_FIRST_STAGE
 from photonvs.models.score_network import Given
 from photonvs.sampling.draw import Drawn, decode, draw
 from photonvs.sampling.drawing import Drawing
 from photonvs.sampling.method import Method
 from photonvs.utils.distributed import device_of
-
-
-class Row(NamedTuple):
-    """What is timed. `ours` and `reference` do the same work."""
-
-    ours: Callable[[], object]
-    reference: Callable[[], object] | None = None
-    beside: str = ""  # what the reference is
-    teraflops: float | None = None  # of ours
 
 
 def convolution(device: torch.device) -> Row:
@@ -62,16 +41,6 @@ def convolution(device: torch.device) -> Row:
     return Row(
         lambda: F.conv2d(x, weight, padding=1), lambda: square @ other, "matrix products", count
     )
-
-
-def published_denoiser(device: torch.device) -> Denoiser:
-    """The published network with random weights, none of them near nothing."""
-    torch.manual_seed(0)
-    denoiser = build_denoiser(ModelConfig()).eval().requires_grad_(False)
-    for parameter in denoiser.parameters():
-        if parameter.abs().max() < 1e-4:
-            torch.nn.init.normal_(parameter, std=0.02)
-    return denoiser.to(device)
 
 
 def evaluation(device: torch.device, pairs: int, precision: str = "float32") -> Row:
@@ -185,33 +154,6 @@ def eight_paths(device: torch.device) -> Row:
     )
 
 
-def training_step(device: torch.device, pairs: int = 1, precision: str = "float32") -> Row:
-    """The gradient of the published network for pairs from latents."""
-    denoiser = published_denoiser(device).train().requires_grad_()
-    x, cond = torch.randn(2, pairs, 4, 32, 32, device=device)
-    rays = tuple(torch.randn(pairs, 128, 32, 32, device=device) for _ in range(3))
-    sigma, sigma_cond = (torch.full((pairs,), level, device=device) for level in (3.0, 0.01))
-    low = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
-    tensors = dict(denoiser.named_parameters()) | dict(denoiser.named_buffers())
-    plain = PlainNetwork(tensors)
-
-    def ours() -> None:
-        denoiser.zero_grad()
-        with low:
-            loss = denoiser.score(x, cond, sigma, rays).square().sum()
-        loss.backward()
-
-    def written_down() -> None:
-        denoiser.zero_grad()
-        with low:
-            loss = plain.scores(x, cond, sigma, sigma_cond, rays)[0].square().sum()
-        loss.backward()
-
-    with torch.enable_grad():
-        count = teraflops(ours)
-    return Row(ours, written_down, "the network as it is described", count)
-
-
 def first_stage(device: torch.device, decode: bool) -> Row:
     """Encoding or decoding a frame with the published first stage."""
     stage = build_first_stage(ModelConfig().first_stage).eval().to(device)
@@ -233,40 +175,6 @@ def first_stage(device: torch.device, decode: bool) -> Row:
     return Row(ours, lambda: part(given), "taming-transformers", count)
 
 
-def pairs_from_video(device: torch.device) -> Row:
-    """A training pair from a video of 360p; beside decoding it from the start with OpenCV."""
-    # Late: the other rows go without a package for video files.
-    import cv2
-    from data import sequence
-    from video import RATE, make_video
-
-    kept = tempfile.TemporaryDirectory()  # until the process ends
-    atexit.register(kept.cleanup)
-    folder = Path(kept.name)
-    make_video(folder / "video.mp4", 10 * RATE)
-    save_poses(folder / "poses.npy", {"0": sequence("video", 10 * RATE)})
-    config = Config()
-    config.data.poses, config.data.videos = f"{folder}/poses.npy", str(folder)
-    dataset, numbers = open_dataset(config, ""), iter(range(1_000_000))
-
-    def from_the_start() -> None:
-        capture = cv2.VideoCapture(str(folder / "video.mp4"))
-        for _ in range(int(np.random.default_rng(next(numbers)).integers(10 * RATE)) + 1):
-            capture.read()
-
-    return Row(lambda: dataset[next(numbers)], from_the_start, "OpenCV, reading up to the frame")
-
-
-def start_of_a_command(device: torch.device) -> Row:
-    """`photonvs sample-trajectory --help`; beside a bare `import torch`."""
-    command = [sys.executable, "-m", "photonvs", "sample-trajectory", "--help"]
-    return Row(
-        lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL),
-        lambda: subprocess.run([sys.executable, "-c", "import torch"], check=True),
-        "import torch",
-    )
-
-
 ROWS: dict[str, Callable[[torch.device], Row]] = {
     "convolution": convolution,
     "evaluation": lambda device: evaluation(device, 1),
@@ -279,9 +187,15 @@ ROWS: dict[str, Callable[[torch.device], Row]] = {
     "whole-frame-8": lambda device: whole_frame(device, 8),
     **{f"frame-{name}": lambda device, name=name: frame(device, name) for name in SAMPLERS},
     "training-step": training_step,
+    "training-step-checkpointed": lambda device: training_step(device, checkpointed=True),
     "training-step-8-bfloat16": lambda device: training_step(device, 8, "bfloat16"),
+    "training-step-whole": whole_step,
     "encode": lambda device: first_stage(device, decode=False),
     "decode": lambda device: first_stage(device, decode=True),
     "pairs-from-video": pairs_from_video,
+    "pose-index": pose_index,
+    "tsed": tsed_of_a_sequence,
     "start": start_of_a_command,
 }
+# Minutes on a CPU, which has them by name only.
+OF_A_GPU = "evaluation-8-bfloat16", "training-step-8-bfloat16"

@@ -21,7 +21,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import torch
-from rows import ROWS, Row
+from parts import Row
+from rows import OF_A_GPU, ROWS
 
 from photonvs.utils.distributed import choose_device
 
@@ -41,7 +42,8 @@ def main() -> None:
     print(f"{'row':24}{'median':>11}{'spread':>9}{'of the':>9}{'TFLOP/s':>9}{'peak':>10}")
     print(f"{'':24}{'':>11}{'':>9}{'reference':>9}{'':>9}{'memory':>10}  reference")
     found = {}
-    for row in options.rows or ROWS:
+    of_this_device = [row for row in ROWS if device.type != "cpu" or row not in OF_A_GPU]
+    for row in options.rows or of_this_device:
         found[row] = measured(row, options)
         print(line(row, found[row]), flush=True)
     if options.json:
@@ -53,7 +55,8 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"default: all ({', '.join(ROWS)})")
+    text = f"of {', '.join(ROWS)}; default: all, but on a CPU {' and '.join(OF_A_GPU)}"
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=text)
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="default: 5")
     threads = os.cpu_count() or 1
     parser.add_argument("--threads", type=int, default=threads, metavar="N", help="default: all")

@@ -19,6 +19,7 @@ from data import sequence
 from video import RATE, make_video
 
 from photonvs.config import Config, DataConfig, TrainingConfig
+from photonvs.datasets.pairs import FramePairs
 from photonvs.datasets.poses import save_poses
 from photonvs.models import build_first_stage, save_weights
 from photonvs.training.latents import encode_latents
@@ -46,7 +47,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, flushed_denormals(), ExitStack() as stack:
         configs = prepare(Path(folder), options.pairs, process.device)
         tasks = {name: ScoreTask(config, Path(folder), process) for name, config in configs.items()}
-        batches = {name: stack.enter_context(batches_of(task)) for name, task in tasks.items()}
+        batches = {
+            name: stack.enter_context(batches_of(task.dataset, task.config))
+            for name, task in tasks.items()
+        }
         seconds = dict.fromkeys(tasks, 0.0)
         for step in range(options.steps + 1):
             for name, task in tasks.items():
@@ -77,11 +81,13 @@ def prepare(folder: Path, pairs: int, device: torch.device) -> dict[str, Config]
     return {"videos": from_videos, "latents": Config(data=latents, training=training)}
 
 
-def batches_of(task: ScoreTask) -> AbstractContextManager[Iterator[dict[str, torch.Tensor]]]:
-    """The task's batches, loaded by a worker."""
-    pairs = task.config.training.batch_size
+def batches_of(
+    dataset: FramePairs, config: Config
+) -> AbstractContextManager[Iterator[dict[str, torch.Tensor]]]:
+    """A data set's batches, loaded by a worker."""
+    pairs = config.training.batch_size
     numbers = (range(start, start + pairs) for start in range(0, 10**9, pairs))
-    return numbered_batches(task.dataset, numbers, task.config.data.workers, pin_memory=False)
+    return numbered_batches(dataset, numbers, config.data.workers, pin_memory=False)
 
 
 def timed_step(task: ScoreTask, batches: Iterator[dict[str, torch.Tensor]], step: int) -> float:

@@ -81,6 +81,9 @@ class TrainingConfig:
     # Of the network's arithmetic, float32 or bfloat16; weights stay float32.
     precision: str = "float32"
     compile: bool = False  # by torch.compile: slower to start, faster steps
+    # Compute what is inside the network's blocks a second time in the backward pass, not keep it:
+    # less memory, about a third more arithmetic.
+    activation_checkpointing: bool = False
     steps: int = 2_100_000  # optimizer steps; 2,000 epochs of about 67,000 sequences at 64 a step
     minutes: float | None = None  # stop after this time in this process; null: no limit
     learning_rate: float = 2e-4  # Adam

@@ -152,7 +152,8 @@ class ScoreNetwork(nn.Module):
         of_target = inputs, embedding, *self._start(inputs, embedding)
         # All targets, then all conditioning views.
         inputs, embedding, *start = map(torch.cat, zip(of_target, given[:4], strict=True))
-        skips = self.encode(inputs, embedding, tuple(start), given.encoder_terms)
+        del of_target  # the memory of what is there twice now
+        skips = self.encode(inputs, embedding, start, given.encoder_terms)
         x = self.central_block[0](skips[-1], embedding)
         x = self.central_block[2](self.central_block[1](x), embedding)
         wanted = len(inputs) if both else len(inputs) // 2
@@ -215,19 +216,18 @@ class ScoreNetwork(nn.Module):
         self,
         inputs: Tensor,
         embedding: Tensor,
-        start: tuple[Tensor, Tensor],
+        start: list[Tensor],
         terms: list[RayTerms | None],
     ) -> list[Tensor]:
         """Every intermediate result on the way down; the last one is the bottom's.
 
-        start: of `_start`, for both views.
+        start: of `_start`, for both views. Its features are taken out, to free their memory.
         """
-        skip, features = start
-        skips = [skip, self.encoder_modules[0].across(features, terms[0])]
+        skips = [start[0], self.encoder_modules[0].across(start.pop(), terms[0])]
         for level, encoder in enumerate(self.encoder_modules):
             for block in encoder.resblocks[0 if level else 1 :]:
-                features = encoder.within(block(skips[-1], embedding))
-                skips.append(encoder.across(features, terms[level]))
+                alone = encoder.within(block(skips[-1], embedding))
+                skips.append(encoder.across(alone, terms[level]))
             if level < len(self.encoder_modules) - 1:
                 inputs = self.down(inputs)
                 skips.append(encoder.combiner(inputs, encoder.downres(skips[-1], embedding)))

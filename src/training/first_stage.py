@@ -38,7 +38,7 @@ from .first_stage_losses import (
     perplexity,
 )
 from .reconstruction import reconstruction_picture, reconstruction_quality
-from .steps import Scalars, Skips, accumulate, rate_factor
+from .steps import Scalars, Skips, accumulate, adam, rate_factor
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class FirstStageTask:
         self.title = f"a first stage on {self.dataset.title}"
         self.autoencoding = process.parallel(Autoencoding(self.first_stage))
         rate = settings.learning_rate_per_image * config.training.batch_size
-        self.optimizer = torch.optim.Adam(self.first_stage.parameters(), rate, ADAM_BETAS)
+        self.optimizer = adam(self.first_stage.parameters(), rate, ADAM_BETAS)
         self.ema = ExponentialMovingAverage(self.first_stage, config.training.ema_decay)
         self.skips = Skips(
             process, "first_stage_training.learning_rate_per_image", self.dataset.name
@@ -80,7 +80,7 @@ class FirstStageTask:
             self.discriminator = PatchDiscriminator(*sizes).to(process.device).train()
             self.adversarial = process.parallel(AdversarialLoss(self.discriminator))
             judges = self.discriminator.parameters()
-            self.discriminator_optimizer = torch.optim.Adam(judges, rate, ADAM_BETAS)
+            self.discriminator_optimizer = adam(judges, rate, ADAM_BETAS)
 
     def update(self, batches: list[dict[str, Tensor]], step: int) -> Scalars:
         """One step of the autoencoder, and one of the discriminator once it takes part."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..utils.distributed import Process
+from .cost import Arithmetic
 from .log_files import STATISTICS, EventFile, open_statistics
 from .pictures import captioned
 
@@ -22,11 +23,18 @@ class Meter:
     """Logs means between two reports, as TensorBoard curves and in stats.jsonl.
 
     folder: of the logs. step, samples: how far the training is. What the logs have after that step,
-    of a run that was not saved, is taken out.
+    of a run that was not saved, is taken out. arithmetic: None where it is not to be logged.
     """
 
-    def __init__(self, folder: Path, process: Process, step: int, samples: int) -> None:
-        self.process = process
+    def __init__(
+        self,
+        folder: Path,
+        process: Process,
+        step: int,
+        samples: int,
+        arithmetic: Arithmetic | None = None,
+    ) -> None:
+        self.process, self.arithmetic = process, arithmetic
         self.step, self.samples = step, samples
         self.rows: list[dict[str, Tensor]] = []
         self.reported = samples  # of the last report
@@ -61,8 +69,13 @@ class Meter:
         """Log the means since the last report, over all processes; every process must call it."""
         means = self._means()
         seconds = time.monotonic() - self.since
-        means["samples_per_second"] = (self.samples - self.reported) / seconds
-        means["data_wait_share"] = (self.waited - self.waited_before) / seconds
+        means["samples_per_second"] = speed = (self.samples - self.reported) / seconds
+        waited = torch.tensor(self.waited - self.waited_before)
+        means["data_wait_share"] = self.process.sum(waited).item() / self.process.count / seconds
+        if self.arithmetic:
+            operations = speed * self.arithmetic.operations  # a second
+            means["teraflops_per_second"] = operations / 1e12
+            means["model_flops_utilization"] = operations / self.arithmetic.rate
         means["memory_gigabytes"] = _memory(self.process.device)
         if self.process.leads:
             self.write({f"training/{name}": value for name, value in means.items()})

@@ -34,7 +34,7 @@ from ..utils.random import generator
 from .needs import check_needs
 from .objective import PairLoss, pair_levels
 from .pictures import sample_grid
-from .steps import Scalars, Skips, accumulate, rate_factor
+from .steps import Scalars, Skips, accumulate, adam, rate_factor
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -75,9 +75,7 @@ class ScoreTask:
         if config.data.on_device:
             self.dataset = DevicePairs(self.pairs, process.device)
         parameters = [one for one in self.denoiser.parameters() if one.requires_grad]
-        fused = process.device.type == "cuda"
-        rate = config.training.learning_rate
-        self.optimizer = torch.optim.Adam(parameters, lr=rate, fused=fused)
+        self.optimizer = adam(parameters, config.training.learning_rate)
         self.ema = ExponentialMovingAverage(self.denoiser, config.training.ema_decay)
         self.consistency = model.diffusion.trained_for == "consistency"
         self.objective = loss = PairLoss(denoiser, config.consistency.weight_exponent)

@@ -5,19 +5,39 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..config import TrainingConfig
 from ..utils.distributed import Process
 
 log = logging.getLogger(__name__)
 
+FUSED = "cpu", "cuda", "mps"  # devices where Adam is one kernel
 SKIPS_IN_A_ROW = 10  # end a training: then it is not a sample, but the learning rate
 FRAMES = "target_frame", "cond_frame", "frame"  # of a sample, whichever it has
 NAMED = 8  # samples of a skipped step that are named
 
 Scalars = dict[str, Tensor]  # 0-dim; NaN stands for "nothing to log now"
 Backward = Callable[[dict[str, Tensor], bool], dict[str, Tensor]]
+
+
+def adam(
+    parameters: Iterable[nn.Parameter], rate: float, betas: tuple[float, float] = (0.9, 0.999)
+) -> torch.optim.Adam:
+    """Adam, in one pass over the weights where their device can: three times as fast on a CPU.
+
+    A saved state brings its numbers. This device decides how they are computed.
+    """
+    parameters = list(parameters)
+    fused = parameters[0].device.type in FUSED
+
+    def with_own_way(_: torch.optim.Optimizer, state: dict) -> dict:
+        groups = [{**group, "fused": fused, "foreach": None} for group in state["param_groups"]]
+        return {**state, "param_groups": groups}
+
+    optimizer = torch.optim.Adam(parameters, rate, betas, fused=fused)
+    optimizer.register_load_state_dict_pre_hook(with_own_way)
+    return optimizer
 
 
 def rate_factor(settings: TrainingConfig, step: int) -> float:

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch.utils.data import Dataset
@@ -32,7 +33,8 @@ from ..utils.checks import differences
 from ..utils.distributed import Process
 from ..utils.files import write_text
 from ..utils.words import millions
-from .cost import operations
+from .activations import checkpoint_activations
+from .cost import Arithmetic, operations, product_rate
 from .live_line import LiveLine
 from .loading import numbered_batches
 from .meter import Meter
@@ -132,11 +134,15 @@ class Trainer:
         if self.step >= settings.steps:
             log.info("step %d of %d is done already", self.step, settings.steps)
             return
+        arithmetic = self._arithmetic()
         if leads:
-            log.info(self._first_words())
+            log.info(self._first_words(arithmetic))
+        # From here on: what is computed a second time shall not count.
+        if settings.activation_checkpointing:
+            checkpoint_activations(self.task.network)
         stop = StopRequest(settings.minutes, self.checkpoints / STOP_FILE if leads else None)
         line = LiveLine(self.step, self.samples, settings.steps, settings.minutes)
-        meter = Meter(self.logs, self.process, self.step, self.samples)
+        meter = Meter(self.logs, self.process, self.step, self.samples, arithmetic)
         with line, self._loading() as batches:
             self._write_config()
             done = False
@@ -161,7 +167,14 @@ class Trainer:
                     meter.report()
                 self._watch(meter, validate)
 
-    def _first_words(self) -> str:
+    def _arithmetic(self) -> Arithmetic:
+        """What a sample costs, known to the first process, and the rate of all devices."""
+        rate = product_rate(self.process.device, self.settings.precision)
+        rates = self.process.sum(torch.tensor(rate, dtype=torch.float64))
+        task, leads = self.task, self.process.leads
+        return Arithmetic(operations(task.blank_loss, task.network) if leads else 0, rates.item())
+
+    def _first_words(self, arithmetic: Arithmetic) -> str:
         """What is trained, on what, with what, and what a step costs."""
         settings, processes = self.settings, self.process.count
         weights = sum(parameter.numel() for parameter in self.task.network.parameters())
@@ -170,7 +183,7 @@ class Trainer:
             parts.append(f"{processes} processes")
         if settings.accumulation > 1:
             parts.append(f"{settings.accumulation} parts")
-        cost = settings.batch_size * operations(self.task.blank_loss, self.task.network)
+        cost = settings.batch_size * arithmetic.operations
         return (
             f"training {self.task.title}; {millions(weights)} parameters; "
             f"{self.process.device}, {settings.precision}, {', '.join(parts)}; "
