@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from arithmetic import IMAGE, LATENT, empty, rows, train
+from arithmetic import IMAGE, LATENT, empty, rows, train, training_rows
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -129,7 +129,7 @@ def costs() -> dict[str, Cost]:
             call = partial(denoiser.score_given, latent, 1.0, given)
             found[f"evaluation{end}"] = counted(call, pairs * operations["an evaluation, prepared"])
         call = partial(train, denoiser, features, latent)
-        trained = pairs * operations["a training step, from latents"]
+        trained = pairs * training_rows()["a training step, from latents"][0]
         found[f"training step{end}"] = counted(call, trained)
     with torch.no_grad():
         prepared = operations["cameras of a pair"] + operations["preparing a view"]

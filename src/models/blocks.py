@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 # Initialization scale of layers that end a branch: it starts as nothing, with live gradients.
 NEAR_ZERO = 1e-10
-# Self-attention's queries, keys and values of more images would take more memory than all else.
+# Self-attention's queries, keys and values of more images would take more memory than all else on a
+# CPU. A GPU has more, and would wait for the calls.
 IMAGES_AT_ONCE = 4
 
 
@@ -177,7 +178,7 @@ class Attention(nn.Module):
         tokens = to_tokens(self.GroupNorm_0(x))
         found = [
             self.find(self.NIN_0(part), self.NIN_1(part), self.NIN_2(part))
-            for part in tokens.split(IMAGES_AT_ONCE)
+            for part in tokens.split(IMAGES_AT_ONCE if x.is_cpu else len(tokens))
         ]
         return self.add(x, found)
 
