@@ -35,16 +35,18 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 
 
 class SlowDenoiser(GaussianDenoiser):
-    """Waits before each evaluation until it may go on."""
+    """Waits before each evaluation until it may go on, and from a given one on it may not."""
 
     def __init__(self):
         super().__init__()
         self.may = threading.Event()
         self.may.set()
-        self.asked = threading.Event()
+        self.evaluations, self.pauses_at = 0, None
 
     def score(self, *arguments):
-        self.asked.set()
+        self.evaluations += 1
+        if self.evaluations == self.pauses_at:
+            self.may.clear()
         assert self.may.wait(20)
         return super().score(*arguments)
 
@@ -117,12 +119,10 @@ def test_names_stay_in_the_folder_of_samples(page, tmp_path):
 
 def test_frames_come_one_by_one_and_a_stopped_drawing_goes_on(page, denoiser):
     steer(page)
+    denoiser.pauses_at = 5  # of the three of frame 2 the second one
     page.generate.begin()
     run = page.view.run
-    wait(lambda: run.image(1).is_file())
-    denoiser.asked.clear()
-    denoiser.may.clear()
-    assert denoiser.asked.wait(20)
+    wait(lambda: run.image(1).is_file() and not denoiser.may.is_set())
     page.generate._ask_to_stop()
     denoiser.may.set()
     idle(page)
