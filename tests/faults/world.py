@@ -150,7 +150,9 @@ COMMANDS = {
         varies=(".mp4",),
     ),
     "download-videos": Command(
-        "download-videos web --data {w}/data --sleep 0 --parallel 1", ("data/web/videos",)
+        "download-videos web --data {w}/data --sleep 0 --parallel 1",
+        ("data/web/videos",),
+        varies=("manifest.jsonl",),  # times, to the second
     ),
     "extract-poses": Command(
         "extract-poses train --data {w}/data", ("data/train/poses.npy", "data/train/skipped.txt")
