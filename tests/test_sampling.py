@@ -202,3 +202,18 @@ def test_an_image_is_decoded_again_without_drawing(make_task):
     denoiser = GaussianDenoiser()
     sample(directory, denoiser=denoiser)
     assert denoiser.batches == [] and contents(folder) == before
+
+
+def test_what_a_killed_process_left_is_removed_once_its_run_goes_on(make_task):
+    folder = make_task()
+    (run,) = sample(folder)
+    left = [run.folder / ".photonvs-0123abcd-video.mp4"]
+    left += [run.place.images / ".photonvs-0123abcd-0002.png"]
+    left += [run.place.latents / ".photonvs-0123abcd-0002.npy"]
+    for path in left:
+        path.write_bytes(b"unfinished")
+    sample(folder)
+    assert all(path.exists() for path in left)  # nothing to do: nobody holds the run
+    run.place.image(2).unlink()
+    sample(folder)
+    assert run.place.image(2).exists() and not any(path.exists() for path in left)

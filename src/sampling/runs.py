@@ -18,7 +18,7 @@ from torch import Tensor
 from ..cameras.spec import SamplingSpec, write_spec
 from ..samples import SPEC, RunFolder, Sample
 from ..utils.arrays import read_array
-from ..utils.files import atomic_path, fingerprint, write_text
+from ..utils.files import atomic_path, fingerprint, sweep, write_text
 from ..utils.images import read_frame
 from ..utils.json_files import read_json, shown
 from ..utils.pictures import write_contact_sheet, write_png, write_video
@@ -67,6 +67,11 @@ class Run:
         latents = all(self.has_latent(index) for index in self.frames())
         summary = self.place.video.is_file() and self.place.contact_sheet.is_file()
         return latents and summary and self.complete()
+
+    def sweep(self) -> None:
+        """Remove the temporary files of a killed process; only for who holds the run's lease."""
+        for folder in (self.place.folder, self.place.images, self.place.latents):
+            sweep(folder, age=0)
 
     def read_latents(self, shape: tuple[int, ...]) -> dict[int, Tensor]:
         """The latents that are there, float32, by pose index.

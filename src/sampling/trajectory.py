@@ -100,6 +100,9 @@ class _Making:
     def make(self, groups: list[list[Run]], shown: Shown) -> None:
         """Draw and store what these groups of runs lack."""
         begun = [run for group in groups for run in group]
+        for run in begun:
+            if not run.finished():  # and so under a lease
+                run.sweep()
         drawing_of = self._begin(begun)
         for run in begun:
             run.write_summary(self.frames_per_second)
