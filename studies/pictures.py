@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from photonvs.commands import run_main
 from photonvs.samples import Sample
 from photonvs.utils.files import BASE, atomic_path
 from photonvs.utils.images import read_frame
@@ -38,12 +39,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def frames_of(sample: Sample) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The generated frames of a sample's run 0 and the true ones, enlarged to SIDE.
+    """The generated frames of a sample's run 0 and the true ones, each (SIDE, SIDE, 3) uint8.
 
     Raises FileNotFoundError if one is missing.
     """
     run, true = sample.run(0), sample.true_images()
     indices = range(len(sample.spec().poses))
+    if missing := [index for index in indices if index not in true]:
+        raise FileNotFoundError(
+            f"{sample.true_folder}: no frame {missing[0]:04d}; expected all the true ones"
+        )
     return [shown(run.image(index)) for index in indices], [shown(true[k]) for k in indices]
 
 
@@ -88,4 +93,4 @@ def write_animation(path: Path, made: list[np.ndarray], true: list[np.ndarray]) 
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -73,8 +73,8 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 def add_compile(parser: argparse.ArgumentParser) -> None:
     """--compile, of the commands that draw many frames."""
     text = (
-        "compile the score network first, by torch.compile. This takes a minute or more, and pays "
-        "on a GPU and for many frames; frames are the same up to rounding"
+        "compile the score network first, by torch.compile. This takes a minute or more, and is "
+        "meant for GPUs and many frames; frames are the same up to rounding"
     )
     parser.add_argument("--compile", action="store_true", help=text)
 
